@@ -2,6 +2,9 @@
 # instruction set of this processor family; the name of the set is appended to its symbols
 # (GI_ISA(name)), and src/backend/cpu/cpu.c picks one at run time.
 file(GLOB isa_sources CONFIGURE_DEPENDS src/backend/cpu/isa/*.c)
+if(NOT isa_sources)
+  return()
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(isa_names base avx2 avx512)
   set(isa_flags_base -DGI_ISA_BYTES=16)

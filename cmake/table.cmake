@@ -4,7 +4,8 @@
 #     const TYPE *const gi_NAME_<file>[] = {&a, &b, NULL};
 # and the generated table joins them: `const TYPE *const *const gi_NAME_table[]`, NULL-terminated,
 # in file name order. Adding a thing is adding a file; nothing else lists it.
-# Sets gi_NAME_table (the generated file) and gi_NAME_sources in the caller.
+# Sets gi_NAME_table (the generated file; empty while there are no rows) and gi_NAME_sources in the
+# caller.
 function(gi_table name type folder header)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.c)
   list(SORT files)
@@ -19,6 +20,11 @@ function(gi_table name type folder header)
     endif()
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
   endforeach()
+  set(gi_${name}_sources ${files} PARENT_SCOPE)
+  set(gi_${name}_table "" PARENT_SCOPE)
+  if(rows STREQUAL "")
+    return()
+  endif()
   set(out ${CMAKE_CURRENT_BINARY_DIR}/tables/${name}_table.c)
   file(CONFIGURE OUTPUT ${out} CONTENT "/* Made from the file names in ${folder}. */
 #include \"${header}\"
@@ -30,5 +36,4 @@ ${rows}  NULL,
 };
 ")
   set(gi_${name}_table ${out} PARENT_SCOPE)
-  set(gi_${name}_sources ${files} PARENT_SCOPE)
 endfunction()
