@@ -1,0 +1,54 @@
+/* cpu.c - the cpu backend: which vector loops this processor can run, and threads.
+ *
+ * Kernels are found by file name (kernels/<family>.c, cmake/table.cmake). Threads are OpenMP's,
+ * because oneDNN brings that run-time too, and two pools of threads on the same cores would fight.
+ */
+#include "backend/cpu/cpu.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+extern const gi_kernel *const *const gi_cpu_kernels_table[];
+
+const gi_backend gi_backend_cpu = {
+  .name = "cpu", .kernels = gi_cpu_kernels_table, .layouts = true,
+};
+
+static bool has(const gi_isa *isa) {
+#if defined(__x86_64__)
+  if (isa == &gi_isa_avx2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == &gi_isa_avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("fma");
+#endif
+  return isa == &gi_isa_base;
+}
+
+const gi_isa *gi_cpu_isa(void) {
+  static const gi_isa *const sets[] = {
+    &gi_isa_base,
+#if defined(__x86_64__)
+    &gi_isa_avx2,
+    &gi_isa_avx512,
+#endif
+  };
+  const char *limit = getenv("GLIA_ISA");
+  const gi_isa *best = &gi_isa_base;
+  for (int i = 0; i < GI_COUNT(sets) && has(sets[i]); i++) {
+    best = sets[i];
+    if (limit != NULL && strcmp(limit, best->name) == 0) break;
+  }
+  return best;
+}
+
+void gi_cpu_for(int threads, int64_t parts, void (*fn)(void *user, int64_t part), void *user) {
+  const int n = (int)GI_MIN((int64_t)threads, parts);
+  if (n <= 1) {
+    for (int64_t i = 0; i < parts; i++) fn(user, i);
+    return;
+  }
+#pragma omp parallel for schedule(static) num_threads(n)
+  for (int64_t i = 0; i < parts; i++) fn(user, i);
+}

@@ -1,0 +1,31 @@
+/* isa/isa.h - the vector loops of the cpu backend, as one table for each instruction set.
+ *
+ * Every file of this folder is compiled once for each set (cmake/isa.cmake): GI_ISA_NAME is the
+ * set, GI_ISA_BYTES the width of its vectors, and GI_ISA(name) the symbol name with the set
+ * behind it. Code outside this folder reaches the loops only through a gi_isa.
+ */
+#ifndef GI_ISA_H
+#define GI_ISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct gi_isa {
+  const char *name; /* "base", "avx2", "avx512" */
+  int lanes;        /* floats in one vector */
+} gi_isa;
+
+extern const gi_isa gi_isa_base;
+#if defined(__x86_64__)
+extern const gi_isa gi_isa_avx2, gi_isa_avx512;
+#endif
+
+#ifdef GI_ISA_NAME
+#define GI_ISA_JOIN(a, b) a##_##b
+#define GI_ISA_JOINED(a, b) GI_ISA_JOIN(a, b)
+#define GI_ISA(name) GI_ISA_JOINED(name, GI_ISA_NAME)
+#define GI_ISA_TEXT(a) #a
+#define GI_ISA_STRING(a) GI_ISA_TEXT(a)
+#endif
+
+#endif /* GI_ISA_H */

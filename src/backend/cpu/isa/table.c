@@ -1,0 +1,8 @@
+/* table.c - the loops of this instruction set, gathered for cpu.c to pick from at run time.
+ */
+#include "backend/cpu/isa/isa.h"
+
+const gi_isa GI_ISA(gi_isa) = {
+  .name = GI_ISA_STRING(GI_ISA_NAME),
+  .lanes = GI_ISA_BYTES / 4,
+};

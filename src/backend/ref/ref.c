@@ -1,0 +1,52 @@
+/* ref.c - the reference backend: any op, any dtype, from the op's own plain loops (op->ref).
+ *
+ * It is what every faster kernel is tested against, and what remains where none fits. It keeps
+ * everything in the plain layout and makes no use of threads.
+ */
+#include "backend/backend.h"
+
+typedef struct state {
+  const gi_op *op;
+  gi_ref call; /* all but the pointers, which run fills in */
+  gi_buf bufs[]; /* inputs, then outputs */
+} state;
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  if (p->op->ref == NULL)
+    return gi_fail(GLIA_UNSUPPORTED, "%s: the reference backend has no loops for it",
+                   p->op->name);
+  const size_t n = (size_t)(p->n_in + p->n_out);
+  state *s = gi_alloc(sizeof *s + n * sizeof s->bufs[0]);
+  if (s == NULL) return gi_fail_nomem(sizeof *s + n * sizeof s->bufs[0]);
+  s->op = p->op;
+  s->call = (gi_ref){.n_in = p->n_in, .n_out = p->n_out, .in = s->bufs,
+                     .out = s->bufs + p->n_in, .attr = p->attr};
+  for (int i = 0; i < p->n_in; i++) s->bufs[i].t = p->in[i];
+  for (int i = 0; i < p->n_out; i++) s->bufs[p->n_in + i].t = p->out[i];
+  out->state = s;
+  out->scratch = 0;
+  return GLIA_OK;
+}
+
+/* A gi_buf serves inputs and outputs alike, so its pointer is not const; reference loops write
+ * only to outputs. */
+static void *not_const(const void *p) {
+  union { const void *from; void *to; } u = {p};
+  return u.to;
+}
+
+static glia_status run(const gi_exec *x) {
+  state *s = x->state;
+  for (int i = 0; i < s->call.n_in; i++) s->bufs[i].p = not_const(x->in[i]);
+  for (int i = 0; i < s->call.n_out; i++) s->bufs[s->call.n_in + i].p = x->out[i];
+  s->call.clock = x->clock;
+  return s->op->ref(&s->call);
+}
+
+static const gi_kernel any = {
+  .op = NULL, .name = "reference", .prepare = prepare, .run = run, .release = gi_free,
+};
+static const gi_kernel *const kernels[] = {&any, NULL};
+static const gi_kernel *const *const lists[] = {kernels, NULL};
+
+const gi_backend gi_backend_ref = {.name = "ref", .kernels = lists, .layouts = false};
