@@ -1,0 +1,141 @@
+/* cli/main.c - the glia program: finds the command, runs it, turns its status into an exit code.
+ *
+ * Ctrl-C and a polite kill only set a flag, which long work polls (gi_interrupted), so that a run
+ * stops between two steps with everything saved. The second one ends the program at once.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+enum { EXIT_INTERRUPTED = 130 };
+
+static volatile sig_atomic_t interrupts;
+
+static void on_interrupt(int number) {
+  (void)number;
+  if (interrupts++ > 0) _exit(EXIT_INTERRUPTED);
+}
+
+bool gi_interrupted(void) {
+  return interrupts > 0;
+}
+
+static void watch_interrupts(void) {
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- printing ----------------------------------------------------------------------------- */
+
+glia_status gi_cli_print_json(gi_json *j) {
+  char *text = gi_json_text(j, 0);
+  gi_json_free(j);
+  if (text == NULL) return gi_fail(GLIA_NOMEM, "the result does not fit into memory");
+  puts(text);
+  gi_free(text);
+  return GLIA_OK;
+}
+
+glia_status gi_cli_print_text(gi_str *text) {
+  const bool failed = text->failed;
+  if (!failed && text->n > 0) fwrite(text->s, 1, text->n, stdout);
+  gi_str_free(text);
+  return failed ? gi_fail(GLIA_NOMEM, "the text does not fit into memory") : GLIA_OK;
+}
+
+void gi_cli_note(const gi_cli *c, const char *fmt, ...) {
+  if (c->quiet) return;
+  char line[1024];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(line, sizeof line, fmt, args);
+  va_end(args);
+  gi_progress_line(line);
+}
+
+/* What the library has to say: warnings always, the rest unless --quiet. */
+static void on_log(glia_log_level level, const char *line, void *user) {
+  const gi_cli *c = user;
+  if (level == GLIA_LOG_DEBUG || (level == GLIA_LOG_INFO && c->quiet)) return;
+  char text[1024];
+  snprintf(text, sizeof text, level == GLIA_LOG_WARN ? "warning: %s" : "%s", line);
+  gi_progress_line(text);
+}
+
+/* ---- the verb ----------------------------------------------------------------------------- */
+
+/* The command whose words argv begins with, the longest of several; *used is how many words. */
+static const gi_command *find_verb(int argc, const char **argv, int *used) {
+  const gi_command *best = NULL;
+  char name[128] = "";
+  size_t n = 0;
+  for (int i = 0; i < argc && argv[i][0] != '-'; i++) {
+    const size_t more = strlen(argv[i]);
+    if (n + more + 2 > sizeof name) break;
+    if (n > 0) name[n++] = ' ';
+    memcpy(name + n, argv[i], more + 1);
+    n += more;
+    const gi_command *c = gi_command_find(name);
+    if (c != NULL) {
+      best = c;
+      *used = i + 1;
+    }
+  }
+  return best;
+}
+
+static glia_status run(const gi_command *command, int argc, const char **argv) {
+  gi_cli c;
+  GI_TRY(gi_cli_parse(&c, command, argc, argv));
+  if (c.help) {
+    if (c.json) return gi_cli_print_json(gi_help_json(command));
+    gi_str text = {0};
+    gi_help_command(&text, command);
+    return gi_cli_print_text(&text);
+  }
+  glia_log_to(on_log, &c);
+  const glia_status s = command->run(&c);
+  glia_log_to(NULL, NULL);
+  return s;
+}
+
+/* The status as exit code, and its message, if it is a failure, in one line on stderr. */
+static int finish(const gi_command *command, glia_status s) {
+  gi_progress_end();
+  if ((fflush(stdout) != 0 || ferror(stdout)) && s == GLIA_OK)
+    s = gi_fail(GLIA_DISK, "standard output cannot be written");
+  if (s == GLIA_OK) return 0;
+  const char *message = glia_error_message();
+  fprintf(stderr, "glia%s%s: %s\n", command != NULL ? " " : "",
+          command != NULL ? command->name : "",
+          *message != '\0' ? message : glia_status_text(s));
+  return glia_status_exit(s);
+}
+
+int main(int argc, char **argv) {
+  const char **words = (const char **)(void *)argv;
+  watch_interrupts();
+  const char *first = argc > 1 ? argv[1] : "--help";
+  const gi_command *command = NULL;
+  int used = 1;
+  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
+    command = gi_command_find("version");
+  else if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
+    command = gi_command_find("help");
+  else
+    command = find_verb(argc - 1, words + 1, &used);
+  if (command != NULL)
+    return finish(command, run(command, GI_MAX(argc - 1 - used, 0), words + 1 + used));
+  if (first[0] == '-')
+    return finish(NULL, gi_fail(GLIA_INVALID, "options come behind the verb, got '%s' first; "
+                                "'glia help' lists the verbs", first));
+  char name[128]; /* the first two words: verbs of two words are told apart by the second */
+  const bool two = argc > 2 && words[2][0] != '-';
+  snprintf(name, sizeof name, "%s%s%s", first, two ? " " : "", two ? words[2] : "");
+  return finish(NULL, gi_command_unknown(name));
+}
