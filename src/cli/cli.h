@@ -22,6 +22,7 @@ typedef enum gi_option_kind {
   GI_OPTION_TEXT,   /* anything, as it is */
   GI_OPTION_PATH,   /* a file or folder: shells complete it */
   GI_OPTION_CHOICE, /* one of `choices` */
+  GI_OPTION_VERB,   /* words of a verb of the program (arguments only) */
 } gi_option_kind;
 
 /* One option. The same struct without letter and name dashes describes an argument. */
@@ -40,7 +41,7 @@ typedef struct gi_option {
 /* One argument that is known by its place. */
 typedef struct gi_argument {
   const char *name;           /* in capitals: "DATA" */
-  gi_option_kind kind;        /* TEXT, PATH or CHOICE */
+  gi_option_kind kind;        /* TEXT, PATH, CHOICE or VERB */
   bool optional, many;        /* `many` only for the last: it takes all that is left */
   const char *const *choices;
   const char *help;

@@ -1,8 +1,8 @@
 /* cli/completion.c - completion scripts for bash, zsh and fish, made from the table of commands.
  *
  * The scripts hold the whole table: completing a word starts no program. A verb of two words
- * ("data make") is completed word by word; an argument of CHOICE kind offers its choices, all
- * others offer files.
+ * ("data make") is completed word by word; an argument of CHOICE kind offers its choices, one
+ * of VERB kind the verbs, all others offer files.
  */
 #include "cli/cli.h"
 
@@ -28,20 +28,37 @@ static const char *second_word(const gi_command *c) {
   return blank != NULL ? blank + 1 : NULL;
 }
 
+static bool same_first_word(const gi_command *a, const gi_command *b) {
+  return first_word(a) == first_word(b) &&
+         memcmp(a->name, b->name, (size_t)first_word(a)) == 0;
+}
+
 /* Whether a verb before the i-th has the same first word. */
 static bool first_word_seen(int i) {
-  const gi_command *c = gi_command_at(i);
-  for (int k = 0; k < i; k++) {
-    const gi_command *other = gi_command_at(k);
-    if (first_word(other) == first_word(c) &&
-        memcmp(other->name, c->name, (size_t)first_word(c)) == 0)
-      return true;
-  }
+  for (int k = 0; k < i; k++)
+    if (same_first_word(gi_command_at(k), gi_command_at(i))) return true;
   return false;
+}
+
+/* First words of all verbs, or (first of a pair given) the second words behind it. */
+static void verb_words(gi_str *out, const gi_command *behind) {
+  const gi_command *c;
+  for (int i = 0; (c = gi_command_at(i)) != NULL; i++) {
+    if (behind == NULL && !first_word_seen(i))
+      gi_str_printf(out, "%.*s ", first_word(c), c->name);
+    else if (behind != NULL && same_first_word(c, behind))
+      gi_str_printf(out, "%s ", second_word(c));
+  }
 }
 
 static void join(gi_str *out, const char *const *words) {
   for (int i = 0; words[i] != NULL; i++) gi_str_printf(out, i > 0 ? " %s" : "%s", words[i]);
+}
+
+/* What a CHOICE or VERB argument offers; nothing for others. */
+static void argument_words(gi_str *out, const gi_argument *a) {
+  if (a->kind == GI_OPTION_CHOICE) join(out, a->choices);
+  if (a->kind == GI_OPTION_VERB) verb_words(out, NULL);
 }
 
 /* text for a place within single quotes; `special` are characters that want a backslash. */
@@ -78,9 +95,9 @@ static void bash_command(gi_str *out, const gi_command *c) {
   each_option(out, c, bash_option_word);
   gi_str_puts(out, "'");
   const gi_argument *a = c->arguments;
-  if (a != NULL && a->kind == GI_OPTION_CHOICE) {
-    gi_str_puts(out, "; [ $COMP_CWORD -eq $((after)) ] && words='");
-    join(out, a->choices);
+  if (a != NULL && (a->kind == GI_OPTION_CHOICE || a->kind == GI_OPTION_VERB)) {
+    gi_str_puts(out, "; [ $COMP_CWORD -eq $after ] && [[ $cur != -* ]] && words='");
+    argument_words(out, a);
     gi_str_puts(out, "'");
   }
   gi_str_puts(out, " ;;\n");
@@ -105,11 +122,7 @@ static void bash(gi_str *out) {
     if (second_word(c) == NULL || first_word_seen(i)) continue;
     gi_str_printf(out, "    %.*s)\n      if [ $COMP_CWORD -eq 2 ]; then\n"
                   "        COMPREPLY=($(compgen -W '", first_word(c), c->name);
-    const gi_command *other;
-    for (int k = i; (other = gi_command_at(k)) != NULL; k++)
-      if (second_word(other) != NULL && first_word(other) == first_word(c) &&
-          strncmp(other->name, c->name, (size_t)first_word(c)) == 0)
-        gi_str_printf(out, "%s ", second_word(other));
+    verb_words(out, c);
     gi_str_puts(out, "' -- \"$cur\"))\n        return\n      fi\n"
                 "      verb=\"$verb ${COMP_WORDS[2]}\" after=3 ;;\n");
   }
@@ -130,17 +143,6 @@ static void bash(gi_str *out) {
 
 /* ---- zsh ---------------------------------------------------------------------------------- */
 
-static void zsh_value(gi_str *out, gi_option_kind kind, const char *const *choices) {
-  gi_str_puts(out, ":");
-  if (kind == GI_OPTION_CHOICE) {
-    gi_str_puts(out, "(");
-    join(out, choices);
-    gi_str_puts(out, ")");
-  } else if (kind == GI_OPTION_PATH) {
-    gi_str_puts(out, "_files");
-  }
-}
-
 static void zsh_option(gi_str *out, const gi_command *c, const gi_option *o) {
   (void)c;
   gi_str_puts(out, " \\\n        ");
@@ -151,8 +153,9 @@ static void zsh_option(gi_str *out, const gi_command *c, const gi_option *o) {
   quoted(out, o->help, ":[]\\");
   gi_str_puts(out, "]");
   if (o->kind != GI_OPTION_FLAG) {
-    gi_str_printf(out, ":%s", o->name);
-    zsh_value(out, o->kind, o->choices);
+    gi_str_printf(out, ":%s:%s", o->name, o->kind == GI_OPTION_PATH ? "_files" : "(");
+    if (o->kind == GI_OPTION_CHOICE) join(out, o->choices);
+    if (o->kind != GI_OPTION_PATH) gi_str_puts(out, ")");
   }
   gi_str_puts(out, "'");
 }
@@ -166,8 +169,9 @@ static void zsh_command(gi_str *out, const gi_command *c) {
       gi_str_printf(out, " \\\n        '*:%s", a->name);
     else
       gi_str_printf(out, " \\\n        '%d:%s", place, a->name);
-    zsh_value(out, a->kind, a->choices);
-    gi_str_puts(out, "'");
+    gi_str_puts(out, a->kind == GI_OPTION_PATH ? ":_files" : ":(");
+    argument_words(out, a);
+    gi_str_puts(out, a->kind == GI_OPTION_PATH ? "'" : ")'");
   }
   gi_str_puts(out, " ;;\n");
 }
@@ -197,8 +201,7 @@ static void zsh(gi_str *out) {
                   first_word(c), c->name);
     const gi_command *other;
     for (int k = i; (other = gi_command_at(k)) != NULL; k++)
-      if (second_word(other) != NULL && first_word(other) == first_word(c) &&
-          strncmp(other->name, c->name, (size_t)first_word(c)) == 0)
+      if (same_first_word(other, c))
         zsh_described(out, second_word(other), (int)strlen(second_word(other)), other->summary);
     gi_str_puts(out, ")\n        _describe verb verbs\n        return\n      fi\n"
                 "      verb=\"$verb $words[3]\"\n      shift words\n      (( CURRENT-- )) ;;\n");
@@ -266,10 +269,10 @@ static void fish(gi_str *out) {
     fish_verb(out, i);
     each_option(out, c, fish_option);
     const gi_argument *a = c->arguments;
-    if (a == NULL || a->kind != GI_OPTION_CHOICE) continue;
+    if (a == NULL || (a->kind != GI_OPTION_CHOICE && a->kind != GI_OPTION_VERB)) continue;
     fish_line(out, c);
-    gi_str_puts(out, " -a '");
-    join(out, a->choices);
+    gi_str_puts(out, " -f -a '");
+    argument_words(out, a);
     gi_str_puts(out, "'\n");
   }
 }

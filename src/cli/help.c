@@ -52,7 +52,8 @@ static const char *value_word(const gi_option *o) {
     case GI_OPTION_FLAG: return NULL;
     case GI_OPTION_I64: return "N";
     case GI_OPTION_F64: return "X";
-    case GI_OPTION_TEXT: return "TEXT";
+    case GI_OPTION_TEXT:
+    case GI_OPTION_VERB: return "TEXT";
     case GI_OPTION_PATH: return "PATH";
     case GI_OPTION_CHOICE: return "WORD";
   }
@@ -181,7 +182,8 @@ static gi_json *names_json(const char *const *names) {
 }
 
 static gi_json *option_json(const gi_option *o) {
-  static const char *const kinds[] = {"flag", "integer", "number", "text", "path", "choice"};
+  static const char *const kinds[] = {"flag", "integer", "number", "text", "path",
+                                      "choice", "verb"};
   gi_json *j = gi_json_object();
   gi_json_set_str(j, "name", o->name);
   if (o->letter != 0) gi_json_set_str(j, "letter", (const char[]){o->letter, '\0'});

@@ -78,6 +78,7 @@ static glia_status set_value(gi_typed *t, const char *text) {
     }
     case GI_OPTION_TEXT:
     case GI_OPTION_PATH:
+    case GI_OPTION_VERB:
       if (*text == '\0') return gi_fail(GLIA_INVALID, "--%s is empty", o->name);
       return GLIA_OK;
   }

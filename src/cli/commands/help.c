@@ -29,7 +29,7 @@ static glia_status run(gi_cli *c) {
 }
 
 static const gi_argument arguments[] = {
-  {.name = "VERB", .kind = GI_OPTION_TEXT, .optional = true, .many = true,
+  {.name = "VERB", .kind = GI_OPTION_VERB, .optional = true, .many = true,
    .help = "the verb to tell about; none: the list of all"},
   {0},
 };
