@@ -29,24 +29,30 @@ typedef struct glia_dataset glia_dataset;
 
 /* A data set of your own. `read` writes sample i: the elements of `spec.dtype` to x, and to y
  * one int64_t class index or `targets` floats. It is called from several threads at once. A
- * failure status makes the loader skip the sample, count and list it (or stop, if strict). */
+ * failure status makes the loader skip the sample, count and list it (or stop, if strict);
+ * GLIA_NOMEM and GLIA_CANCELLED always stop. A class index out of range is such a failure,
+ * GLIA_DATA. */
 typedef struct glia_dataset_source {
   glia_sample_spec spec;
   int64_t count;
   glia_status (*read)(void *user, int64_t i, void *x, void *y);
-  int64_t (*label)(void *user, int64_t i);        /* class of i without reading it; NULL: read */
-  const char *(*name)(void *user, int64_t i);     /* file or row for messages; NULL: "sample i" */
-  const char *(*class_name)(void *user, int c);   /* NULL: the number */
-  void (*free)(void *user);                       /* NULL: nothing to free */
-  void *user;                                     /* kept until glia_dataset_free */
+  int64_t (*label)(void *user, int64_t i);      /* class of i without reading; NULL: read */
+  const char *(*name)(void *user, int64_t i);   /* file or row for messages; NULL: "sample i" */
+  const char *(*class_name)(void *user, int c); /* NULL: the number */
+  void (*free)(void *user);                     /* NULL: nothing to free */
+  void *user;                                   /* kept until glia_dataset_free */
 } glia_dataset_source;
 
+/* `source` is copied, its `user` taken over on GLIA_OK only. Rank at most GLIA_MAX_RANK - 1;
+ * fewer than 2^32 samples. Owned. GLIA_INVALID, GLIA_DTYPE, GLIA_SHAPE say what does not
+ * fit. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_new(const glia_dataset_source *source,
                                                      glia_dataset **out);
 GLIA_API void glia_dataset_free(glia_dataset *d);
 
 GLIA_API int64_t glia_dataset_count(const glia_dataset *d);
 GLIA_API const glia_sample_spec *glia_dataset_spec(const glia_dataset *d); /* borrowed */
+/* Sample i as stored: its elements to x, its target to y. The message of a failure names it. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_read(const glia_dataset *d, int64_t i,
                                                       void *x, void *y);
 /* Class index of sample i; -1 for regression or unreadable. */
@@ -67,7 +73,10 @@ typedef struct glia_image_opts {
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_class_folders(const char *dir,
                                                                const glia_image_opts *opt,
                                                                glia_dataset **out);
-/* A pair of idx files (plain or gzip): images [N, H, W] u8 and labels [N] u8. */
+/* A pair of idx files (plain or gzip): images u8 [N, H, W], read as [1, H, W] ([N, C, H, W] and
+ * [N, D] as they are), and labels u8 [N]; the highest label + 1 classes. Owned. GLIA_FORMAT for
+ * files that are truncated, corrupt or longer than their headers say; GLIA_DATA where counts
+ * differ or all labels are the same. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_idx(const char *images, const char *labels,
                                                      glia_dataset **out);
 
@@ -77,12 +86,12 @@ typedef struct glia_csv_opts {
   char separator;     /* 0: found out (comma, semicolon, tab) */
   bool regression;    /* true: the target is a number; false: classes if text or few integers */
 } glia_csv_opts;
-/* A table of numbers, gzip too; a first line that is not all numbers is the header. RFC 4180 quotes.
- * GLIA_FORMAT names line and column of what is no number. */
+/* A table of numbers, gzip too; a first line that is not all numbers is the header. RFC 4180
+ * quotes. GLIA_FORMAT names line and column of what is no number. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_csv(const char *path, const glia_csv_opts *opt,
                                                      glia_dataset **out);
-/* Tensors in memory: x [N, ...] (u8 or f32), y [N] (integers: classes; f32 [N] or [N, K]:
- * regression). Both are copied. */
+/* Tensors in memory: x [N, ...] (u8 or f32); y u8, i32 or i64 [N] with `classes` > 0, or f32
+ * [N] or [N, K] with `classes` 0. Both are copied. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_arrays(const glia_tensor *x,
                                                         const glia_tensor *y, int classes,
                                                         glia_dataset **out);
@@ -91,9 +100,10 @@ GLIA_NODISCARD GLIA_API glia_status glia_dataset_subset(const glia_dataset *base
                                                         const int64_t *indices, int64_t n,
                                                         glia_dataset **out);
 
-/* What a path holds, found by looking at it: idx files as MNIST names them (train-images-idx3-ubyte
- * [.gz] ...), class folders, train/ and test/ (or valid/, val/) of class folders, a CSV file. `test` is
- * NULL where there is none. GLIA_DATA lists what was looked for. Both owned. */
+/* What a path holds, found by looking at it: idx files as MNIST names them
+ * (train-images-idx3-ubyte [.gz] ...), class folders, train/ and test/ (or valid/, val/) of
+ * class folders, a CSV file. `test` is NULL where there is none. GLIA_DATA lists what was
+ * looked for. Both owned. */
 typedef struct glia_data_opts {
   size_t size;
   glia_image_opts image;
@@ -108,14 +118,16 @@ typedef struct glia_split_opts {
   uint64_t seed;
   bool no_stratify;  /* false: each class is split by the ratio (rounded, largest remainder) */
 } glia_split_opts;
-/* Splits in two, shuffled by seed; a and b are subsets (base kept until both are freed). Owned. */
+/* Splits in two, shuffled by seed; a and b are subsets (base kept until both are freed). The
+ * second part has round(n * ratio) samples, neither is empty. Owned. GLIA_DATA for fewer
+ * than 2 samples. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_split(const glia_dataset *base,
                                                        const glia_split_opts *opt,
                                                        glia_dataset **a, glia_dataset **b);
 
-/* Writes the bundled synthetic data set to dir/train/0..9 and dir/test/0..9 as 28x28 gray PNG, and
- * a README that says it is synthetic: digits drawn as pen strokes with seeded affine, elastic
- * and thickness variation and noise. The same bytes for the same options. */
+/* Writes the bundled synthetic data set to dir/train/0..9 and dir/test/0..9 as 28x28 gray
+ * PNG, and a README that says it is synthetic: digits drawn as pen strokes with seeded
+ * affine, elastic and thickness variation and noise. The same bytes for the same options. */
 typedef struct glia_digits_opts {
   size_t size;
   int train, test; /* pictures in all; 0 -> 4000 and 1000 */
@@ -126,18 +138,21 @@ GLIA_NODISCARD GLIA_API glia_status glia_make_digits(const char *dir,
 
 /* ---- normalisation ---------------------------------------------------------------------- */
 
-/* x = (stored * scale - mean[c]) / std[c]; c is the first axis of rank-3 inputs (channel) and the
- * element of rank-1 inputs (column). Pixels have scale 1/255. */
+/* x = (stored * scale - mean[c]) / std[c]; c is the first axis of rank-3 inputs (channel)
+ * and the element of rank-1 inputs (column); other ranks have one mean for all elements, as
+ * has n = 1. Scale is 1/255 for u8, 1 for f32. */
 typedef struct glia_normalise {
   double scale;
   int n;              /* entries of mean and std; 0: no shift */
-  float *mean, *std;  /* owned; std is 1 where the spread is 0 */
+  float *mean, *std;  /* of stored * scale; owned; population std, 1 if there is no spread */
 } glia_normalise;
-/* From the samples of d (all of them, in index order; unreadable ones are left out). */
+/* From the samples of d (all of them, in index order; unreadable ones are left out). GLIA_DATA
+ * where none can be read. */
 GLIA_NODISCARD GLIA_API glia_status glia_normalise_fit(const glia_dataset *d,
                                                        glia_normalise *out);
 GLIA_API void glia_normalise_clear(glia_normalise *n);
-/* Applies it to one stored sample of this spec; out has as many floats as the sample elements. */
+/* Applies it to one stored sample of this spec; out has as many floats as the sample elements.
+ * n NULL: the scale only. */
 GLIA_API void glia_normalise_apply(const glia_normalise *n, const glia_sample_spec *spec,
                                    const void *stored, float *out);
 
@@ -168,14 +183,22 @@ GLIA_NODISCARD GLIA_API glia_status glia_loader_new(const glia_dataset *d,
                                                     const glia_loader_opts *opt,
                                                     glia_loader **out);
 GLIA_API void glia_loader_free(glia_loader *l);
-GLIA_API int64_t glia_loader_batches(const glia_loader *l); /* in one epoch */
+GLIA_API int64_t glia_loader_batches(const glia_loader *l); /* in one epoch, readable or not */
 GLIA_API const glia_dataset *glia_loader_dataset(const glia_loader *l);
 /* Starts epoch `epoch` (0-based) from its first batch, whatever was in flight. */
 GLIA_NODISCARD GLIA_API glia_status glia_loader_start(glia_loader *l, int64_t epoch);
-/* Next batch; at the end of the epoch out->count is 0. */
+/* The same from batch `batch` (0-based), for resuming in the middle of an epoch. */
+GLIA_NODISCARD GLIA_API glia_status glia_loader_start_at(glia_loader *l, int64_t epoch,
+                                                         int64_t batch);
+/* Next batch; at the end of the epoch out->count is 0. Without a start before it, epoch 0. A
+ * batch without one readable sample is passed over; GLIA_DATA where that was the whole
+ * epoch. With `strict`, fails as the sample did, and again on each call until the next
+ * start. */
 GLIA_NODISCARD GLIA_API glia_status glia_loader_next(glia_loader *l, glia_batch *out);
 /* Unreadable samples since the loader was made, each once: how many, and the message of the
- * i-th (borrowed until the loader is freed; NULL out of range; the first 100 are kept). */
+ * i-th (borrowed until the loader is freed; NULL out of range; the first 100 are kept). They
+ * are listed when their batch is handed out, hence in the same order for any number of
+ * workers. */
 GLIA_API int64_t glia_loader_skipped(const glia_loader *l);
 GLIA_API const char *glia_loader_skipped_message(const glia_loader *l, int64_t i);
 
