@@ -81,9 +81,13 @@ void glia_dataset_free(glia_dataset *d) {
   gi_free(d);
 }
 
-int64_t glia_dataset_count(const glia_dataset *d) { return d->source.count; }
+int64_t glia_dataset_count(const glia_dataset *d) {
+  return d->source.count;
+}
 
-const glia_sample_spec *glia_dataset_spec(const glia_dataset *d) { return &d->source.spec; }
+const glia_sample_spec *glia_dataset_spec(const glia_dataset *d) {
+  return &d->source.spec;
+}
 
 /* Messages of a failing read name the sample. A source of the caller's may fail without having
  * called this library; then the status speaks. */
@@ -127,8 +131,7 @@ int64_t glia_dataset_label(const glia_dataset *d, int64_t i) {
 
 const char *glia_dataset_name(const glia_dataset *d, int64_t i) {
   const glia_dataset_source *s = &d->source;
-  const char *name =
-      s->name != NULL && i >= 0 && i < s->count ? s->name(s->user, i) : NULL;
+  const char *name = s->name != NULL && i >= 0 && i < s->count ? s->name(s->user, i) : NULL;
   if (name != NULL) return name;
   snprintf(gi_name_buffer(), GI_NAME_BYTES, "sample %" PRId64, i);
   return gi_name_buffer();
@@ -136,9 +139,8 @@ const char *glia_dataset_name(const glia_dataset *d, int64_t i) {
 
 const char *glia_dataset_class(const glia_dataset *d, int c) {
   const glia_dataset_source *s = &d->source;
-  const char *name = s->class_name != NULL && c >= 0 && c < s->spec.classes
-                         ? s->class_name(s->user, c)
-                         : NULL;
+  const char *name =
+      s->class_name != NULL && c >= 0 && c < s->spec.classes ? s->class_name(s->user, c) : NULL;
   if (name != NULL) return name;
   snprintf(gi_name_buffer(), GI_NAME_BYTES, "%d", c);
   return gi_name_buffer();

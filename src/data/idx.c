@@ -28,12 +28,18 @@ static glia_status truncated(const gi_stream *s, size_t got, size_t wanted, cons
 
 static const char *type_name(unsigned char code) {
   switch (code) {
-  case 9: return "i8";
-  case 11: return "i16";
-  case 12: return "i32";
-  case 13: return "f32";
-  case 14: return "f64";
-  default: return NULL;
+    case 9:
+      return "i8";
+    case 11:
+      return "i16";
+    case 12:
+      return "i32";
+    case 13:
+      return "f32";
+    case 14:
+      return "f64";
+    default:
+      return NULL;
   }
 }
 
@@ -142,14 +148,16 @@ glia_status gi_idx_dataset(gi_stream *images, gi_stream *labels, int classes,
   glia_status status = read_labels(labels, &y, &n_labels, &m.spec.classes);
   m.y = y;
   if (status == GLIA_OK && classes == 0 && one_class(y, n_labels))
-    status = gi_fail(GLIA_DATA, "%s: all %" PRId64 " labels are %" PRId64
-                     ", wanted two classes at least", labels->what, n_labels, y[0]);
+    status = gi_fail(GLIA_DATA,
+                     "%s: all %" PRId64 " labels are %" PRId64 ", wanted two classes at least",
+                     labels->what, n_labels, y[0]);
   if (status == GLIA_OK && classes > 0 && m.spec.classes > classes)
     status = gi_fail(GLIA_DATA, "%s: has a label %d, wanted 0 to %d", labels->what,
                      m.spec.classes - 1, classes - 1);
   if (status == GLIA_OK) status = read_header(images, 2, IDX_AXES, &h);
   if (status == GLIA_OK && h.dim[0] != n_labels)
-    status = gi_fail(GLIA_DATA, "%s: holds %" PRId64 " images, %s holds %" PRId64
+    status = gi_fail(GLIA_DATA,
+                     "%s: holds %" PRId64 " images, %s holds %" PRId64
                      " labels; hint: do they belong together?",
                      images->what, h.dim[0], labels->what, n_labels);
   if (status == GLIA_OK) status = read_elements(images, &h, &x);

@@ -33,15 +33,15 @@ typedef enum slot_state { EMPTY, FILLING, READY, LENT } slot_state;
 
 typedef struct slot {
   slot_state state;
-  float *x;               /* [B, ...] */
-  void *y;                /* int64_t [B] or float [B, K] */
-  int64_t *index;         /* [B] */
-  int64_t count;          /* samples that could be read */
+  float *x;       /* [B, ...] */
+  void *y;        /* int64_t [B] or float [B, K] */
+  int64_t *index; /* [B] */
+  int64_t count;  /* samples that could be read */
   GI_VEC(failure) failures;
-  glia_status status;     /* NOMEM and the like, which are no sample's fault */
-  glia_tensor *x_tensor;  /* views of the first `viewed` samples */
+  glia_status status;    /* NOMEM and the like, which are no sample's fault */
+  glia_tensor *x_tensor; /* views of the first `viewed` samples */
   glia_tensor *y_tensor;
-  int64_t viewed;         /* -1: none yet */
+  int64_t viewed; /* -1: none yet */
 } slot;
 
 struct glia_loader {
@@ -65,11 +65,11 @@ struct glia_loader {
 
   /* The caller's thread only. */
   bool started;
-  int64_t from, at;  /* batches: first of this epoch, next to hand out */
+  int64_t from, at; /* batches: first of this epoch, next to hand out */
   slot *lent;
-  int64_t delivered; /* samples of this epoch */
-  void *scratch;     /* one stored sample, where there are no workers */
-  unsigned char *seen;         /* one bit a sample: it was listed */
+  int64_t delivered;   /* samples of this epoch */
+  void *scratch;       /* one stored sample, where there are no workers */
+  unsigned char *seen; /* one bit a sample: it was listed */
   int64_t skipped;
   GI_VEC(char *) messages;
 };
@@ -82,7 +82,9 @@ static void clear_failures(slot *s) {
 }
 
 /* Not the sample's fault: the epoch cannot go on. */
-static bool is_fatal(glia_status s) { return s == GLIA_NOMEM || s == GLIA_CANCELLED; }
+static bool is_fatal(glia_status s) {
+  return s == GLIA_NOMEM || s == GLIA_CANCELLED;
+}
 
 static void fill(const glia_loader *l, slot *s, int64_t batch, void *stored) {
   const int64_t begin = batch * l->opt.batch, n = glia_dataset_count(l->data);
@@ -287,16 +289,17 @@ static void set_order(glia_loader *l, int64_t epoch) {
   const int64_t n = glia_dataset_count(l->data);
   for (int64_t i = 0; i < n; i++) l->order[i] = i;
   if (!l->opt.shuffle) return;
-  const gi_rng rng = {.seed = l->opt.seed,
-                      .stream = gi_hash_str("data.loader", 0),
-                      .step = (uint64_t)epoch};
+  const gi_rng rng = {
+      .seed = l->opt.seed, .stream = gi_hash_str("data.loader", 0), .step = (uint64_t)epoch};
   gi_rng_shuffle(&rng, l->order, n);
 }
 
 glia_status glia_loader_start_at(glia_loader *l, int64_t epoch, int64_t batch) {
   if (epoch < 0 || batch < 0 || batch > l->batches)
-    return gi_fail(GLIA_INVALID, "loader: epoch %" PRId64 ", batch %" PRId64
-                   ", wanted 0 or more, and 0 to %" PRId64, epoch, batch, l->batches);
+    return gi_fail(GLIA_INVALID,
+                   "loader: epoch %" PRId64 ", batch %" PRId64
+                   ", wanted 0 or more, and 0 to %" PRId64,
+                   epoch, batch, l->batches);
   quiesce(l);
   for (int i = 0; i < l->n_slots; i++) {
     l->slots[i].state = EMPTY;
@@ -435,11 +438,17 @@ glia_status glia_loader_next(glia_loader *l, glia_batch *out) {
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-int64_t glia_loader_batches(const glia_loader *l) { return l->batches; }
+int64_t glia_loader_batches(const glia_loader *l) {
+  return l->batches;
+}
 
-const glia_dataset *glia_loader_dataset(const glia_loader *l) { return l->data; }
+const glia_dataset *glia_loader_dataset(const glia_loader *l) {
+  return l->data;
+}
 
-int64_t glia_loader_skipped(const glia_loader *l) { return l->skipped; }
+int64_t glia_loader_skipped(const glia_loader *l) {
+  return l->skipped;
+}
 
 const char *glia_loader_skipped_message(const glia_loader *l, int64_t i) {
   return i >= 0 && (size_t)i < l->messages.n ? l->messages.at[i] : NULL;

@@ -18,7 +18,7 @@ static double pixel_scale(const glia_sample_spec *s) {
   return s->dtype == GLIA_U8 ? 1.0 / 255.0 : 1.0;
 }
 
-typedef struct sums { /* of one entry */
+typedef struct sums {    /* of one entry */
   uint64_t sum, squares; /* u8: below 2^64 for 2^48 pixels */
   double mean, spread;   /* f32: running mean, sum of squared distances from it */
   uint64_t n;
@@ -97,8 +97,7 @@ glia_status glia_normalise_fit(const glia_dataset *d, glia_normalise *out) {
     status = gi_fail(GLIA_DATA, "normalise: none of the %lld samples can be read",
                      (long long)glia_dataset_count(d));
   if (status == GLIA_OK) {
-    for (int c = 0; c < n.n; c++)
-      finish(&s[c], n.scale, spec->dtype, &n.mean[c], &n.std[c]);
+    for (int c = 0; c < n.n; c++) finish(&s[c], n.scale, spec->dtype, &n.mean[c], &n.std[c]);
     *out = n;
   } else {
     glia_normalise_clear(&n);

@@ -91,8 +91,8 @@ static glia_status next_member(gi_stream *s) {
 static glia_status unpack_failed(const gi_stream *s, int code) {
   if (code == Z_MEM_ERROR) return gi_fail_nomem(32768);
   if (code == Z_BUF_ERROR)
-    return gi_fail(GLIA_FORMAT, "%s: gzip data end early, after %zu bytes; truncated?",
-                   s->what, s->n);
+    return gi_fail(GLIA_FORMAT, "%s: gzip data end early, after %zu bytes; truncated?", s->what,
+                   s->n);
   return gi_fail(GLIA_FORMAT, "%s: gzip data are corrupt at byte %zu (%s)", s->what, s->at,
                  s->z->msg != NULL ? s->z->msg : "unknown reason");
 }

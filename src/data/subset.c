@@ -41,8 +41,10 @@ glia_status glia_dataset_subset(const glia_dataset *base, const int64_t *indices
   const int64_t count = glia_dataset_count(base);
   for (int64_t i = 0; i < n; i++)
     if (indices[i] < 0 || indices[i] >= count)
-      return gi_fail(GLIA_INVALID, "subset: index %" PRId64 " at place %" PRId64
-                     ", the base has %" PRId64 " samples", indices[i], i, count);
+      return gi_fail(GLIA_INVALID,
+                     "subset: index %" PRId64 " at place %" PRId64 ", the base has %" PRId64
+                     " samples",
+                     indices[i], i, count);
   size_t bytes;
   if (!gi_mul_size((size_t)n, sizeof *indices, &bytes)) return gi_fail_nomem(SIZE_MAX);
   subset *s = gi_alloc(sizeof *s);
