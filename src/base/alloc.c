@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-/* ---- blocks ------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------- */
 
 static atomic_int_fast64_t fail_in; /* allocations until the one that fails; 0: none */
 static atomic_int_fast64_t allocations;
@@ -133,7 +133,7 @@ void gi_arena_free(gi_arena *a) {
   *a = (gi_arena){0};
 }
 
-/* ---- vectors and strings ------------------------------------------------------------------ */
+/* ---- vectors and strings --------------------------------------------------------------- */
 
 /* The caller's pointer has another type than void *, so it is moved as bytes. */
 bool gi_vec_grow(void **at, size_t *cap, size_t want, size_t item) {

@@ -1,8 +1,8 @@
 /* base/file.c - files: mapping, reading, atomic writing, folders.
  *
- * Writing goes to ".NAME.tmp" beside the target. The name is fixed, so what a killed process left
- * behind is used again by the next writer instead of piling up; a lock on it keeps two writers
- * of one target apart (the second takes ".NAME.1.tmp", and so on).
+ * Writing goes to ".NAME.tmp" beside the target. The name is fixed, so what a killed process
+ * left behind is used again by the next writer instead of piling up; a lock on it keeps two
+ * writers of one target apart (the second takes ".NAME.1.tmp", and so on).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "base/base.h"
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------- */
 
 static glia_status open_read(const char *path, int *fd, struct stat *st) {
   *fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -51,8 +51,8 @@ void gi_map_close(gi_map *m) {
   *m = (gi_map){0};
 }
 
-/* Pipes have no size, so what is read decides; one byte more than the limit is asked for, to see
- * that it is exceeded. */
+/* Pipes have no size, so what is read decides; one byte more than the limit is asked for, to
+ * see that it is exceeded. */
 glia_status gi_read_file(const char *path, size_t limit, char **out, size_t *n) {
   struct stat st;
   int fd = -1;
@@ -87,7 +87,7 @@ glia_status gi_read_file(const char *path, size_t limit, char **out, size_t *n) 
   return GLIA_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------- */
 
 /* ".NAME.tmp" beside the target, ".NAME.<i>.tmp" for i > 0. */
 static char *temp_path(const char *path, int i) {
@@ -224,7 +224,7 @@ glia_status gi_write_file(const char *path, const void *p, size_t n) {
   return gi_writer_commit(&w);
 }
 
-/* ---- folders and paths --------------------------------------------------------------------- */
+/* ---- folders and paths ----------------------------------------------------------------- */
 
 bool gi_exists(const char *path) {
   struct stat st;

@@ -13,10 +13,10 @@
 
 enum { DEPTH_MAX = 64 };
 
-/* ---- parsing ------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------- */
 
-/* jansson recurses, so nesting is counted before it starts. Only brackets outside strings count;
- * whether they pair up is jansson's to say. */
+/* jansson recurses, so nesting is counted before it starts. Only brackets outside strings
+ * count; whether they pair up is jansson's to say. */
 static glia_status check_depth(const char *text, size_t n, const char *what) {
   int depth = 0, line = 1, column = 0;
   bool in_string = false;
@@ -34,8 +34,8 @@ static glia_status check_depth(const char *text, size_t n, const char *what) {
       in_string = true;
     } else if (c == '{' || c == '[') {
       if (++depth > DEPTH_MAX)
-        return gi_fail(GLIA_FORMAT, "%s: line %d, column %d: more than %d levels of nesting", what,
-                       line, column, DEPTH_MAX);
+        return gi_fail(GLIA_FORMAT, "%s: line %d, column %d: more than %d levels of nesting",
+                       what, line, column, DEPTH_MAX);
     } else if (c == '}' || c == ']') {
       depth--;
     }
@@ -55,19 +55,26 @@ glia_status gi_json_parse(const char *text, size_t n, const char *what, gi_json 
   return GLIA_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------- */
 
 gi_json_kind gi_json_type(const gi_json *j) {
   if (j == NULL) return GI_JSON_NULL;
   switch (json_typeof(j)) {
-    case JSON_OBJECT: return GI_JSON_OBJECT;
-    case JSON_ARRAY: return GI_JSON_ARRAY;
-    case JSON_STRING: return GI_JSON_STRING;
-    case JSON_INTEGER: return GI_JSON_INT;
-    case JSON_REAL: return GI_JSON_REAL;
+    case JSON_OBJECT:
+      return GI_JSON_OBJECT;
+    case JSON_ARRAY:
+      return GI_JSON_ARRAY;
+    case JSON_STRING:
+      return GI_JSON_STRING;
+    case JSON_INTEGER:
+      return GI_JSON_INT;
+    case JSON_REAL:
+      return GI_JSON_REAL;
     case JSON_TRUE:
-    case JSON_FALSE: return GI_JSON_BOOL;
-    case JSON_NULL: break;
+    case JSON_FALSE:
+      return GI_JSON_BOOL;
+    case JSON_NULL:
+      break;
   }
   return GI_JSON_NULL;
 }
@@ -114,7 +121,7 @@ bool gi_json_bool(const gi_json *j, bool fallback) {
   return json_is_boolean(j) ? json_is_true(j) : fallback;
 }
 
-/* ---- building ------------------------------------------------------------------------------ */
+/* ---- building -------------------------------------------------------------------------- */
 
 /* The mark: one node of its own, known by its address, never counted (as jansson's null). */
 static json_t broken = {.type = JSON_NULL, .refcount = (size_t)-1};
@@ -221,7 +228,7 @@ void gi_json_add_num(gi_json *array, double v) {
   gi_json_add(array, real_node(v));
 }
 
-/* ---- printing ------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------- */
 
 static void put_string(gi_str *b, const char *s) {
   gi_str_puts(b, "\"");
@@ -299,14 +306,30 @@ static void put_array(gi_str *b, const json_t *j, int indent, int level) {
 static void put_node(gi_str *b, const json_t *j, int indent, int level) {
   if (j == &broken) b->failed = true;
   switch (json_typeof(j)) {
-    case JSON_OBJECT: put_object(b, j, indent, level); break;
-    case JSON_ARRAY: put_array(b, j, indent, level); break;
-    case JSON_STRING: put_string(b, json_string_value(j)); break;
-    case JSON_INTEGER: gi_str_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j)); break;
-    case JSON_REAL: put_real(b, json_real_value(j)); break;
-    case JSON_TRUE: gi_str_puts(b, "true"); break;
-    case JSON_FALSE: gi_str_puts(b, "false"); break;
-    case JSON_NULL: gi_str_puts(b, "null"); break;
+    case JSON_OBJECT:
+      put_object(b, j, indent, level);
+      break;
+    case JSON_ARRAY:
+      put_array(b, j, indent, level);
+      break;
+    case JSON_STRING:
+      put_string(b, json_string_value(j));
+      break;
+    case JSON_INTEGER:
+      gi_str_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+      break;
+    case JSON_REAL:
+      put_real(b, json_real_value(j));
+      break;
+    case JSON_TRUE:
+      gi_str_puts(b, "true");
+      break;
+    case JSON_FALSE:
+      gi_str_puts(b, "false");
+      break;
+    case JSON_NULL:
+      gi_str_puts(b, "null");
+      break;
   }
 }
 

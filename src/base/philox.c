@@ -50,7 +50,8 @@ double gi_rng_uniform(const gi_rng *r, uint64_t element) {
 }
 
 /* Box and Muller: from u in (0, 1) and v in [0, 1), sqrt(-2 ln u) times the cosine and the sine
- * of 2 pi v are two normal numbers; elements 4k and 4k + 1 share a pair, so do 4k + 2, 4k + 3. */
+ * of 2 pi v are two normal numbers; elements 4k and 4k + 1 share a pair, so do 4k + 2, 4k + 3.
+ */
 double gi_rng_normal(const gi_rng *r, uint64_t element) {
   uint32_t block[4];
   block_of(r, element, block);

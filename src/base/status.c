@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-#define TEXT(x) #x
+#define TEXT(x)          #x
 #define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
 
 enum { MESSAGE_BYTES = 2048 };
@@ -22,7 +22,8 @@ const char *glia_version(void) {
 const char *glia_status_text(glia_status s) {
   switch (s) {
 #define GLIA_X(name, code, exit_status, text) \
-  case GLIA_##name: return text;
+  case GLIA_##name:                           \
+    return text;
     GLIA_STATUS_MAP(GLIA_X)
 #undef GLIA_X
   }
@@ -32,7 +33,8 @@ const char *glia_status_text(glia_status s) {
 int glia_status_exit(glia_status s) {
   switch (s) {
 #define GLIA_X(name, code, exit_status, text) \
-  case GLIA_##name: return exit_status;
+  case GLIA_##name:                           \
+    return exit_status;
     GLIA_STATUS_MAP(GLIA_X)
 #undef GLIA_X
   }
@@ -66,7 +68,8 @@ glia_status gi_fail(glia_status s, const char *fmt, ...) {
 
 glia_status gi_where(glia_status s, const char *fmt, ...) {
   if (s == GLIA_OK) return s;
-  char text[2 * MESSAGE_BYTES + 2]; /* both parts and ": "; what is too much is cut at the end */
+  char
+      text[2 * MESSAGE_BYTES + 2]; /* both parts and ": "; what is too much is cut at the end */
   va_list args;
   va_start(args, fmt);
   const int n = vsnprintf(text, MESSAGE_BYTES, fmt, args);
@@ -85,36 +88,50 @@ glia_status gi_fail_nomem(size_t bytes) {
 }
 
 glia_status gi_fail_read(const char *path, int err) {
-  if (err == ENOMEM)
-    return gi_fail(GLIA_NOMEM, "%s: out of memory while reading it", path);
+  if (err == ENOMEM) return gi_fail(GLIA_NOMEM, "%s: out of memory while reading it", path);
   const char *hint = "";
   if (err == ENOENT) hint = "; hint: check the spelling of the path";
   if (err == EACCES) hint = "; hint: check the permissions of the file and its folders";
-  if (err == EMFILE || err == ENFILE) hint = "; hint: raise the limit of open files (ulimit -n)";
+  if (err == EMFILE || err == ENFILE)
+    hint = "; hint: raise the limit of open files (ulimit -n)";
   return gi_fail(GLIA_IO, "%s: cannot be read: %s%s", path, strerror(err), hint);
 }
 
 glia_status gi_fail_write(const char *path, int err) {
   const char *hint = "";
   switch (err) {
-    case ENOSPC: hint = "; hint: free some space or write to another disk"; break;
-    case EDQUOT: hint = "; hint: your quota is used up: free some space"; break;
-    case EFBIG: hint = "; hint: raise the limit of file sizes (ulimit -f) or use another disk"; break;
-    case ENOENT: hint = "; hint: the folder does not exist"; break;
+    case ENOSPC:
+      hint = "; hint: free some space or write to another disk";
+      break;
+    case EDQUOT:
+      hint = "; hint: your quota is used up: free some space";
+      break;
+    case EFBIG:
+      hint = "; hint: raise the limit of file sizes (ulimit -f) or use another disk";
+      break;
+    case ENOENT:
+      hint = "; hint: the folder does not exist";
+      break;
     case EACCES:
-    case EPERM: hint = "; hint: check the permissions of the folder"; break;
-    case EROFS: hint = "; hint: the disk is read-only: write elsewhere"; break;
-    default: break;
+    case EPERM:
+      hint = "; hint: check the permissions of the folder";
+      break;
+    case EROFS:
+      hint = "; hint: the disk is read-only: write elsewhere";
+      break;
+    default:
+      break;
   }
   return gi_fail(GLIA_DISK, "%s: cannot be written: %s%s", path, strerror(err), hint);
 }
 
-/* ---- the log ---------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------------- */
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static void (*log_line)(glia_log_level level, const char *line, void *user);
 static void *log_user;
-/* The receiver may call the library; what that logs is dropped rather than waiting for itself. */
+/* The receiver may call the library; what that logs is dropped rather than waiting for itself.
+ */
 static _Thread_local bool in_log;
 
 void glia_log_to(void (*fn)(glia_log_level level, const char *line, void *user), void *user) {

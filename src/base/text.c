@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-/* ---- nearest name -------------------------------------------------------------------------- */
+/* ---- nearest name ---------------------------------------------------------------------- */
 
 enum { WORD_MAX = 63 }; /* longer words have no nearest name */
 
@@ -51,7 +51,7 @@ int gi_nearest(const char *word, const char *const *names, int n) {
   return found;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------- */
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -88,8 +88,8 @@ bool gi_parse_f64(const char *s, double *out) {
 }
 
 /* ---- hashing -------------------------------------------------------------------------------
- * FNV-1a over the bytes, then a bijective mix (two xor-shift-multiply rounds), because FNV alone
- * leaves the high bits of short keys weak. Byte by byte, so the same on every machine. */
+ * FNV-1a over the bytes, then a bijective mix (two xor-shift-multiply rounds), because FNV
+ * alone leaves the high bits of short keys weak. Byte by byte, so the same on every machine. */
 
 uint64_t gi_hash(const void *p, size_t n, uint64_t seed) {
   const unsigned char *b = p;

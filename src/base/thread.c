@@ -79,8 +79,8 @@ static void *thread_main(void *user) {
   return NULL;
 }
 
-/* Signals are blocked in the new thread, so that an interrupt is always taken by a thread of the
- * program's own. */
+/* Signals are blocked in the new thread, so that an interrupt is always taken by a thread of
+ * the program's own. */
 glia_status gi_thread_new(void (*fn)(void *user), void *user, gi_thread **out) {
   gi_thread *t = gi_alloc(sizeof *t);
   if (t == NULL) return gi_fail_nomem(sizeof *t);

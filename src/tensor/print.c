@@ -17,13 +17,17 @@ static void put_element(printer *p, int64_t i) {
       gi_str_printf(&p->text, "%lld", (long long)((const int64_t *)p->data)[i]);
       break;
     case GLIA_I32:
-    case GLIA_U8: gi_str_printf(&p->text, "%.0f", gi_load(p->type.dtype, p->data, i)); break;
-    default: gi_str_printf(&p->text, "%g", gi_load(p->type.dtype, p->data, i)); break;
+    case GLIA_U8:
+      gi_str_printf(&p->text, "%.0f", gi_load(p->type.dtype, p->data, i));
+      break;
+    default:
+      gi_str_printf(&p->text, "%g", gi_load(p->type.dtype, p->data, i));
+      break;
   }
 }
 
-/* Elements from `first` on of axis `axis`; each inner axis starts a line of its own, indented to
- * stand under its first entry. */
+/* Elements from `first` on of axis `axis`; each inner axis starts a line of its own, indented
+ * to stand under its first entry. */
 static void put_axis(printer *p, int axis, int64_t first) {
   if (axis == p->type.rank) {
     put_element(p, first);

@@ -20,7 +20,7 @@ struct glia_tensor {
   block *block; /* NULL: the caller's memory */
 };
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------- */
 
 static glia_status make_type(glia_dtype dtype, int rank, const int64_t *shape, const char *who,
                              gi_type *out) {
@@ -71,8 +71,8 @@ glia_status glia_tensor_new(glia_dtype dtype, int rank, const int64_t *shape,
   return gi_tensor_new(&t, out);
 }
 
-glia_status glia_tensor_from(glia_dtype dtype, int rank, const int64_t *shape,
-                             const void *data, glia_tensor **out) {
+glia_status glia_tensor_from(glia_dtype dtype, int rank, const int64_t *shape, const void *data,
+                             glia_tensor **out) {
   glia_tensor *t = NULL;
   GI_TRY(glia_tensor_new(dtype, rank, shape, &t));
   if (glia_tensor_bytes(t) > 0) memcpy(t->data, data, glia_tensor_bytes(t));
@@ -93,7 +93,7 @@ void glia_tensor_free(glia_tensor *t) {
   gi_free(t);
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------- */
 
 glia_dtype glia_tensor_dtype(const glia_tensor *t) {
   return t->type.dtype;
@@ -158,7 +158,7 @@ void glia_tensor_set(glia_tensor *t, int64_t i, double v) {
   gi_store(t->type.dtype, t->data, offset_of(t, i), v);
 }
 
-/* ---- views --------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------- */
 
 /* `shape` with its -1, if any, worked out. */
 static glia_status fill_in(const glia_tensor *t, int rank, const int64_t *shape, gi_type *out) {
@@ -266,7 +266,7 @@ glia_status glia_tensor_broadcast(const glia_tensor *t, int rank, const int64_t 
   return GLIA_OK;
 }
 
-/* ---- copies -------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------- */
 
 static void copy_line(char *dst, const char *src, int64_t n, int64_t stride, size_t size) {
   if (stride == 1) {
