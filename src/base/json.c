@@ -47,12 +47,15 @@ glia_status gi_json_parse(const char *text, size_t n, const char *what, gi_json 
   GI_TRY(check_depth(text, n, what));
   json_error_t err;
   gi_json *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &err);
-  if (j == NULL && json_error_code(&err) == json_error_out_of_memory) return gi_fail_nomem(n);
-  if (j == NULL)
-    return gi_fail(GLIA_FORMAT, "%s: line %d, column %d: %s", what, GI_MAX(err.line, 1),
-                   GI_MAX(err.column, 0), err.text);
-  *out = j;
-  return GLIA_OK;
+  if (j != NULL) {
+    *out = j;
+    return GLIA_OK;
+  }
+  const enum json_error_code code = json_error_code(&err);
+  if (code == json_error_out_of_memory) return gi_fail_nomem(n);
+  return gi_fail(GLIA_FORMAT, "%s: line %d, column %d: %s%s", what, GI_MAX(err.line, 1),
+                 GI_MAX(err.column, 0), code == json_error_invalid_utf8 ? "not UTF-8: " : "",
+                 err.text);
 }
 
 /* ---- reading --------------------------------------------------------------------------- */
