@@ -74,6 +74,18 @@ typedef struct gi_lower { /* the same op in plainer ops: set out[] */
   glia_value *out;
 } gi_lower;
 
+/* How a fused op finds its pattern: `match` is asked for the live node that would be its last, and
+ * fills in what the fused node takes. Values inside the pattern must have no other use. */
+struct gi_node;
+typedef struct gi_match {
+  const glia_graph *g;
+  const struct gi_node *last;
+  const int *uses;  /* by value id */
+  int n_in;
+  uint32_t in[4];   /* value ids of g */
+  union { char bytes[256]; double align; } attr; /* the fused op's attributes */
+} gi_match;
+
 typedef struct gi_buf { gi_type t; void *p; } gi_buf;      /* row-major */
 typedef struct gi_clock { uint64_t seed, step; } gi_clock; /* what random ops depend on */
 typedef struct gi_ref { /* the reference kernel: plain loops in double, any dtype */
@@ -106,7 +118,8 @@ enum {
   GI_VIEW = 4,        /* out shares the memory of in[0]: no work at run time */
   GI_IN_PLACE = 8,    /* out may overwrite an input of the same bytes: kernels read an element's
                          inputs before they write it */
-  GI_SOURCE = 16      /* memory comes from outside the plan: input, variable, constant */
+  GI_SOURCE = 16,     /* memory comes from outside the plan: input, variable, constant */
+  GI_RANDOM = 32      /* depends on the clock: never computed ahead */
 };
 
 typedef struct gi_op {
@@ -123,6 +136,7 @@ typedef struct gi_op {
   glia_status (*vjp)(gi_vjp *c);
   glia_status (*lower)(gi_lower *c);
   const char *no_grad; /* why there is neither; cotangents are dropped here */
+  bool (*match)(gi_match *m); /* fused ops that compile/fuse_ops.c puts in */
 
   glia_status (*ref)(gi_ref *c);
   double (*scalar)(const double *x, const void *attr); /* elementwise ops: one element */

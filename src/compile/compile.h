@@ -1,0 +1,90 @@
+/* compile/compile.h - from a graph to a plan: passes over graphs, then schedule and memory.
+ *
+ *   simplify -> fuse_ops -> fuse -> layout        graph to graph, each can be switched off
+ *   schedule -> memory -> prepare                  order, offsets, kernels: the plan
+ *
+ * Passes are rows of the list in passes.c, in the order in which they run: the one list that is
+ * kept by hand, since order is their meaning.
+ */
+#ifndef GI_COMPILE_H
+#define GI_COMPILE_H
+
+#include "backend/backend.h"
+
+typedef struct gi_target { /* what is compiled for */
+  const gi_backend *backend;
+  int threads;
+} gi_target;
+
+typedef struct gi_pass {
+  const char *name, *doc;
+  glia_status (*run)(const glia_graph *from, glia_graph *to, const gi_target *target);
+} gi_pass;
+
+extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
+extern const gi_pass gi_pass_simplify, gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
+
+/* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each pass
+ * named in dump ("grad" is the graph before the first) is printed to text. Owned. */
+glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const char *skip,
+                          const char *dump, gi_str *text, glia_graph **out);
+bool gi_listed(const char *list, const char *name); /* "a,b" holds "b"; "all" holds any */
+
+/* ---- rewriting one graph into another (rewrite.c) ------------------------------------------- */
+
+typedef struct gi_rewrite {
+  const glia_graph *from;
+  glia_graph *to;
+  glia_value *map; /* by value id of `from`; null: not made yet */
+  bool *live;      /* by node of `from`: some root needs it */
+  int *uses;       /* by value id of `from`: by live nodes and roots */
+  const gi_target *target;
+} gi_rewrite;
+
+glia_status gi_rewrite_begin(gi_rewrite *r, const glia_graph *from, glia_graph *to,
+                             const gi_target *target);
+/* Copies the roots and checks the graph; frees what begin took. s is the status so far. */
+glia_status gi_rewrite_end(gi_rewrite *r, glia_status s);
+/* Copies node k with mapped inputs, and maps its outputs. */
+glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k);
+/* Maps the outputs of node k to these values. */
+void gi_rewrite_set(gi_rewrite *r, uint32_t k, const glia_value *out);
+/* The usual pass: visit every live node in order. visit either maps the node's outputs itself, or
+ * sets *copy, which is false on entry. */
+glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_target *target,
+                           glia_status (*visit)(gi_rewrite *r, uint32_t k, const gi_node *n,
+                                                const glia_value *in, bool *copy));
+
+/* ---- order and memory ------------------------------------------------------------------------ */
+
+/* An order of the nodes but sources: inputs before users; the node that makes a variable's new
+ * value after all other readers of the variable, and after `watch` (GI_NO_VALUE: none), where that
+ * is possible; what frees memory first, so that gradients die young. Owned (gi_free). */
+glia_status gi_schedule(const glia_graph *g, uint32_t watch, uint32_t **order, int *n);
+
+typedef enum gi_place_kind {
+  GI_IN_ARENA,   /* at `offset` */
+  GI_IN_INPUT,   /* memory bound at each run */
+  GI_IN_STORE,   /* the variable's tensor */
+  GI_IN_CONSTANT /* the constant's literal */
+} gi_place_kind;
+
+typedef struct gi_place { /* where a value lies; views and in-place results share */
+  gi_place_kind kind;
+  size_t offset;   /* in the arena */
+  uint32_t source; /* the input, variable or constant value whose memory it is */
+} gi_place;
+
+typedef struct gi_memory {
+  gi_place *place;   /* by value id */
+  bool *copied;      /* by root: its value is copied there when the step is done */
+  size_t *copy_to;   /* by root: arena offset of a copied output */
+  size_t arena;      /* bytes in all */
+} gi_memory;
+
+/* Places every value: views over their source, new values of variables over the variable, results
+ * over inputs that die with them, the rest best-fit into one arena. */
+glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, gi_memory *out);
+void gi_memory_free(gi_memory *m);
+
+#endif /* GI_COMPILE_H */

@@ -1,0 +1,334 @@
+/* fuse.c - groups of elementwise ops of one shape become one `fused` op, so that what lies between
+ * them never goes to memory.
+ *
+ * Nodes are taken in order; a node joins the groups of its operands (which become one) as long as
+ * the group stays within the limits of a program and no path leaves the group and comes back to
+ * it: then the group could not run as one. The paths are searched in the graph in which every
+ * group is one node.
+ */
+#include "compile/compile.h"
+#include "ops/fused.h"
+
+typedef struct group {
+  GI_VEC(uint32_t) nodes; /* in order */
+  bool emitted;
+} group;
+
+typedef struct fuser {
+  gi_rewrite r;
+  GI_VEC(group *) groups;
+  int *of;         /* by node: number of its group, -1 none */
+  uint32_t *seen;  /* by node: stamp of the search that saw it */
+  uint32_t stamp;
+  GI_VEC(uint32_t) stack;
+} fuser;
+
+/* ---- which nodes may be fused ------------------------------------------------------------------ */
+
+static bool fusible(const fuser *f, const gi_node *n) {
+  if (!(n->op->flags & GI_ELEMENTWISE) || n->n_out != 1) return false;
+  const gi_type *t = &f->r.from->values.at[n->out].type;
+  if (t->dtype != GLIA_BOOL && !glia_dtype_is_float(t->dtype)) return false;
+  for (int i = 0; i < n->n_in; i++) {
+    const glia_dtype d = f->r.from->values.at[n->in[i]].type.dtype;
+    if (d != GLIA_BOOL && !glia_dtype_is_float(d)) return false;
+  }
+  return true;
+}
+
+static uint32_t producer(const fuser *f, uint32_t value) { return f->r.from->values.at[value].node; }
+
+/* ---- would a group close a circle? -------------------------------------------------------------- */
+
+static bool push_inputs(fuser *f, uint32_t node) {
+  const gi_node *n = &f->r.from->nodes.at[node];
+  for (int i = 0; i < n->n_in; i++) {
+    const uint32_t p = producer(f, n->in[i]);
+    if (f->seen[p] == f->stamp) continue;
+    f->seen[p] = f->stamp;
+    if (!gi_vec_push(&f->stack, p)) return false;
+  }
+  return true;
+}
+
+/* Goes back from `node` over whole groups; true if it meets one of `members` (groups) or `last`. */
+static bool reaches(fuser *f, const int *members, int n_members, uint32_t last) {
+  while (f->stack.n > 0) {
+    const uint32_t k = f->stack.at[--f->stack.n];
+    const int g = f->of[k];
+    if (k == last) return true;
+    for (int i = 0; i < n_members; i++)
+      if (g == members[i]) return true;
+    if (g < 0) {
+      if (!push_inputs(f, k)) return true;
+      continue;
+    }
+    for (size_t i = 0; i < f->groups.at[g]->nodes.n; i++)
+      if (!push_inputs(f, f->groups.at[g]->nodes.at[i])) return true;
+  }
+  return false;
+}
+
+static bool in_set(const fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
+  if (node == last) return true;
+  for (int i = 0; i < n; i++)
+    if (f->of[node] == members[i]) return true;
+  return false;
+}
+
+/* Starts a search from the inputs of `node` that lie outside the set. */
+static bool start_outside(fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
+  const gi_node *x = &f->r.from->nodes.at[node];
+  for (int i = 0; i < x->n_in; i++) {
+    const uint32_t p = producer(f, x->in[i]);
+    if (in_set(f, p, members, n, last) || f->seen[p] == f->stamp) continue;
+    f->seen[p] = f->stamp;
+    if (!gi_vec_push(&f->stack, p)) return false;
+  }
+  return true;
+}
+
+static bool circle(fuser *f, const int *members, int n, uint32_t last) {
+  f->stamp++;
+  f->stack.n = 0;
+  if (!start_outside(f, last, members, n, last)) return true;
+  for (int i = 0; i < n; i++)
+    for (size_t k = 0; k < f->groups.at[members[i]]->nodes.n; k++)
+      if (!start_outside(f, f->groups.at[members[i]]->nodes.at[k], members, n, last)) return true;
+  return reaches(f, members, n, last);
+}
+
+/* ---- the program of a group ----------------------------------------------------------------------- */
+
+typedef struct builder {
+  gi_program *p;
+  uint32_t in[GI_FUSED_IN];    /* outer values, by register */
+  uint32_t code[GI_FUSED_CODE]; /* values of `from`, by register - n_in; GI_NO_VALUE: constant */
+  glia_value out_map[GI_FUSED_OUT];
+  uint32_t out[GI_FUSED_OUT];
+  int n_in, n_code, n_out;
+} builder;
+
+/* Is the value used by anything but nodes of this group? */
+static bool used_outside(const fuser *f, const group *g, uint32_t value) {
+  int inside = 0;
+  for (size_t k = 0; k < g->nodes.n; k++) {
+    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    for (int i = 0; i < n->n_in; i++) inside += n->in[i] == value;
+  }
+  return inside < f->r.uses[value];
+}
+
+static bool member(const group *g, uint32_t node) {
+  for (size_t i = 0; i < g->nodes.n; i++)
+    if (g->nodes.at[i] == node) return true;
+  return false;
+}
+
+/* Lists inputs and counts code and outputs; false if the group is over the limits. The constants
+ * come first in the code. */
+static bool survey(const fuser *f, const group *g, builder *b) {
+  *b = (builder){0};
+  uint32_t constants[GI_FUSED_CODE];
+  int n_constants = 0;
+  for (size_t k = 0; k < g->nodes.n; k++) {
+    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    for (int i = 0; i < n->n_in; i++) {
+      const uint32_t v = n->in[i];
+      double c;
+      if (member(g, producer(f, v))) continue;
+      const bool constant = gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &c);
+      uint32_t *list = constant ? constants : b->in;
+      int *count = constant ? &n_constants : &b->n_in, j = 0;
+      while (j < *count && list[j] != v) j++;
+      if (j < *count) continue;
+      if (*count == (constant ? GI_FUSED_CODE : GI_FUSED_IN)) return false;
+      list[(*count)++] = v;
+    }
+  }
+  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0) return false;
+  for (int j = 0; j < n_constants; j++) b->code[b->n_code++] = constants[j];
+  for (size_t k = 0; k < g->nodes.n; k++) {
+    const uint32_t v = f->r.from->nodes.at[g->nodes.at[k]].out;
+    b->code[b->n_code++] = v;
+    if (!used_outside(f, g, v)) continue;
+    if (b->n_out == GI_FUSED_OUT) return false;
+    b->out[b->n_out++] = v;
+  }
+  return true;
+}
+
+static int register_of(const builder *b, uint32_t v) {
+  for (int i = 0; i < b->n_in; i++)
+    if (b->in[i] == v) return i;
+  for (int k = 0; k < b->n_code; k++)
+    if (b->code[k] == v) return b->n_in + k;
+  return 0;
+}
+
+static void write_program(const fuser *f, builder *b) {
+  const glia_graph *from = f->r.from;
+  b->p->n_in = b->n_in;
+  b->p->n_code = b->n_code;
+  b->p->n_out = b->n_out;
+  for (int k = 0; k < b->n_code; k++) {
+    const gi_val *v = &from->values.at[b->code[k]];
+    const gi_node *n = &from->nodes.at[v->node];
+    gi_micro *m = &b->p->code[k];
+    m->dtype = v->type.dtype;
+    if (gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)from, b->code[k]}, &m->value))
+      continue;
+    m->op = n->op;
+    if (n->attr != NULL) memcpy(&m->attr, n->attr, GI_MIN(sizeof m->attr, n->op->attr_size));
+    for (int i = 0; i < n->n_in; i++) m->src[i] = register_of(b, n->in[i]);
+  }
+  for (int k = 0; k < b->n_out; k++) b->p->out[k] = register_of(b, b->out[k]);
+}
+
+/* ---- grouping ----------------------------------------------------------------------------------- */
+
+static glia_status new_group(fuser *f, uint32_t k) {
+  group *g = gi_alloc(sizeof *g);
+  if (g == NULL) return gi_fail_nomem(sizeof *g);
+  if (!gi_vec_push(&g->nodes, k) || !gi_vec_push(&f->groups, g)) {
+    gi_vec_free(&g->nodes);
+    gi_free(g);
+    return gi_fail_nomem(sizeof *g);
+  }
+  f->of[k] = (int)f->groups.n - 1;
+  return GLIA_OK;
+}
+
+/* Adds the nodes of group b to a, both in order, then k. */
+static bool join(fuser *f, int a, int b) {
+  group *x = f->groups.at[a], *y = f->groups.at[b];
+  if (!gi_vec_reserve(&x->nodes, x->nodes.n + y->nodes.n)) return false;
+  for (size_t i = 0; i < y->nodes.n; i++) {
+    size_t j = x->nodes.n++;
+    for (; j > 0 && x->nodes.at[j - 1] > y->nodes.at[i]; j--) x->nodes.at[j] = x->nodes.at[j - 1];
+    x->nodes.at[j] = y->nodes.at[i];
+    f->of[y->nodes.at[i]] = a;
+  }
+  y->nodes.n = 0;
+  return true;
+}
+
+/* Would the union of these groups and node k keep within the limits of a program? */
+static bool within_limits(const fuser *f, const int *members, int n, uint32_t k) {
+  group all = {0};
+  builder b;
+  size_t total = 1;
+  for (int i = 0; i < n; i++) total += f->groups.at[members[i]]->nodes.n;
+  if (total > GI_FUSED_CODE || !gi_vec_reserve(&all.nodes, total)) return false;
+  for (int i = 0; i < n; i++)
+    for (size_t j = 0; j < f->groups.at[members[i]]->nodes.n; j++)
+      all.nodes.at[all.nodes.n++] = f->groups.at[members[i]]->nodes.at[j];
+  all.nodes.at[all.nodes.n++] = k;
+  const bool fits = survey(f, &all, &b);
+  gi_vec_free(&all.nodes);
+  return fits;
+}
+
+static glia_status place(fuser *f, uint32_t k) {
+  const glia_graph *from = f->r.from;
+  const gi_node *n = &from->nodes.at[k];
+  int members[3], count = 0;
+  for (int i = 0; i < n->n_in && i < 3; i++) {
+    const uint32_t p = producer(f, n->in[i]);
+    const int g = f->of[p];
+    bool known = g < 0 || !gi_shape_equal(&from->values.at[n->out].type,
+                                          &from->values.at[n->in[i]].type);
+    for (int j = 0; j < count; j++) known |= members[j] == g;
+    if (known) continue;
+    members[count++] = g;
+    if (!within_limits(f, members, count, k) || circle(f, members, count, k)) count--;
+  }
+  if (count == 0) return new_group(f, k);
+  for (int j = 1; j < count; j++)
+    if (!join(f, members[0], members[j])) return gi_fail_nomem(sizeof(uint32_t));
+  if (!gi_vec_push(&f->groups.at[members[0]]->nodes, k)) return gi_fail_nomem(sizeof(uint32_t));
+  f->of[k] = members[0];
+  return GLIA_OK;
+}
+
+/* ---- emitting ----------------------------------------------------------------------------------- */
+
+static glia_status ensure(fuser *f, uint32_t k);
+
+static glia_status ensure_inputs(fuser *f, uint32_t k, const group *g) {
+  const gi_node *n = &f->r.from->nodes.at[k];
+  for (int i = 0; i < n->n_in; i++) {
+    const uint32_t p = producer(f, n->in[i]);
+    if (g == NULL || !member(g, p)) GI_TRY(ensure(f, p));
+  }
+  return GLIA_OK;
+}
+
+static glia_status emit_group(fuser *f, group *g) {
+  builder b;
+  glia_value in[GI_FUSED_IN], out[GI_MAX_OUT];
+  g->emitted = true;
+  for (size_t i = 0; i < g->nodes.n; i++) GI_TRY(ensure_inputs(f, g->nodes.at[i], g));
+  if (g->nodes.n == 1 || !survey(f, g, &b)) {
+    for (size_t i = 0; i < g->nodes.n; i++) GI_TRY(gi_rewrite_copy(&f->r, g->nodes.at[i]));
+    return GLIA_OK;
+  }
+  const size_t bytes = sizeof(gi_program) + (size_t)b.n_code * sizeof(gi_micro);
+  b.p = gi_alloc(bytes);
+  if (b.p == NULL) return gi_fail_nomem(bytes);
+  write_program(f, &b);
+  const gi_fused_attr attr = {{bytes, b.p}};
+  for (int i = 0; i < b.n_in; i++) in[i] = f->r.map[b.in[i]];
+  const gi_node *last = &f->r.from->nodes.at[g->nodes.at[g->nodes.n - 1]];
+  const char *path = gi_arena_strdup(&f->r.to->arena, last->path);
+  gi_set_path(f->r.to, path != NULL ? path : "");
+  gi_emit(f->r.to, &gi_op_fused, &attr, in, b.n_in, out);
+  gi_free(b.p);
+  GI_TRY(glia_graph_status(f->r.to));
+  for (int k = 0; k < b.n_out; k++) f->r.map[b.out[k]] = out[k];
+  return GLIA_OK;
+}
+
+/* Makes node k, or the group it is in, after all that it needs. */
+static glia_status ensure(fuser *f, uint32_t k) {
+  const gi_node *n = &f->r.from->nodes.at[k];
+  if (f->of[k] >= 0) {
+    group *g = f->groups.at[f->of[k]];
+    return g->emitted ? GLIA_OK : emit_group(f, g);
+  }
+  if (n->n_out > 0 && !gi_null(f->r.map[n->out])) return GLIA_OK;
+  GI_TRY(ensure_inputs(f, k, NULL));
+  return gi_rewrite_copy(&f->r, k);
+}
+
+static glia_status build(fuser *f) {
+  const glia_graph *from = f->r.from;
+  f->of = gi_alloc((from->nodes.n + 1) * sizeof *f->of);
+  f->seen = gi_alloc((from->nodes.n + 1) * sizeof *f->seen);
+  if (f->of == NULL || f->seen == NULL) return gi_fail_nomem(from->nodes.n * sizeof *f->of);
+  for (size_t k = 0; k < from->nodes.n; k++) f->of[k] = -1;
+  for (uint32_t k = 0; k < from->nodes.n; k++)
+    if (f->r.live[k] && fusible(f, &from->nodes.at[k])) GI_TRY(place(f, k));
+  for (uint32_t k = 0; k < from->nodes.n; k++)
+    if (f->r.live[k]) GI_TRY(ensure(f, k));
+  return GLIA_OK;
+}
+
+static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *target) {
+  fuser f = {0};
+  glia_status s = gi_rewrite_begin(&f.r, from, to, target);
+  if (s == GLIA_OK) s = build(&f);
+  gi_set_path(to, "");
+  s = gi_rewrite_end(&f.r, s);
+  for (size_t i = 0; i < f.groups.n; i++) {
+    gi_vec_free(&f.groups.at[i]->nodes);
+    gi_free(f.groups.at[i]);
+  }
+  gi_vec_free(&f.groups);
+  gi_vec_free(&f.stack);
+  gi_free(f.of);
+  gi_free(f.seen);
+  return s;
+}
+
+const gi_pass gi_pass_fuse = {"fuse", "runs of elementwise ops become one", run};

@@ -1,0 +1,56 @@
+/* fuse_ops.c - patterns of ops that one kernel can do: convolution with bias and activation, product
+ * with bias and activation. Each fused op's file knows its pattern (gi_op.match); this pass only
+ * asks them all, in table order.
+ */
+#include "compile/compile.h"
+
+typedef struct search {
+  gi_match *m;
+  const gi_op *found;
+} search;
+
+static bool try_op(const gi_op *op, void *user) {
+  search *s = user;
+  if (op->match == NULL) return true;
+  memset(&s->m->attr, 0, sizeof s->m->attr);
+  s->m->n_in = 0;
+  if (!op->match(s->m)) return true;
+  s->found = op;
+  return false;
+}
+
+static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,
+                         bool *copy) {
+  gi_match m = {.g = r->from, .last = n, .uses = r->uses};
+  search s = {&m, NULL};
+  glia_value args[4], out[GI_MAX_OUT];
+  (void)in;
+  gi_op_each(try_op, &s);
+  if (s.found == NULL) {
+    *copy = true;
+    return GLIA_OK;
+  }
+  for (int i = 0; i < m.n_in; i++) args[i] = r->map[m.in[i]];
+  gi_emit(r->to, s.found, &m.attr, args, m.n_in, out);
+  gi_rewrite_set(r, k, out);
+  return glia_graph_status(r->to);
+}
+
+/* A pattern's inner nodes were copied before its last node was seen; nothing uses them now. */
+static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *target) {
+  glia_graph *with_dead = NULL;
+  GI_TRY(glia_graph_new(&with_dead));
+  glia_status s = gi_rewrite_all(from, with_dead, target, visit);
+  if (s == GLIA_OK) {
+    gi_rewrite r;
+    s = gi_rewrite_begin(&r, with_dead, to, target);
+    for (uint32_t k = 0; s == GLIA_OK && k < with_dead->nodes.n; k++)
+      if (r.live[k]) s = gi_rewrite_copy(&r, k);
+    s = gi_rewrite_end(&r, s);
+  }
+  glia_graph_free(with_dead);
+  return s;
+}
+
+const gi_pass gi_pass_fuse_ops = {"fuse_ops", "bias and activation into convolution and product",
+                                  run};

@@ -1,0 +1,300 @@
+/* plan.c - makes a plan: order, memory, kernels prepared, pointers resolved. */
+#include "compile/plan.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* ---- pointers ------------------------------------------------------------------------------------ */
+
+/* Where a value lies; NULL for inputs, whose memory comes with every run. */
+static void *address(const glia_plan *p, uint32_t v) {
+  const gi_place *place = &p->memory.place[v];
+  const gi_val *source = &p->graph->values.at[place->source];
+  const gi_node *n = &p->graph->nodes.at[source->node];
+  switch (place->kind) {
+    case GI_IN_ARENA: return p->arena + place->offset;
+    case GI_IN_STORE: {
+      const gi_entry *e =
+          gi_store_find(p->graph->store, ((const gi_input_attr *)n->attr)->name);
+      return glia_tensor_data(e->tensor);
+    }
+    case GI_IN_CONSTANT: {
+      void *data;
+      memcpy(&data, &((const gi_constant_attr *)n->attr)->literal.data, sizeof data);
+      return data; /* kernels read their inputs only */
+    }
+    case GI_IN_INPUT: break;
+  }
+  return NULL;
+}
+
+static int input_number(const glia_plan *p, uint32_t v) {
+  for (int i = 0; i < p->n_inputs; i++)
+    if (p->inputs[i].value == v) return i;
+  return -1;
+}
+
+static void add_slot(glia_plan *p, const void **at, uint32_t v) {
+  const gi_place *place = &p->memory.place[v];
+  if (place->kind != GI_IN_INPUT) return;
+  p->slots[p->n_slots++] = (gi_slot){at, (uint32_t)input_number(p, place->source), 0};
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------- */
+
+typedef struct problem_space {
+  gi_type *types;
+  gi_layout *layouts;
+} problem_space;
+
+static gi_problem problem_of(const glia_plan *p, const gi_node *n, const problem_space *s) {
+  for (int i = 0; i < n->n_in + n->n_out; i++) {
+    const uint32_t v = i < n->n_in ? n->in[i] : n->out + (uint32_t)(i - n->n_in);
+    s->types[i] = p->graph->values.at[v].type;
+    s->layouts[i] = p->graph->values.at[v].layout;
+  }
+  return (gi_problem){n->op, n->attr, n->n_in, n->n_out, s->types, s->types + n->n_in,
+                      s->layouts, s->layouts + n->n_in, p->target.threads};
+}
+
+static glia_status prepare_step(glia_plan *p, uint32_t k) {
+  const gi_node *n = &p->graph->nodes.at[k];
+  glia_graph *g = p->graph;
+  const size_t args = (size_t)(n->n_in + n->n_out);
+  problem_space space = {gi_alloc(args * sizeof(gi_type)), gi_alloc(args * sizeof(gi_layout))};
+  const void **in = gi_arena_alloc(&g->arena, ((size_t)n->n_in + 1) * sizeof *in);
+  void **out = gi_arena_alloc(&g->arena, ((size_t)n->n_out + 1) * sizeof *out);
+  gi_prepared made = {0};
+  gi_str why = {0};
+  glia_status s = GLIA_OK;
+  if (space.types == NULL || space.layouts == NULL || in == NULL || out == NULL)
+    s = gi_fail_nomem(args * sizeof(gi_type));
+  if (s == GLIA_OK) {
+    const gi_problem problem = problem_of(p, n, &space);
+    gi_step *step = &p->steps[p->n_steps];
+    step->kernel = gi_choose(p->target.backend, &problem, &why);
+    step->node = k;
+    if (why.n != 0) step->passed = gi_arena_strdup(&g->arena, why.s);
+    s = step->kernel->prepare(&problem, &made);
+    if (s == GLIA_OK) {
+      step->exec = (gi_exec){made.state, in, out, NULL, &p->clock};
+      p->n_steps++;
+      p->scratch = GI_MAX(p->scratch, made.scratch);
+    }
+    gi_where(s, "%s%s%s", n->path, n->path[0] != '\0' ? ": " : "", step->kernel->name);
+  }
+  gi_free(space.types);
+  gi_free(space.layouts);
+  gi_str_free(&why);
+  return s;
+}
+
+static glia_status prepare_steps(glia_plan *p) {
+  size_t args = 0;
+  for (int i = 0; i < p->n_order; i++)
+    args += (size_t)p->graph->nodes.at[p->order[i]].n_in;
+  p->steps = gi_alloc((size_t)(p->n_order + 1) * sizeof *p->steps);
+  p->slots = gi_alloc((args + 1) * sizeof *p->slots);
+  if (p->steps == NULL || p->slots == NULL) return gi_fail_nomem(args * sizeof *p->slots);
+  for (int i = 0; i < p->n_order; i++)
+    if (!(p->graph->nodes.at[p->order[i]].op->flags & GI_VIEW))
+      GI_TRY(prepare_step(p, p->order[i]));
+  return GLIA_OK;
+}
+
+static void resolve(glia_plan *p) {
+  for (int i = 0; i < p->n_steps; i++) {
+    gi_step *step = &p->steps[i];
+    const gi_node *n = &p->graph->nodes.at[step->node];
+    const void **in;
+    void **out;
+    memcpy(&in, &step->exec.in, sizeof in); /* the arrays are the plan's own */
+    memcpy(&out, &step->exec.out, sizeof out);
+    for (int k = 0; k < n->n_in; k++) {
+      in[k] = address(p, n->in[k]);
+      add_slot(p, &in[k], n->in[k]);
+    }
+    for (int k = 0; k < n->n_out; k++) out[k] = address(p, n->out + (uint32_t)k);
+    step->exec.scratch = p->arena + p->memory.arena;
+  }
+}
+
+/* ---- ends ------------------------------------------------------------------------------------------ */
+
+static glia_status make_output(glia_plan *p, size_t root, void *data) {
+  const gi_type *t = &p->graph->values.at[p->graph->roots.at[root].value].type;
+  return glia_tensor_wrap(t->dtype, t->rank, t->dim, data, &p->outputs[root]);
+}
+
+/* Copies at the end of a step: outputs first, then variables from variables, then the rest, so that
+ * old values are read before they are overwritten. */
+static int copy_rank(const glia_plan *p, const gi_root *r) {
+  if (r->variable == GI_NO_VALUE) return 0;
+  return p->memory.place[r->value].kind == GI_IN_STORE ? 1 : 2;
+}
+
+static glia_status add_copies(glia_plan *p, int rank) {
+  for (size_t i = 0; i < p->graph->roots.n; i++) {
+    const gi_root *r = &p->graph->roots.at[i];
+    if (!p->memory.copied[i] || copy_rank(p, r) != rank) continue;
+    gi_copy *c = &p->copies[p->n_copies++];
+    c->bytes = gi_type_bytes(&p->graph->values.at[r->value].type);
+    c->from = address(p, r->value);
+    c->to = rank == 0 ? p->arena + p->memory.copy_to[i] : address(p, r->variable);
+    for (int k = 0; k < p->n_copies - 1; k++)
+      if (p->copies[k].to == c->from && c->from != NULL)
+        return gi_fail(GLIA_UNSUPPORTED,
+                       "assign: variables exchange their values in one step; hint: go through "
+                       "an op such as glia_add with 0 kept by an input");
+  }
+  return GLIA_OK;
+}
+
+static glia_status make_ends(glia_plan *p) {
+  const size_t n = p->graph->roots.n + 1;
+  p->copies = gi_alloc(n * sizeof *p->copies);
+  p->outputs = gi_alloc(n * sizeof *p->outputs);
+  if (p->copies == NULL || p->outputs == NULL) return gi_fail_nomem(n * sizeof *p->copies);
+  for (int rank = 0; rank < 3; rank++) GI_TRY(add_copies(p, rank));
+  for (size_t i = 0; i < p->graph->roots.n; i++) {
+    const gi_root *r = &p->graph->roots.at[i];
+    if (r->variable != GI_NO_VALUE) continue;
+    GI_TRY(make_output(p, i, p->memory.copied[i] ? p->arena + p->memory.copy_to[i]
+                                                 : address(p, r->value)));
+  }
+  return GLIA_OK;
+}
+
+/* Copies from inputs find their memory at run time. */
+static void add_copy_slots(glia_plan *p) {
+  int k = 0;
+  for (int rank = 0; rank < 3; rank++)
+    for (size_t i = 0; i < p->graph->roots.n; i++) {
+      const gi_root *r = &p->graph->roots.at[i];
+      if (!p->memory.copied[i] || copy_rank(p, r) != rank) continue;
+      add_slot(p, &p->copies[k++].from, r->value);
+    }
+}
+
+static glia_status make_inputs(glia_plan *p) {
+  p->inputs = gi_alloc((p->graph->nodes.n + 1) * sizeof *p->inputs);
+  if (p->inputs == NULL) return gi_fail_nomem(p->graph->nodes.n * sizeof *p->inputs);
+  for (size_t k = 0; k < p->graph->nodes.n; k++) {
+    const gi_node *n = &p->graph->nodes.at[k];
+    if (n->op == &gi_op_input)
+      p->inputs[p->n_inputs++] =
+          (gi_bound){.value = n->out, .name = ((const gi_input_attr *)n->attr)->name};
+  }
+  return GLIA_OK;
+}
+
+static glia_status find_watch(const glia_graph *g, const char *name, uint32_t *out) {
+  *out = GI_NO_VALUE;
+  if (name == NULL) return GLIA_OK;
+  for (size_t i = 0; i < g->roots.n; i++) {
+    const gi_root *r = &g->roots.at[i];
+    if (r->name == NULL || strcmp(r->name, name) != 0) continue;
+    const gi_val *v = &g->values.at[r->value];
+    if (gi_type_count(&v->type) != 1 || !glia_dtype_is_float(v->type.dtype))
+      return gi_fail(GLIA_SHAPE, "watch: output \"%s\" is no scalar float", name);
+    *out = r->value;
+    return GLIA_OK;
+  }
+  return gi_fail(GLIA_INVALID, "watch: the graph has no output \"%s\"", name);
+}
+
+static void set_watch(glia_plan *p, uint32_t value) {
+  p->watch_step = -1;
+  if (value == GI_NO_VALUE) return;
+  p->watch = address(p, value);
+  p->watch_dtype = p->graph->values.at[value].type.dtype;
+  for (int i = 0; i < p->n_steps; i++) {
+    const gi_node *n = &p->graph->nodes.at[p->steps[i].node];
+    const void *out = n->n_out > 0 ? p->steps[i].exec.out[0] : NULL;
+    if (out == p->watch && p->watch != NULL) p->watch_step = i; /* the last one to write it... */
+    if (p->steps[i].node == p->graph->values.at[value].node) {
+      p->watch_step = i; /* ...or its own node, before others take over the memory */
+      break;
+    }
+  }
+}
+
+static glia_status build(glia_plan *p, const char *watch) {
+  uint32_t watched;
+  GI_TRY(find_watch(p->graph, watch, &watched));
+  GI_TRY(make_inputs(p));
+  GI_TRY(gi_schedule(p->graph, watched, &p->order, &p->n_order));
+  GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, &p->memory));
+  GI_TRY(prepare_steps(p));
+  p->arena = gi_alloc_aligned(p->memory.arena + p->scratch + 64);
+  if (p->arena == NULL) return gi_fail_nomem(p->memory.arena + p->scratch);
+  resolve(p);
+  GI_TRY(make_ends(p));
+  gi_slot *slots = gi_realloc(p->slots, ((size_t)(p->n_slots + p->n_copies) + 1) * sizeof *slots);
+  if (slots == NULL) return gi_fail_nomem(sizeof *slots);
+  p->slots = slots;
+  add_copy_slots(p);
+  set_watch(p, watched);
+  return GLIA_OK;
+}
+
+glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *watch,
+                        glia_plan **out) {
+  glia_plan *p = gi_alloc(sizeof *p);
+  if (p == NULL) {
+    glia_graph_free(graph);
+    return gi_fail_nomem(sizeof *p);
+  }
+  p->graph = graph;
+  p->target = *target;
+  const glia_status s = build(p, watch);
+  if (s != GLIA_OK) {
+    glia_plan_free(p);
+    return s;
+  }
+  *out = p;
+  return GLIA_OK;
+}
+
+void glia_plan_free(glia_plan *p) {
+  if (p == NULL) return;
+  for (int i = 0; i < p->n_steps; i++)
+    if (p->steps[i].kernel->release != NULL) p->steps[i].kernel->release(p->steps[i].exec.state);
+  for (size_t i = 0; p->outputs != NULL && i < p->graph->roots.n; i++)
+    glia_tensor_free(p->outputs[i]);
+  for (int i = 0; i < p->n_inputs; i++) glia_tensor_free(p->inputs[i].hold);
+  gi_free(p->steps);
+  gi_free(p->slots);
+  gi_free(p->copies);
+  gi_free(p->inputs);
+  gi_free(p->outputs);
+  gi_free(p->order);
+  gi_free(p->dump);
+  gi_memory_free(&p->memory);
+  gi_free_aligned(p->arena);
+  glia_graph_free(p->graph);
+  gi_free(p);
+}
+
+glia_status glia_compile_opt(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
+  glia_compile_opts o;
+  gi_target target = {0};
+  glia_graph *compiled = NULL;
+  gi_str text = {0};
+  gi_opts(&o, sizeof o, opt);
+  GI_TRY(glia_graph_status(g));
+  GI_TRY(gi_backend_find(o.backend, &target.backend));
+  target.threads = GI_MAX(o.threads, 1);
+#ifdef _OPENMP
+  if (o.threads <= 0) target.threads = omp_get_max_threads();
+#endif
+  glia_status s = gi_run_passes(g, &target, o.skip, o.dump, &text, &compiled);
+  if (s == GLIA_OK) s = gi_plan_new(compiled, &target, o.watch, out);
+  if (s == GLIA_OK) {
+    (*out)->clock.seed = o.seed;
+    (*out)->dump = gi_str_take(&text);
+  }
+  gi_str_free(&text);
+  return s;
+}

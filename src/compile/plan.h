@@ -1,0 +1,52 @@
+/* compile/plan.h - a plan: a graph with its order, memory and prepared kernels. */
+#ifndef GI_PLAN_H
+#define GI_PLAN_H
+
+#include "compile/compile.h"
+#include "glia/run.h"
+
+typedef struct gi_step {
+  const gi_kernel *kernel;
+  gi_exec exec;        /* pointers are resolved, but for inputs */
+  uint32_t node;
+  const char *passed;  /* why other kernels were not taken; NULL: none was asked before */
+} gi_step;
+
+typedef struct gi_slot { const void **at; uint32_t input; size_t offset; } gi_slot; /* to patch */
+
+typedef struct gi_copy { void *to; const void *from; size_t bytes; const void **patch; } gi_copy;
+
+typedef struct gi_bound { /* an input */
+  uint32_t value;
+  const char *name;
+  glia_tensor *hold; /* a dense copy of the tensor bound, if it was not contiguous */
+  const void *data;  /* NULL: nothing is bound */
+} gi_bound;
+
+struct glia_plan {
+  glia_graph *graph; /* after all passes; owned */
+  gi_target target;
+  gi_memory memory;
+  uint32_t *order;
+  int n_order;
+  unsigned char *arena;   /* memory.arena bytes, then the scratch all kernels share */
+  size_t scratch;
+  gi_step *steps; int n_steps;
+  gi_copy *copies; int n_copies;
+  gi_slot *slots; int n_slots;
+  gi_bound *inputs; int n_inputs;
+  glia_tensor **outputs;  /* by root; NULL for assignments */
+  gi_clock clock;
+  int watch_step;         /* after this step the watched value is looked at; -1: none */
+  const void *watch;
+  glia_dtype watch_dtype;
+  char *dump;             /* text of the passes asked for */
+};
+
+glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *watch,
+                        glia_plan **out); /* takes the graph over, also on failure */
+/* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
+ * the run with GLIA_DIVERGED, naming layer and op. */
+glia_status gi_plan_execute(glia_plan *p, bool check);
+
+#endif /* GI_PLAN_H */
