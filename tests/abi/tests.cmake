@@ -1,0 +1,2 @@
+add_test(NAME abi COMMAND ${CMAKE_CURRENT_LIST_DIR}/check $<TARGET_FILE:glia-shared>
+  ${CMAKE_SOURCE_DIR}/include ${PROJECT_VERSION})
