@@ -125,8 +125,13 @@ glia_status gi_cli_print_text(gi_str *text);
 /* One line on stderr, unless --quiet; a progress bar that is up is drawn again behind it. */
 void gi_cli_note(const gi_cli *c, const char *fmt, ...) GLIA_PRINTF(2, 3);
 
-/* True once the user asked to stop (Ctrl-C or a polite kill); long work asks this and returns
- * GLIA_CANCELLED when all is saved. A second Ctrl-C ends the program at once. */
+/* Sends what the library logs to stderr while a command runs; NULL: no more. */
+void gi_cli_listen(gi_cli *c);
+
+/* Takes Ctrl-C and a polite kill from now on. */
+void gi_interrupts_watch(void);
+/* True once the user asked to stop ; long work asks this and returns GLIA_CANCELLED when all is
+ * saved. The second time, the program ends at once. */
 bool gi_interrupted(void);
 
 /* ---- text made from the table (help.c, man.c, completion.c) ------------------------------- */

@@ -1,73 +1,6 @@
-/* cli/main.c - the glia program: finds the command, runs it, turns its status into an exit code.
- *
- * Ctrl-C and a polite kill only set a flag, which long work polls (gi_interrupted), so that a run
- * stops between two steps with everything saved. The second one ends the program at once.
- */
-#include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
-
+/* cli/main.c - the glia program: finds the command, runs it, turns its status into an exit code. */
 #include "cli/cli.h"
 #include "cli/progress.h"
-
-enum { EXIT_INTERRUPTED = 130 };
-
-static volatile sig_atomic_t interrupts;
-
-static void on_interrupt(int number) {
-  (void)number;
-  if (interrupts++ > 0) _exit(EXIT_INTERRUPTED);
-}
-
-bool gi_interrupted(void) {
-  return interrupts > 0;
-}
-
-static void watch_interrupts(void) {
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-}
-
-/* ---- printing ----------------------------------------------------------------------------- */
-
-glia_status gi_cli_print_json(gi_json *j) {
-  char *text = gi_json_text(j, 0);
-  gi_json_free(j);
-  if (text == NULL) return gi_fail(GLIA_NOMEM, "the result does not fit into memory");
-  puts(text);
-  gi_free(text);
-  return GLIA_OK;
-}
-
-glia_status gi_cli_print_text(gi_str *text) {
-  const bool failed = text->failed;
-  if (!failed && text->n > 0) fwrite(text->s, 1, text->n, stdout);
-  gi_str_free(text);
-  return failed ? gi_fail(GLIA_NOMEM, "the text does not fit into memory") : GLIA_OK;
-}
-
-void gi_cli_note(const gi_cli *c, const char *fmt, ...) {
-  if (c->quiet) return;
-  char line[1024];
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(line, sizeof line, fmt, args);
-  va_end(args);
-  gi_progress_line(line);
-}
-
-/* What the library has to say: warnings always, the rest unless --quiet. */
-static void on_log(glia_log_level level, const char *line, void *user) {
-  const gi_cli *c = user;
-  if (level == GLIA_LOG_DEBUG || (level == GLIA_LOG_INFO && c->quiet)) return;
-  char text[1024];
-  snprintf(text, sizeof text, level == GLIA_LOG_WARN ? "warning: %s" : "%s", line);
-  gi_progress_line(text);
-}
-
-/* ---- the verb ----------------------------------------------------------------------------- */
 
 /* The command whose words argv begins with, the longest of several; *used is how many words. */
 static const gi_command *find_verb(int argc, const char **argv, int *used) {
@@ -98,9 +31,9 @@ static glia_status run(const gi_command *command, int argc, const char **argv) {
     gi_help_command(&text, command);
     return gi_cli_print_text(&text);
   }
-  glia_log_to(on_log, &c);
+  gi_cli_listen(&c);
   const glia_status s = command->run(&c);
-  glia_log_to(NULL, NULL);
+  gi_cli_listen(NULL);
   return s;
 }
 
@@ -119,7 +52,7 @@ static int finish(const gi_command *command, glia_status s) {
 
 int main(int argc, char **argv) {
   const char **words = (const char **)(void *)argv;
-  watch_interrupts();
+  gi_interrupts_watch();
   const char *first = argc > 1 ? argv[1] : "--help";
   const gi_command *command = NULL;
   int used = 1;
