@@ -36,10 +36,7 @@ void gi_table_cell(gi_table *t, const char *fmt, ...) {
   if (cell == NULL || !gi_vec_push(&t->cells, cell)) {
     gi_free(cell);
     t->failed = true;
-    return;
   }
-  const size_t column = (t->cells.n - 1) % (size_t)t->n;
-  t->width[column] = GI_MAX(t->width[column], characters(cell));
 }
 
 static void print_row(const gi_table *t, const char *const *cells, gi_str *out) {
@@ -54,11 +51,15 @@ static void print_row(const gi_table *t, const char *const *cells, gi_str *out) 
 
 void gi_table_print(gi_table *t, gi_str *out) {
   if (t->failed) out->failed = true;
+  const size_t columns = (size_t)t->n, full = t->cells.n / columns * columns;
+  for (size_t i = 0; i < full; i++) {
+    int *width = &t->width[i % columns];
+    *width = GI_MAX(*width, characters(t->cells.at[i]));
+  }
   if (!t->headed) print_row(t, t->heads, out);
   t->headed = true;
-  const size_t rows = t->cells.n / (size_t)t->n;
-  for (size_t r = 0; r < rows && !t->failed; r++)
-    print_row(t, (const char *const *)t->cells.at + r * (size_t)t->n, out);
+  for (size_t i = 0; i < full && !t->failed; i += columns)
+    print_row(t, (const char *const *)t->cells.at + i, out);
   for (size_t i = 0; i < t->cells.n; i++) gi_free(t->cells.at[i]);
   t->cells.n = 0;
 }

@@ -29,7 +29,7 @@ typedef struct gi_table {
 void gi_table_begin(gi_table *t, ...);
 /* The next cell of the current row; rows are full when every column has one. */
 void gi_table_cell(gi_table *t, const char *fmt, ...) GLIA_PRINTF(2, 3);
-/* Appends the header (the first time) and all full rows, which are then forgotten. */
+/* Appends the header (the first time) and all full rows; all cells are then forgotten. */
 void gi_table_print(gi_table *t, gi_str *out);
 void gi_table_free(gi_table *t);
 
