@@ -1,11 +1,11 @@
 /* cli/cli.h - floor 11: what a command of the glia program is, and what it may call.
  *
  * A command is one row in one file of src/cli/commands/. Its row says its name, its help, its
- * options and its arguments; the parser, `glia VERB --help`, the manual page and the completions
- * of the shells all read that row, so that none of them can be out of step.
+ * options and its arguments; the parser, `glia VERB --help`, the manual page and the
+ * completions of the shells all read that row, so that none of them can be out of step.
  *
- * Results go to stdout, everything else (progress, notes, errors) to stderr. A command returns a
- * status; main.c prints the message of a failure and exits with glia_status_exit().
+ * Results go to stdout, everything else (progress, notes, errors) to stderr. A command returns
+ * a status; main.c prints the message of a failure and exits with glia_status_exit().
  */
 #ifndef GI_CLI_H
 #define GI_CLI_H
@@ -27,8 +27,8 @@ typedef enum gi_option_kind {
 
 /* One option. The same struct without letter and name dashes describes an argument. */
 typedef struct gi_option {
-  const char *name;           /* "epochs" for --epochs */
-  char letter;                /* 'e' for -e; 0: none */
+  const char *name; /* "epochs" for --epochs */
+  char letter;      /* 'e' for -e; 0: none */
   gi_option_kind kind;
   const char *value;          /* what help calls the value: "N", "FILE"; NULL: from the kind */
   double min, max;            /* of numbers; max 0: no upper limit; exact up to 2^53 */
@@ -40,20 +40,25 @@ typedef struct gi_option {
 
 /* One argument that is known by its place. */
 typedef struct gi_argument {
-  const char *name;           /* in capitals: "DATA" */
-  gi_option_kind kind;        /* TEXT, PATH, CHOICE or VERB */
-  bool optional, many;        /* `many` only for the last: it takes all that is left */
+  const char *name;    /* in capitals: "DATA" */
+  gi_option_kind kind; /* TEXT, PATH, CHOICE or VERB */
+  bool optional, many; /* `many` only for the last: it takes all that is left */
   const char *const *choices;
   const char *help;
 } gi_argument;
 
 /* The chapters of `glia help`, in this order. */
-typedef enum gi_group { GI_GROUP_TRAIN, GI_GROUP_LOOK, GI_GROUP_DATA, GI_GROUP_PROGRAM } gi_group;
+typedef enum gi_group {
+  GI_GROUP_TRAIN,
+  GI_GROUP_LOOK,
+  GI_GROUP_DATA,
+  GI_GROUP_PROGRAM
+} gi_group;
 
 typedef struct gi_cli gi_cli;
 
 typedef struct gi_command {
-  const char *name;    /* the verb; several words are joined by one space: "data make" */
+  const char *name; /* the verb; several words are joined by one space: "data make" */
   gi_group group;
   const char *summary; /* one line, lower case, no full stop */
   const char *help;    /* paragraphs parted by an empty line; lines within are joined */
@@ -70,12 +75,16 @@ const gi_command *gi_command_find(const char *name); /* NULL: none of that name 
 glia_status gi_command_unknown(const char *name);
 
 /* Options that several commands have in the same words. */
-#define GI_OPTION_SEED                                                                         \
-  {.name = "seed", .kind = GI_OPTION_I64, .fallback = "0",                                     \
-   .help = "start of all random numbers; the same seed gives the same result"}
-#define GI_OPTION_THREADS                                                                      \
-  {.name = "threads", .kind = GI_OPTION_I64, .min = 1, .max = 1024,                            \
-   .help = "processor threads to use (default: all cores)"}
+#define GI_OPTION_SEED                                                         \
+  {                                                                            \
+    .name = "seed", .kind = GI_OPTION_I64, .fallback = "0",                    \
+    .help = "start of all random numbers; the same seed gives the same result" \
+  }
+#define GI_OPTION_THREADS                                            \
+  {                                                                  \
+    .name = "threads", .kind = GI_OPTION_I64, .min = 1, .max = 1024, \
+    .help = "processor threads to use (default: all cores)"          \
+  }
 
 /* The options of every command (--json, --quiet, --help), ended by one without a name. */
 extern const gi_option gi_common_options[];
@@ -103,8 +112,8 @@ struct gi_cli {
   bool json, quiet, help;
 };
 
-/* Fits argv (the words behind the verb) to the command's row. GLIA_INVALID says which word, what
- * it is and what was wanted. argv is reordered and kept until c is no longer used. */
+/* Fits argv (the words behind the verb) to the command's row. GLIA_INVALID says which word,
+ * what it is and what was wanted. argv is reordered and kept until c is no longer used. */
 glia_status gi_cli_parse(gi_cli *c, const gi_command *command, int argc, const char **argv);
 
 /* Values by name; a name that the row does not have is a fault of the command (assert). */
@@ -118,7 +127,8 @@ const char *gi_cli_argument(const gi_cli *c, const char *name); /* NULL: not giv
 
 /* ---- what commands print with ----------------------------------------------------------- */
 
-/* Prints j as one line on stdout and frees it, also on failure. GLIA_NOMEM if building it failed. */
+/* Prints j as one line on stdout and frees it, also on failure. GLIA_NOMEM if building it
+ * failed. */
 glia_status gi_cli_print_json(gi_json *j);
 /* Prints text made with gi_str on stdout and frees it; GLIA_NOMEM if building it failed. */
 glia_status gi_cli_print_text(gi_str *text);
@@ -134,7 +144,7 @@ void gi_interrupts_watch(void);
  * saved. The second time, the program ends at once. */
 bool gi_interrupted(void);
 
-/* ---- text made from the table (help.c, man.c, completion.c) ------------------------------- */
+/* ---- text made from the table (help.c, man.c, completion.c) ------------------------------ */
 
 void gi_help_overview(gi_str *out);
 void gi_help_command(gi_str *out, const gi_command *command);
@@ -147,7 +157,9 @@ void gi_help_option(gi_str *out, const gi_option *option);
 void gi_help_range(gi_str *out, const gi_option *option);
 extern const char *const gi_group_titles[]; /* by gi_group */
 /* name and what it means, as help and manual list exit codes and environment variables. */
-typedef struct gi_pair { const char *name, *text; } gi_pair;
+typedef struct gi_pair {
+  const char *name, *text;
+} gi_pair;
 extern const gi_pair gi_help_exits[], gi_help_environment[]; /* ended by a NULL name */
 
 extern const char *const gi_shells[]; /* "bash", "zsh", "fish", NULL */

@@ -1,4 +1,5 @@
-/* cli/completion.c - completion scripts for bash, zsh and fish, made from the table of commands.
+/* cli/completion.c - completion scripts for bash, zsh and fish, made from the table of
+ * commands.
  *
  * The scripts hold the whole table: completing a word starts no program. A verb of two words
  * ("data make") is completed word by word; an argument of CHOICE kind offers its choices, one
@@ -8,7 +9,7 @@
 
 const char *const gi_shells[] = {"bash", "zsh", "fish", NULL};
 
-/* ---- what all three walk over ------------------------------------------------------------- */
+/* ---- what all three walk over ------------------------------------------------------------ */
 
 /* Calls fn for each option of the command, the common ones included. */
 static void each_option(gi_str *out, const gi_command *c,
@@ -29,8 +30,7 @@ static const char *second_word(const gi_command *c) {
 }
 
 static bool same_first_word(const gi_command *a, const gi_command *b) {
-  return first_word(a) == first_word(b) &&
-         memcmp(a->name, b->name, (size_t)first_word(a)) == 0;
+  return first_word(a) == first_word(b) && memcmp(a->name, b->name, (size_t)first_word(a)) == 0;
 }
 
 /* Whether a verb before the i-th has the same first word. */
@@ -73,7 +73,7 @@ static void quoted(gi_str *out, const char *text, const char *special) {
   }
 }
 
-/* ---- bash --------------------------------------------------------------------------------- */
+/* ---- bash -------------------------------------------------------------------------------- */
 
 static void bash_option_word(gi_str *out, const gi_command *c, const gi_option *o) {
   (void)c;
@@ -120,10 +120,13 @@ static void bash(gi_str *out) {
   gi_str_puts(out, "--help --version' -- \"$cur\"))\n    return\n  fi\n  case $verb in\n");
   for (int i = 0; (c = gi_command_at(i)) != NULL; i++) {
     if (second_word(c) == NULL || first_word_seen(i)) continue;
-    gi_str_printf(out, "    %.*s)\n      if [ $COMP_CWORD -eq 2 ]; then\n"
-                  "        COMPREPLY=($(compgen -W '", first_word(c), c->name);
+    gi_str_printf(out,
+                  "    %.*s)\n      if [ $COMP_CWORD -eq 2 ]; then\n"
+                  "        COMPREPLY=($(compgen -W '",
+                  first_word(c), c->name);
     verb_words(out, c);
-    gi_str_puts(out, "' -- \"$cur\"))\n        return\n      fi\n"
+    gi_str_puts(out,
+                "' -- \"$cur\"))\n        return\n      fi\n"
                 "      verb=\"$verb ${COMP_WORDS[2]}\" after=3 ;;\n");
   }
   gi_str_puts(out, "  esac\n  case $verb in\n");
@@ -141,7 +144,7 @@ static void bash(gi_str *out) {
               "complete -o default -F _glia glia\n");
 }
 
-/* ---- zsh ---------------------------------------------------------------------------------- */
+/* ---- zsh --------------------------------------------------------------------------------- */
 
 static void zsh_option(gi_str *out, const gi_command *c, const gi_option *o) {
   (void)c;
@@ -193,7 +196,8 @@ static void zsh(gi_str *out) {
   const gi_command *c;
   for (int i = 0; (c = gi_command_at(i)) != NULL; i++)
     if (!first_word_seen(i)) zsh_described(out, c->name, first_word(c), c->summary);
-  gi_str_puts(out, ")\n    _describe verb verbs\n    return\n  fi\n"
+  gi_str_puts(out,
+              ")\n    _describe verb verbs\n    return\n  fi\n"
               "  local verb=$words[2]\n  case $verb in\n");
   for (int i = 0; (c = gi_command_at(i)) != NULL; i++) {
     if (second_word(c) == NULL || first_word_seen(i)) continue;
@@ -203,16 +207,20 @@ static void zsh(gi_str *out) {
     for (int k = i; (other = gi_command_at(k)) != NULL; k++)
       if (same_first_word(other, c))
         zsh_described(out, second_word(other), (int)strlen(second_word(other)), other->summary);
-    gi_str_puts(out, ")\n        _describe verb verbs\n        return\n      fi\n"
-                "      verb=\"$verb $words[3]\"\n      shift words\n      (( CURRENT-- )) ;;\n");
+    gi_str_puts(
+        out,
+        ")\n        _describe verb verbs\n        return\n      fi\n"
+        "      verb=\"$verb $words[3]\"\n      shift words\n      (( CURRENT-- )) ;;\n");
   }
   gi_str_puts(out, "  esac\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n");
   for (int i = 0; (c = gi_command_at(i)) != NULL; i++) zsh_command(out, c);
-  gi_str_puts(out, "  esac\n}\n"
-              "if [ \"$funcstack[1]\" = _glia ]; then _glia \"$@\"; else compdef _glia glia; fi\n");
+  gi_str_puts(
+      out,
+      "  esac\n}\n"
+      "if [ \"$funcstack[1]\" = _glia ]; then _glia \"$@\"; else compdef _glia glia; fi\n");
 }
 
-/* ---- fish --------------------------------------------------------------------------------- */
+/* ---- fish -------------------------------------------------------------------------------- */
 
 /* The start of a line that holds once the verb was typed. */
 static void fish_line(gi_str *out, const gi_command *c) {
@@ -278,6 +286,6 @@ static void fish(gi_str *out) {
 }
 
 void gi_completion(gi_str *out, int shell) {
-  static void (*const makers[])(gi_str *out) = {bash, zsh, fish};
+  static void (*const makers[])(gi_str * out) = {bash, zsh, fish};
   makers[shell](out);
 }

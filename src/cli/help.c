@@ -4,27 +4,27 @@
 enum { WIDTH = 80, MARGIN = 26 }; /* columns of help text; where descriptions of a list begin */
 
 const char *const gi_group_titles[] = {
-  [GI_GROUP_TRAIN] = "train and use",
-  [GI_GROUP_LOOK] = "look inside",
-  [GI_GROUP_DATA] = "data",
-  [GI_GROUP_PROGRAM] = "the program",
+    [GI_GROUP_TRAIN] = "train and use",
+    [GI_GROUP_LOOK] = "look inside",
+    [GI_GROUP_DATA] = "data",
+    [GI_GROUP_PROGRAM] = "the program",
 };
 
 const gi_pair gi_help_exits[] = {
-  {"0", "done"},
-  {"2", "the command line is wrong"},
-  {"3", "data is missing, unreadable or does not fit"},
-  {"4", "the model or its shapes do not fit"},
-  {"5", "training diverged"},
-  {"6", "out of memory, or a file cannot be written"},
-  {"130", "interrupted; what was saved can be resumed"},
-  {NULL, NULL},
+    {"0", "done"},
+    {"2", "the command line is wrong"},
+    {"3", "data is missing, unreadable or does not fit"},
+    {"4", "the model or its shapes do not fit"},
+    {"5", "training diverged"},
+    {"6", "out of memory, or a file cannot be written"},
+    {"130", "interrupted; what was saved can be resumed"},
+    {NULL, NULL},
 };
 
 const gi_pair gi_help_environment[] = {
-  {"GLIA_BACKEND", "ref: run everything on the plain reference kernels"},
-  {"NO_COLOR", "set to anything: no colours"},
-  {NULL, NULL},
+    {"GLIA_BACKEND", "ref: run everything on the plain reference kernels"},
+    {"NO_COLOR", "set to anything: no colours"},
+    {NULL, NULL},
 };
 
 /* ---- pieces ------------------------------------------------------------------------------ */
@@ -49,13 +49,19 @@ void gi_help_range(gi_str *out, const gi_option *o) {
 static const char *value_word(const gi_option *o) {
   if (o->value != NULL) return o->value;
   switch (o->kind) {
-    case GI_OPTION_FLAG: return NULL;
-    case GI_OPTION_I64: return "N";
-    case GI_OPTION_F64: return "X";
+    case GI_OPTION_FLAG:
+      return NULL;
+    case GI_OPTION_I64:
+      return "N";
+    case GI_OPTION_F64:
+      return "X";
     case GI_OPTION_TEXT:
-    case GI_OPTION_VERB: return "TEXT";
-    case GI_OPTION_PATH: return "PATH";
-    case GI_OPTION_CHOICE: return "WORD";
+    case GI_OPTION_VERB:
+      return "TEXT";
+    case GI_OPTION_PATH:
+      return "PATH";
+    case GI_OPTION_CHOICE:
+      return "WORD";
   }
   return NULL;
 }
@@ -134,7 +140,7 @@ static void option_entry(gi_str *out, const gi_option *o) {
   gi_str_free(&text);
 }
 
-/* ---- the texts ---------------------------------------------------------------------------- */
+/* ---- the texts --------------------------------------------------------------------------- */
 
 void gi_help_overview(gi_str *out) {
   gi_str_printf(out,
@@ -173,7 +179,8 @@ void gi_help_command(gi_str *out, const gi_command *c) {
   }
 }
 
-/* ---- the same as JSON ------------------------------------------------------------------------ */
+/* ---- the same as JSON
+ * ------------------------------------------------------------------------ */
 
 static gi_json *names_json(const char *const *names) {
   gi_json *list = gi_json_array();
@@ -182,8 +189,8 @@ static gi_json *names_json(const char *const *names) {
 }
 
 static gi_json *option_json(const gi_option *o) {
-  static const char *const kinds[] = {"flag", "integer", "number", "text", "path",
-                                      "choice", "verb"};
+  static const char *const kinds[] = {"flag", "integer", "number", "text",
+                                      "path", "choice",  "verb"};
   gi_json *j = gi_json_object();
   gi_json_set_str(j, "name", o->name);
   if (o->letter != 0) gi_json_set_str(j, "letter", (const char[]){o->letter, '\0'});

@@ -1,4 +1,5 @@
-/* cli/main.c - the glia program: finds the command, runs it, turns its status into an exit code. */
+/* cli/main.c - the glia program: finds the command, runs it, turns its status into an exit
+ * code. */
 #include "cli/cli.h"
 #include "cli/progress.h"
 
@@ -65,8 +66,10 @@ int main(int argc, char **argv) {
   if (command != NULL)
     return finish(command, run(command, GI_MAX(argc - 1 - used, 0), words + 1 + used));
   if (first[0] == '-')
-    return finish(NULL, gi_fail(GLIA_INVALID, "options come behind the verb, got '%s' first; "
-                                "'glia help' lists the verbs", first));
+    return finish(NULL, gi_fail(GLIA_INVALID,
+                                "options come behind the verb, got '%s' first; "
+                                "'glia help' lists the verbs",
+                                first));
   char name[128]; /* the first two words: verbs of two words are told apart by the second */
   const bool two = argc > 2 && words[2][0] != '-';
   snprintf(name, sizeof name, "%s%s%s", first, two ? " " : "", two ? words[2] : "");

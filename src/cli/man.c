@@ -1,7 +1,7 @@
 /* cli/man.c - the manual page glia(1), made from the table of commands.
  *
- * Written in the man(7) macros that every roff knows. Text from the table is escaped: a backslash
- * becomes \e, a dash \-, and a line never begins with a dot or an apostrophe.
+ * Written in the man(7) macros that every roff knows. Text from the table is escaped: a
+ * backslash becomes \e, a dash \-, and a line never begins with a dot or an apostrophe.
  */
 #include "cli/cli.h"
 
@@ -91,9 +91,10 @@ void gi_help_man(gi_str *out) {
   gi_str_printf(out, ".TH GLIA 1 \"\" \"glia %s\" \"User Commands\"\n", glia_version());
   gi_str_puts(out, ".SH NAME\nglia \\- trains, explains and runs neural networks\n");
   gi_str_puts(out, ".SH SYNOPSIS\n.B glia\n.I VERB\n[\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n");
-  gi_str_puts(out, ".SH DESCRIPTION\nResults go to standard output, progress and messages to "
-                   "standard error. An option may be written \\-\\-name value or "
-                   "\\-\\-name=value; behind \\-\\- all words are arguments.\n");
+  gi_str_puts(out,
+              ".SH DESCRIPTION\nResults go to standard output, progress and messages to "
+              "standard error. An option may be written \\-\\-name value or "
+              "\\-\\-name=value; behind \\-\\- all words are arguments.\n");
   const gi_command *last = NULL, *c;
   for (int i = 0; (c = gi_command_at(i)) != NULL; last = c, i++) {
     if (last == NULL || last->group != c->group) {

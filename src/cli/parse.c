@@ -1,19 +1,22 @@
 /* cli/parse.c - fits the words of a command line to a command's row.
  *
  * --name value, --name=value, -n value, -nvalue, flags, and `--` behind which all words are
- * arguments. The last of a repeated option counts, so that scripts can append. A value may begin
- * with one dash (--epochs -1 is a number, out of range) but not with two: `--net --json` is much
- * more likely a forgotten file name than a file of that name, which --net=--json still reaches.
+ * arguments. The last of a repeated option counts, so that scripts can append. A value may
+ * begin with one dash (--epochs -1 is a number, out of range) but not with two: `--net --json`
+ * is much more likely a forgotten file name than a file of that name, which --net=--json still
+ * reaches.
  */
 #include <assert.h>
 
 #include "cli/cli.h"
 
 const gi_option gi_common_options[] = {
-  {.name = "json", .help = "print the result as JSON"},
-  {.name = "quiet", .letter = 'q', .help = "no progress and no notes, only results and errors"},
-  {.name = "help", .letter = 'h', .help = "say what this verb does and takes"},
-  {0},
+    {.name = "json", .help = "print the result as JSON"},
+    {.name = "quiet",
+     .letter = 'q',
+     .help = "no progress and no notes, only results and errors"},
+    {.name = "help", .letter = 'h', .help = "say what this verb does and takes"},
+    {0},
 };
 
 static glia_status fail(const gi_cli *c, const char *what, const char *word) {
@@ -32,14 +35,15 @@ static glia_status refuse(const gi_option *o, const char *text) {
   return s;
 }
 
-static glia_status refuse_choice(const char *what, const char *text, const char *const *choices) {
+static glia_status refuse_choice(const char *what, const char *text,
+                                 const char *const *choices) {
   int n = 0;
   gi_str list = {0};
   for (; choices[n] != NULL; n++) gi_str_printf(&list, n > 0 ? ", %s" : "%s", choices[n]);
   const int near = gi_nearest(text, choices, n);
   const glia_status s =
-      near >= 0 ? gi_fail(GLIA_INVALID, "%s is '%s', wanted one of: %s; did you mean '%s'?", what,
-                          text, list.s != NULL ? list.s : "", choices[near])
+      near >= 0 ? gi_fail(GLIA_INVALID, "%s is '%s', wanted one of: %s; did you mean '%s'?",
+                          what, text, list.s != NULL ? list.s : "", choices[near])
                 : gi_fail(GLIA_INVALID, "%s is '%s', wanted one of: %s", what, text,
                           list.s != NULL ? list.s : "");
   gi_str_free(&list);
@@ -150,10 +154,10 @@ static glia_status take_option(gi_cli *c, int argc, const char **argv, int *at) 
     if (next == NULL || strncmp(next, "--", 2) == 0) {
       gi_str range = {0};
       gi_help_range(&range, t->option);
-      const glia_status s = gi_fail(
-          GLIA_INVALID, "--%s wants %s, but %s%s%s", t->option->name,
-          range.s != NULL ? range.s : "a value", next != NULL ? "'" : "nothing follows",
-          next != NULL ? next : "", next != NULL ? "' follows" : "");
+      const glia_status s =
+          gi_fail(GLIA_INVALID, "--%s wants %s, but %s%s%s", t->option->name,
+                  range.s != NULL ? range.s : "a value", next != NULL ? "'" : "nothing follows",
+                  next != NULL ? next : "", next != NULL ? "' follows" : "");
       gi_str_free(&range);
       return s;
     }

@@ -45,12 +45,12 @@ void gi_cli_listen(gi_cli *c) {
   glia_log_to(c != NULL ? on_log : NULL, c);
 }
 
-/* ---- interrupts --------------------------------------------------------------------------- */
+/* ---- interrupts -------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupts;
 
-/* The first time only a flag is set, which long work polls, so that a run stops between two steps
- * with everything saved. */
+/* The first time only a flag is set, which long work polls, so that a run stops between two
+ * steps with everything saved. */
 static void on_interrupt(int number) {
   (void)number;
   if (interrupts++ > 0) _exit(glia_status_exit(GLIA_CANCELLED));

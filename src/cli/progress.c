@@ -6,20 +6,20 @@
 #include <unistd.h>
 
 #define REDRAW_SECONDS 0.1
-#define PLAIN_SECONDS 10.0
+#define PLAIN_SECONDS  10.0
 enum { BAR_MIN = 8, BAR_MAX = 40 };
 
 /* Guarded by the lock of stderr (flockfile), which also keeps lines whole. */
 static struct {
-  bool up;      /* between begin and end, and not --quiet */
-  bool live;    /* redrawn in place; false: plain lines */
-  bool drawn;   /* the terminal's last line holds the bar */
+  bool up;    /* between begin and end, and not --quiet */
+  bool live;  /* redrawn in place; false: plain lines */
+  bool drawn; /* the terminal's last line holds the bar */
   char title[48], unit[16], text[96];
   int64_t done, total;
   double start, last; /* seconds: of begin, of the latest drawing */
 } bar;
 
-/* ---- terminals ---------------------------------------------------------------------------- */
+/* ---- terminals --------------------------------------------------------------------------- */
 
 bool gi_screen_is_live(int fd) {
   const char *term = getenv("TERM");
@@ -47,7 +47,7 @@ int gi_screen_width(int fd) {
   return 80;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------ */
+/* ---- drawing ----------------------------------------------------------------------------- */
 
 /* "1:05 left", "2:03:10 left" into out. */
 static void time_left(char *out, size_t n, double seconds) {
@@ -64,7 +64,8 @@ static void describe(char *out, size_t n, double now) {
   const double seconds = now - bar.start;
   const double rate = seconds > 0 ? (double)bar.done / seconds : 0;
   char left[40] = "";
-  if (bar.total > 0 && rate > 0) time_left(left, sizeof left, (double)(bar.total - bar.done) / rate);
+  if (bar.total > 0 && rate > 0)
+    time_left(left, sizeof left, (double)(bar.total - bar.done) / rate);
   snprintf(out, n, "%s%s%.*f %s/s%s%s", bar.text, bar.text[0] != '\0' ? "  " : "",
            rate < 10 ? 1 : 0, rate, bar.unit, left[0] != '\0' ? "  " : "", left);
 }
@@ -104,7 +105,7 @@ static void clear(void) {
   bar.drawn = false;
 }
 
-/* ---- the interface ------------------------------------------------------------------------ */
+/* ---- the interface ----------------------------------------------------------------------- */
 
 void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int64_t total) {
   flockfile(stderr);

@@ -1,9 +1,9 @@
 /* cli/progress.h - what is going on, on stderr.
  *
- * On a terminal: one bar in the last line, redrawn at most ten times a second; notes are written
- * above it. Elsewhere (a file, a pipe): a plain line every ten seconds. There is one stderr, so
- * there is one bar: the functions keep its state themselves and lock it, since notes of the
- * library come from any thread.
+ * On a terminal: one bar in the last line, redrawn at most ten times a second; notes are
+ * written above it. Elsewhere (a file, a pipe): a plain line every ten seconds. There is one
+ * stderr, so there is one bar: the functions keep its state themselves and lock it, since notes
+ * of the library come from any thread.
  */
 #ifndef GI_PROGRESS_H
 #define GI_PROGRESS_H

@@ -69,7 +69,7 @@ void gi_table_free(gi_table *t) {
   gi_vec_free(&t->cells);
 }
 
-/* ---- bars and numbers --------------------------------------------------------------------- */
+/* ---- bars and numbers -------------------------------------------------------------------- */
 
 void gi_table_bar(gi_str *out, double share, int width) {
   /* Eighths of a character where the terminal knows them. */
@@ -114,8 +114,11 @@ static const char *scaled(double n, double step, const char *const *units, int n
     i++;
   }
   char *out = buffer();
-  snprintf(out, 40, "%.*f%s%s", i == 0 || n >= 100 ? 0 : n >= 10 ? 1 : 2, n,
-           units[i][0] != '\0' ? " " : "", units[i]);
+  snprintf(out, 40, "%.*f%s%s",
+           i == 0 || n >= 100 ? 0
+           : n >= 10          ? 1
+                              : 2,
+           n, units[i][0] != '\0' ? " " : "", units[i]);
   return out;
 }
 

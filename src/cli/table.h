@@ -6,8 +6,8 @@
  *     gi_table_print(&t, &text);          (header and rows so far)
  *     gi_table_free(&t);
  *
- * Columns are as wide as their widest cell so far, and never narrower again: rows printed one by
- * one while a run goes on stand under each other as long as the heads leave room.
+ * Columns are as wide as their widest cell so far, and never narrower again: rows printed one
+ * by one while a run goes on stand under each other as long as the heads leave room.
  */
 #ifndef GI_TABLE_H
 #define GI_TABLE_H

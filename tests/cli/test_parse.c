@@ -6,26 +6,41 @@
 static const char *const colors[] = {"red", "green", "blue", NULL};
 
 static const gi_option options[] = {
-  {.name = "epochs", .letter = 'e', .kind = GI_OPTION_I64, .min = 1, .max = 1000, .fallback = "5",
-   .help = "passes over the data"},
-  {.name = "lr", .kind = GI_OPTION_F64, .above = true, .max = 10, .help = "learning rate"},
-  GI_OPTION_SEED,
-  {.name = "color", .kind = GI_OPTION_CHOICE, .choices = colors, .fallback = "green",
-   .help = "of the line"},
-  {.name = "net", .letter = 'n', .kind = GI_OPTION_PATH, .value = "FILE", .help = "the network"},
-  {.name = "strict", .kind = GI_OPTION_FLAG, .help = "refuse"},
-  {0},
+    {.name = "epochs",
+     .letter = 'e',
+     .kind = GI_OPTION_I64,
+     .min = 1,
+     .max = 1000,
+     .fallback = "5",
+     .help = "passes over the data"},
+    {.name = "lr", .kind = GI_OPTION_F64, .above = true, .max = 10, .help = "learning rate"},
+    GI_OPTION_SEED,
+    {.name = "color",
+     .kind = GI_OPTION_CHOICE,
+     .choices = colors,
+     .fallback = "green",
+     .help = "of the line"},
+    {.name = "net",
+     .letter = 'n',
+     .kind = GI_OPTION_PATH,
+     .value = "FILE",
+     .help = "the network"},
+    {.name = "strict", .kind = GI_OPTION_FLAG, .help = "refuse"},
+    {0},
 };
 
 static const gi_argument arguments[] = {
-  {.name = "DATA", .kind = GI_OPTION_PATH, .help = "what to train on"},
-  {.name = "FILE", .kind = GI_OPTION_PATH, .optional = true, .many = true, .help = "more"},
-  {0},
+    {.name = "DATA", .kind = GI_OPTION_PATH, .help = "what to train on"},
+    {.name = "FILE", .kind = GI_OPTION_PATH, .optional = true, .many = true, .help = "more"},
+    {0},
 };
 
 static const gi_command row = {
-  .name = "try", .summary = "be tried", .help = "Tries.", .arguments = arguments,
-  .options = options,
+    .name = "try",
+    .summary = "be tried",
+    .help = "Tries.",
+    .arguments = arguments,
+    .options = options,
 };
 
 static gi_cli c;
@@ -35,7 +50,8 @@ static glia_status parse(const char *line) {
   static char copy[512];
   snprintf(copy, sizeof copy, "%s", line);
   int n = 0;
-  for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) words[n++] = word;
+  for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+    words[n++] = word;
   return gi_cli_parse(&c, &row, n, words);
 }
 
@@ -88,7 +104,8 @@ static void refusals(void **state) {
   FAILS(parse("data --epochs 1001"), GLIA_INVALID, "from 1 to 1000");
   FAILS(parse("data --epochs 1.5"), GLIA_INVALID, "'1.5', wanted a whole number");
   FAILS(parse("data --epochs 99999999999999999999"), GLIA_INVALID, "wanted a whole number");
-  FAILS(parse("data --lr abc"), GLIA_INVALID, "--lr is 'abc', wanted a number above 0, at most 10");
+  FAILS(parse("data --lr abc"), GLIA_INVALID,
+        "--lr is 'abc', wanted a number above 0, at most 10");
   FAILS(parse("data --lr 0"), GLIA_INVALID, "above 0");
   FAILS(parse("data --lr nan"), GLIA_INVALID, "above 0");
   FAILS(parse("data --lr 11"), GLIA_INVALID, "at most 10");
@@ -101,15 +118,33 @@ static void refusals(void **state) {
   FAILS(parse("data --net --json"), GLIA_INVALID, "'--json' follows");
   FAILS(parse("data --net="), GLIA_INVALID, "--net is empty");
   FAILS(parse("data --strict=1"), GLIA_INVALID, "takes no value");
-  FAILS(parse(""), GLIA_INVALID, "DATA is missing (what to train on); usage: glia try DATA [FILE...]");
+  FAILS(parse(""), GLIA_INVALID,
+        "DATA is missing (what to train on); usage: glia try DATA [FILE...]");
 }
 
 /* No command line makes the parser read out of its words or answer other than by a status. */
 static void random_words(void **state) {
   (void)state;
-  static const char *const parts[] = {"--", "-", "--epochs", "--epochs=", "-e", "-e-1", "--=", "=",
-                                      "--lr", "1e999", "--color=", "x", "", "-\xff", "--json",
-                                      "--seed", "9223372036854775808", "--help", "-n", "-q"};
+  static const char *const parts[] = {"--",
+                                      "-",
+                                      "--epochs",
+                                      "--epochs=",
+                                      "-e",
+                                      "-e-1",
+                                      "--=",
+                                      "=",
+                                      "--lr",
+                                      "1e999",
+                                      "--color=",
+                                      "x",
+                                      "",
+                                      "-\xff",
+                                      "--json",
+                                      "--seed",
+                                      "9223372036854775808",
+                                      "--help",
+                                      "-n",
+                                      "-q"};
   const gi_rng r = {.seed = 1, .stream = gi_hash_str("words", 0)};
   int accepted = 0;
   for (uint64_t i = 0; i < 20000; i++) {
@@ -122,7 +157,8 @@ static void random_words(void **state) {
   assert_in_range(accepted, 100, 19900);
 }
 
-/* A fault in a row (a default out of range, two options of one name) shows here, not to a user. */
+/* A fault in a row (a default out of range, two options of one name) shows here, not to a user.
+ */
 static void every_row(void **state) {
   (void)state;
   for (int i = 0; i < gi_command_count(); i++) {
@@ -151,15 +187,16 @@ static void every_row(void **state) {
     gi_help_command(&text, command);
     assert_false(text.failed);
     for (char *line = strtok(text.s, "\n"); line != NULL; line = strtok(NULL, "\n"))
-      if (strlen(line) > 100) fail_msg("%s: a line of help is too long: %s", command->name, line);
+      if (strlen(line) > 100)
+        fail_msg("%s: a line of help is too long: %s", command->name, line);
     gi_str_free(&text);
   }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(values),   cmocka_unit_test(fallbacks),    cmocka_unit_test(forms),
-    cmocka_unit_test(refusals), cmocka_unit_test(random_words), cmocka_unit_test(every_row),
+      cmocka_unit_test(values),   cmocka_unit_test(fallbacks),    cmocka_unit_test(forms),
+      cmocka_unit_test(refusals), cmocka_unit_test(random_words), cmocka_unit_test(every_row),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* What commands draw: tables, bars, numbers, and the progress bar on a real (pseudo) terminal. */
+/* What commands draw: tables, bars, numbers, and the progress bar on a real (pseudo) terminal.
+ */
 #include "test.h"
 
 #include <pty.h>
@@ -73,9 +74,10 @@ static void numbers(void **state) {
   assert_string_equal(gi_table_scaled(12.34e9), "12.3 G");
 }
 
-/* ---- the progress bar ---------------------------------------------------------------------- */
+/* ---- the progress bar -------------------------------------------------------------------- */
 
-/* Draws in a child whose stderr is a terminal of `columns`, or a pipe for 0; what came is in `got`. */
+/* Draws in a child whose stderr is a terminal of `columns`, or a pipe for 0; what came is in
+ * `got`. */
 static void drawn(int columns, void (*fn)(void), char *got, size_t room) {
   int from = -1;
   pid_t child;
@@ -179,14 +181,14 @@ static void nothing_when_quiet(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(table),
-    cmocka_unit_test(table_without_memory),
-    cmocka_unit_test(bar),
-    cmocka_unit_test(numbers),
-    cmocka_unit_test(bar_on_terminal),
-    cmocka_unit_test(bar_on_narrow_terminal),
-    cmocka_unit_test(plain_without_terminal),
-    cmocka_unit_test(nothing_when_quiet),
+      cmocka_unit_test(table),
+      cmocka_unit_test(table_without_memory),
+      cmocka_unit_test(bar),
+      cmocka_unit_test(numbers),
+      cmocka_unit_test(bar_on_terminal),
+      cmocka_unit_test(bar_on_narrow_terminal),
+      cmocka_unit_test(plain_without_terminal),
+      cmocka_unit_test(nothing_when_quiet),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

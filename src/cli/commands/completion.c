@@ -16,21 +16,26 @@ static glia_status run(gi_cli *c) {
 }
 
 static const gi_argument arguments[] = {
-  {.name = "SHELL", .kind = GI_OPTION_CHOICE, .choices = gi_shells, .help = "bash, zsh or fish"},
-  {0},
+    {.name = "SHELL",
+     .kind = GI_OPTION_CHOICE,
+     .choices = gi_shells,
+     .help = "bash, zsh or fish"},
+    {0},
 };
 
 static const gi_command completion = {
-  .name = "completion",
-  .group = GI_GROUP_PROGRAM,
-  .summary = "print the completion script of a shell",
-  .help = "Prints a script that completes verbs, options, their values and file names. "
-          "'make install' puts it where the shells look; this prints it for other places.",
-  .example = "source <(glia completion bash)\n"
-             "glia completion zsh > ~/.zfunc/_glia\n"
-             "glia completion fish > ~/.config/fish/completions/glia.fish",
-  .arguments = arguments,
-  .run = run,
+    .name = "completion",
+    .group = GI_GROUP_PROGRAM,
+    .summary = "print the completion script of a shell",
+    .help =
+        "Prints a script that completes verbs, options, their values and file names. "
+        "'make install' puts it where the shells look; this prints it for other places.",
+    .example =
+        "source <(glia completion bash)\n"
+        "glia completion zsh > ~/.zfunc/_glia\n"
+        "glia completion fish > ~/.config/fish/completions/glia.fish",
+    .arguments = arguments,
+    .run = run,
 };
 
 const gi_command *const gi_commands_completion[] = {&completion, NULL};

@@ -12,12 +12,13 @@ static glia_status run(gi_cli *c) {
 }
 
 static const gi_command version = {
-  .name = "version",
-  .group = GI_GROUP_PROGRAM,
-  .summary = "say which version this is",
-  .help = "Prints the version of the library that the program runs on. "
-          "'glia --version' is the same.",
-  .run = run,
+    .name = "version",
+    .group = GI_GROUP_PROGRAM,
+    .summary = "say which version this is",
+    .help =
+        "Prints the version of the library that the program runs on. "
+        "'glia --version' is the same.",
+    .run = run,
 };
 
 const gi_command *const gi_commands_version[] = {&version, NULL};
