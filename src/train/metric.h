@@ -1,0 +1,65 @@
+/* train/metric.h - what a metric is, and the sums that all metrics share.
+ *
+ * A metric is one row in src/train/metrics/<file>.c. Most are functions of the counts that every
+ * evaluation keeps (n, hits, and per class: samples, predictions, hits); the others keep a
+ * running state of their own, that add() brings forward row by row.
+ */
+#ifndef GI_METRIC_H
+#define GI_METRIC_H
+
+#include "base/base.h"
+#include "glia/metrics.h"
+
+/* One sample, with its scores or its numbers as double. */
+typedef struct gi_metric_row {
+  int columns;          /* C, or K in a regression */
+  const double *output; /* [columns]: scores, or predicted numbers */
+  const double *target; /* [columns]: true numbers; NULL for classes */
+  int64_t truth;        /* true class; -1 in a regression */
+  glia_scores scores;   /* what output holds, for classes */
+  double epsilon;       /* machine epsilon of the dtype that output came in */
+  int64_t index;        /* samples added before this one */
+} gi_metric_row;
+
+typedef struct gi_metric gi_metric;
+struct gi_metric {
+  const char *name, *doc, *source; /* see glia_metric_info */
+  bool regression, lower_is_better;
+  int variant; /* tells like rows of one file apart; read by that file only */
+  /* A metric that needs scores has both: the doubles of its state for `columns` (zeroed at
+   * first), and how a sample changes it. */
+  size_t (*state_size)(int columns);
+  void (*add)(const gi_metric *m, double *state, const gi_metric_row *row);
+  /* k: the number in the name's place of "_k_", else 0. Called for n >= 1. */
+  double (*value)(const gi_metric *m, const glia_evaluation *e, const double *state,
+                  int64_t k);
+  double (*class_value)(const gi_metric *m, const glia_evaluation *e, int c); /* may be NULL */
+};
+
+struct glia_evaluation {
+  int classes;         /* C; 0: regression */
+  int columns;         /* C or K */
+  glia_scores scores;
+  int64_t count;       /* n */
+  int64_t labels_only; /* of these, added as labels */
+  int64_t hits;        /* predicted right; classes only, as the next four */
+  int64_t *truths;     /* [C] samples of each class */
+  int64_t *guesses;    /* [C] predictions of each class */
+  int64_t *matches;    /* [C] right predictions of each class */
+  int64_t *confusion;  /* [C, C]; NULL beyond GLIA_CONFUSION_MAX */
+  double *output;      /* [columns], one row at a time */
+  double *target;      /* [columns] */
+  int metrics;         /* entries of state */
+  double **state;      /* in table order; NULL for a metric of the other task or without one */
+};
+
+extern const gi_metric *const *const gi_metrics_table[];
+
+/* Row i of the joined table, NULL past the last. */
+const gi_metric *gi_metric_at(int i);
+/* The row of a name and the number in it (else 0); *index is its place in the table. */
+glia_status gi_metric_named(const char *name, const gi_metric **out, int *index, int64_t *k);
+
+static inline double gi_ratio(double a, double b) { return b != 0 ? a / b : 0; }
+
+#endif /* GI_METRIC_H */

@@ -1,0 +1,91 @@
+/* precision_recall_f1.c - the three ratios of a class, and their averages.
+ *
+ *   precision = tp / p    of those predicted as c, the share that is c
+ *   recall    = tp / t    of those that are c, the share predicted as c
+ *   f1        = 2 tp / (t + p), their harmonic mean
+ * Each is 0 where its denominator is 0 (scikit-learn's zero_division=0). Averages:
+ *   _macro     mean over the classes that occur in truth or predictions, each counting the same
+ *   _weighted  mean weighted by t
+ *   _micro     the ratio of the sums over all classes; here, one class a sample, the accuracy
+ *   no suffix  two classes: that of class 1 (average="binary"); more: the macro average
+ */
+#include "train/metric.h"
+
+typedef enum measure { PRECISION, RECALL, F1 } measure;
+typedef enum average { PLAIN, MACRO, WEIGHTED, MICRO } average;
+
+static double ratio(measure what, double matches, double truths, double guesses) {
+  switch (what) {
+    case PRECISION: return gi_ratio(matches, guesses);
+    case RECALL: return gi_ratio(matches, truths);
+    default: return gi_ratio(2 * matches, truths + guesses);
+  }
+}
+
+static double of_class(const glia_evaluation *e, measure what, int c) {
+  return ratio(what, (double)e->matches[c], (double)e->truths[c], (double)e->guesses[c]);
+}
+
+static double macro(const glia_evaluation *e, measure what) {
+  double sum = 0;
+  int seen = 0;
+  for (int c = 0; c < e->classes; c++) {
+    if (e->truths[c] == 0 && e->guesses[c] == 0) continue;
+    sum += of_class(e, what, c);
+    seen++;
+  }
+  return sum / seen;
+}
+
+static double weighted(const glia_evaluation *e, measure what) {
+  double sum = 0;
+  for (int c = 0; c < e->classes; c++) sum += of_class(e, what, c) * (double)e->truths[c];
+  return sum / (double)e->count;
+}
+
+static double value(const gi_metric *m, const glia_evaluation *e, const double *state,
+                    int64_t k) {
+  (void)state, (void)k;
+  const measure what = (measure)(m->variant / 4);
+  const double n = (double)e->count;
+  switch ((average)(m->variant % 4)) {
+    case MACRO: return macro(e, what);
+    case WEIGHTED: return weighted(e, what);
+    case MICRO: return ratio(what, (double)e->hits, n, n);
+    default: return e->classes == 2 ? of_class(e, what, 1) : macro(e, what);
+  }
+}
+
+static double class_value(const gi_metric *m, const glia_evaluation *e, int c) {
+  return of_class(e, (measure)(m->variant / 4), c);
+}
+
+/* measure, its name, doc */
+#define MEASURE_MAP(X)                                                \
+  X(PRECISION, precision, "of those predicted, the share that is so") \
+  X(RECALL, recall, "of those that are so, the share predicted")      \
+  X(F1, f1, "harmonic mean of precision and recall")
+
+#define ROWS(MEASURE, measure, text)                                                           \
+  static const gi_metric measure##_plain = {                                                   \
+    .name = #measure, .doc = text ": class 1 of two, else the macro average",                  \
+    .source = #measure "_score(y_true, y_pred, average=\"binary\" or \"macro\", "              \
+              "zero_division=0)",                                                              \
+    .variant = MEASURE * 4 + PLAIN, .value = value, .class_value = class_value};               \
+  static const gi_metric measure##_macro = {                                                   \
+    .name = #measure "_macro", .doc = text ": mean over the classes that occur",               \
+    .source = #measure "_score(y_true, y_pred, average=\"macro\", zero_division=0)",           \
+    .variant = MEASURE * 4 + MACRO, .value = value};                                           \
+  static const gi_metric measure##_weighted = {                                                \
+    .name = #measure "_weighted", .doc = text ": mean weighted by the support",                \
+    .source = #measure "_score(y_true, y_pred, average=\"weighted\", zero_division=0)",        \
+    .variant = MEASURE * 4 + WEIGHTED, .value = value};                                        \
+  static const gi_metric measure##_micro = {                                                   \
+    .name = #measure "_micro", .doc = text ": from the sums over all classes",                 \
+    .source = #measure "_score(y_true, y_pred, average=\"micro\", zero_division=0)",           \
+    .variant = MEASURE * 4 + MICRO, .value = value};
+MEASURE_MAP(ROWS)
+
+#define ADDRESSES(MEASURE, measure, text)                                                      \
+  &measure##_plain, &measure##_macro, &measure##_weighted, &measure##_micro,
+const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) NULL};
