@@ -64,13 +64,4 @@ glia_status gi_backend_find(const char *name, const gi_backend **out);
  * receives "kernel: reason" for each that was passed over, separated by "; ". */
 const gi_kernel *gi_choose(const gi_backend *b, const gi_problem *p, gi_str *why);
 
-/* Strides, in elements and logical axis order, of a type kept in a layout. */
-void gi_layout_strides(const gi_type *t, gi_layout layout, int64_t *strides);
-const char *gi_layout_name(gi_layout layout); /* "plain", "nhwc" */
-
-/* The op that changes the layout of a value (compile/layout.c puts it in; ops/reorder.c). Its
- * meaning is the identity; a backend with layouts has a kernel for it. */
-typedef struct gi_reorder_attr { int64_t from, to; } gi_reorder_attr; /* gi_layout */
-extern const gi_op gi_op_reorder;
-
 #endif /* GI_BACKEND_H */

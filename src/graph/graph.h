@@ -18,6 +18,15 @@ typedef enum gi_layout {
   GI_CHANNELS_LAST /* rank 4 [N, C, H, W] kept as N, H, W, C */
 } gi_layout;
 
+/* Strides, in elements and logical axis order, of a type kept in a layout. */
+void gi_layout_strides(const gi_type *t, gi_layout layout, int64_t *strides);
+const char *gi_layout_name(gi_layout layout); /* "plain", "nhwc" */
+
+/* The op that changes the layout of a value (compile/layout.c puts it in; ops/reorder.c). Its
+ * meaning is the identity; a backend with layouts has a kernel for it. */
+typedef struct gi_reorder_attr { int64_t from, to; } gi_reorder_attr; /* gi_layout */
+extern const gi_op gi_op_reorder;
+
 typedef struct gi_node {
   const gi_op *op;
   const void *attr;   /* op->attr_size bytes; NULL if that is 0 */

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "backend/backend.h"
+#include "graph/graph.h"
 
 static void print_node(const glia_graph *g, const gi_node *n, gi_str *out) {
   char text[128];

@@ -1,7 +1,7 @@
 /* reorder.c - the same value in another layout. Its meaning is the identity; only plans of backends
  * with layouts hold it, put there by compile/layout.c.
  */
-#include "backend/backend.h"
+#include "graph/graph.h"
 
 static const gi_attr fields[] = {
   {"from", GI_ATTR_I64, offsetof(gi_reorder_attr, from), "layout taken"},
