@@ -155,12 +155,18 @@ GLIA_API glia_value glia_argmax(glia_value x, int axis, bool keep);
 GLIA_API glia_value glia_argmin(glia_value x, int axis, bool keep);
 
 #ifndef __cplusplus /* glia_sum(x, .n = 1, .axes = {-1}) */
-#define glia_sum(x, ...) glia_sum_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
-#define glia_mean(x, ...) glia_mean_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
-#define glia_max(x, ...) glia_max_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
-#define glia_min(x, ...) glia_min_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
-#define glia_prod(x, ...) glia_prod_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
-#define glia_variance(x, ...) glia_variance_opt((x), &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), __VA_ARGS__})
+#define glia_sum(...) \
+  GLIA_NAMED1(glia_sum_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_mean(...) \
+  GLIA_NAMED1(glia_mean_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_max(...) \
+  GLIA_NAMED1(glia_max_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_min(...) \
+  GLIA_NAMED1(glia_min_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_prod(...) \
+  GLIA_NAMED1(glia_prod_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_variance(...) \
+  GLIA_NAMED1(glia_variance_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
 #endif
 
 /* ---- matrices ------------------------------------------------------------------------------- */
@@ -172,7 +178,8 @@ typedef struct glia_matmul_opts {
 /* [..., M, K] x [..., K, N] -> [..., M, N]; leading axes broadcast. Rank 1 is not taken. */
 GLIA_API glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmul_opts *opt);
 #ifndef __cplusplus
-#define glia_matmul(a, b, ...) glia_matmul_opt((a), (b), &(glia_matmul_opts){.size = sizeof(glia_matmul_opts), __VA_ARGS__})
+#define glia_matmul(...) \
+  GLIA_NAMED2(glia_matmul_opt, glia_matmul_opts, __VA_ARGS__, .size = sizeof(glia_matmul_opts))
 #endif
 
 /* ---- shapes and places ---------------------------------------------------------------------- */
@@ -236,9 +243,12 @@ GLIA_API glia_value glia_adaptive_avg_pool2d(glia_value x, int64_t height, int64
 GLIA_API glia_value glia_adaptive_max_pool2d(glia_value x, int64_t height, int64_t width);
 GLIA_API glia_value glia_global_avg_pool2d(glia_value x); /* [N, C] */
 #ifndef __cplusplus
-#define glia_max_pool2d(x, ...) glia_max_pool2d_opt((x), &(glia_window_opts){.size = sizeof(glia_window_opts), __VA_ARGS__})
-#define glia_min_pool2d(x, ...) glia_min_pool2d_opt((x), &(glia_window_opts){.size = sizeof(glia_window_opts), __VA_ARGS__})
-#define glia_avg_pool2d(x, ...) glia_avg_pool2d_opt((x), &(glia_window_opts){.size = sizeof(glia_window_opts), __VA_ARGS__})
+#define glia_max_pool2d(...) \
+  GLIA_NAMED1(glia_max_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
+#define glia_min_pool2d(...) \
+  GLIA_NAMED1(glia_min_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
+#define glia_avg_pool2d(...) \
+  GLIA_NAMED1(glia_avg_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
 #endif
 
 /* ---- normalisation, softmax, chance ------------------------------------------------------------- */

@@ -33,9 +33,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_compile_opt(glia_graph *g,
                                                      const glia_compile_opts *opt,
                                                      glia_plan **out);
 #ifndef __cplusplus /* glia_compile(g, &plan, .threads = 2) */
-#define glia_compile(g, out, ...)                                                              \
-  glia_compile_opt((g), &(glia_compile_opts){.size = sizeof(glia_compile_opts), __VA_ARGS__}, \
-                   (out))
+#define GLIA_COMPILE_(g, out, ...) glia_compile_opt((g), &(glia_compile_opts){__VA_ARGS__}, (out))
+#define glia_compile(...) GLIA_COMPILE_(__VA_ARGS__, .size = sizeof(glia_compile_opts))
 #endif
 GLIA_API void glia_plan_free(glia_plan *p);
 

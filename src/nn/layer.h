@@ -1,0 +1,27 @@
+/* nn/layer.h - a layer as a row: its name, the schema of its options, and how it is built.
+ *
+ * One file in src/nn/layers/ per layer, ending with `const gi_layer *const gi_layers_<file>[]`. The
+ * schema of the options serves the C struct, `.net` files and `glia layers` alike.
+ */
+#ifndef GI_LAYER_H
+#define GI_LAYER_H
+
+#include "base/fields.h"
+#include "nn/scope.h"
+
+typedef struct gi_layer {
+  const char *name, *doc;
+  size_t opts_size;       /* of the options struct, whose first member is size_t size */
+  const gi_field *fields; /* NULL: no options */
+  bool nameless;          /* has no parameters: the name is for messages only */
+  glia_value (*build)(glia_scope *s, const char *name, glia_value x, const void *opts);
+} gi_layer;
+
+extern const gi_layer *const *const gi_layers_table[];
+const gi_layer *gi_layer_find(const char *name); /* NULL if there is none */
+/* Name of layer i over all rows; NULL past the last. */
+const gi_layer *gi_layer_at(int i);
+extern const char *const gi_activation_names[]; /* NULL-terminated */
+extern const char *const gi_init_names[];       /* by glia_init_kind, NULL-terminated */
+
+#endif /* GI_LAYER_H */
