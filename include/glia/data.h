@@ -50,6 +50,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_dataset_new(const glia_dataset_source *
                                                      glia_dataset **out);
 GLIA_API void glia_dataset_free(glia_dataset *d);
 
+/* Samples in all. */
 GLIA_API int64_t glia_dataset_count(const glia_dataset *d);
 GLIA_API const glia_sample_spec *glia_dataset_spec(const glia_dataset *d); /* borrowed */
 /* Sample i as stored: its elements to x, its target to y. The message of a failure names it. */

@@ -32,6 +32,7 @@ typedef struct glia_value {
 #define GLIA_NONE ((glia_value){NULL, 0}) /* an argument that is left out */
 #endif
 
+/* An empty graph. Owned; freeing it frees every value of it. GLIA_NOMEM. */
 GLIA_NODISCARD GLIA_API glia_status glia_graph_new(glia_graph **out);
 GLIA_API void glia_graph_free(glia_graph *g);
 /* The latched failure (its message becomes glia_error_message), or GLIA_OK. */
@@ -39,6 +40,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_graph_status(const glia_graph *g);
 /* The graph as text, one node a line, with names, shapes and attributes. Owned, free(). */
 GLIA_API char *glia_graph_text(const glia_graph *g);
 
+/* What is known of a value as soon as it is made; f32 for the null value. */
 GLIA_API glia_dtype glia_value_dtype(glia_value v);
 GLIA_API int glia_value_rank(glia_value v);             /* -1 for the null value */
 GLIA_API const int64_t *glia_value_shape(glia_value v); /* borrowed until the graph is freed */
@@ -92,7 +94,7 @@ GLIA_API glia_value glia_logical_not(glia_value a);
 /* condition ? a : b, element by element; condition is bool. */
 GLIA_API glia_value glia_where(glia_value condition, glia_value a, glia_value b);
 
-GLIA_API glia_value glia_neg(glia_value x);
+GLIA_API glia_value glia_neg(glia_value x);        /* -x */
 GLIA_API glia_value glia_abs(glia_value x);        /* gradient sign(x), 0 at 0 */
 GLIA_API glia_value glia_sign(glia_value x);       /* gradient 0 */
 GLIA_API glia_value glia_floor(glia_value x);      /* gradient 0 */
@@ -144,6 +146,7 @@ typedef struct glia_reduce_opts {
   bool unbiased;            /* variance only: divide by count - 1 */
 } glia_reduce_opts;
 
+/* x [...] of numbers -> the reduced shape, of x's dtype. */
 GLIA_API glia_value glia_sum_opt(glia_value x, const glia_reduce_opts *opt);
 GLIA_API glia_value glia_mean_opt(glia_value x, const glia_reduce_opts *opt);
 GLIA_API glia_value glia_max_opt(glia_value x, const glia_reduce_opts *opt); /* ties share */

@@ -20,8 +20,10 @@ typedef enum glia_store_kind {
   GLIA_STATE      /* kept by optimisers: moments, step count */
 } glia_store_kind;
 
+/* An empty store. Owned. GLIA_NOMEM. */
 GLIA_NODISCARD GLIA_API glia_status glia_store_new(glia_store **out);
 GLIA_API void glia_store_free(glia_store *s);
+/* Entries in all. */
 GLIA_API int glia_store_count(const glia_store *s);
 /* Of entry i, in the order of creation. Borrowed until the store is freed; NULL out of range. */
 GLIA_API const char *glia_store_name(const glia_store *s, int i);

@@ -52,6 +52,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_tensor_wrap(glia_dtype dtype, int rank,
                                                      glia_tensor **out);
 GLIA_API void glia_tensor_free(glia_tensor *t);
 
+/* What a tensor is; borrowed pointers live as long as it. */
 GLIA_API glia_dtype glia_tensor_dtype(const glia_tensor *t);
 GLIA_API int glia_tensor_rank(const glia_tensor *t);
 GLIA_API const int64_t *glia_tensor_shape(const glia_tensor *t);   /* borrowed, rank entries */
