@@ -87,6 +87,10 @@ int gi_nearest(const char *word, const char *const *names, int n);
 /* Whole strings only; false on anything else, on overflow, NaN or infinity. */
 bool gi_parse_i64(const char *s, int64_t *out);
 bool gi_parse_f64(const char *s, double *out);
+/* Bytes of the character at s (not the end of the string), 0 if it is malformed: overlong, a
+ * surrogate, past U+10FFFF, cut. */
+size_t gi_utf8_length(const char *s);
+bool gi_is_utf8(const char *s);
 uint64_t gi_hash(const void *p, size_t n, uint64_t seed); /* 64-bit, same on every machine */
 uint64_t gi_hash_str(const char *s, uint64_t seed);
 

@@ -244,8 +244,7 @@ glia_status gi_make_dirs(const char *path) {
     if (*at != '/' && *at != '\0') continue;
     const char c = *at;
     *at = '\0';
-    if (mkdir(part, 0777) != 0 && !gi_is_dir(part))
-      err = errno == EEXIST ? ENOTDIR : errno;
+    if (mkdir(part, 0777) != 0 && !gi_is_dir(part)) err = errno == EEXIST ? ENOTDIR : errno;
     *at = c;
     if (c == '\0') break;
   }

@@ -152,26 +152,11 @@ static void mark_broken(gi_json *j) {
   }
 }
 
-/* Bytes of the UTF-8 sequence at s, 0 if it is malformed (overlong, surrogate, cut...). */
-static size_t utf8_length(const unsigned char *s) {
-  static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-  if (s[0] < 0x80) return 1;
-  const size_t n = s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-  if (n == 0) return 0;
-  uint32_t code = s[0] & (0x7fu >> n);
-  for (size_t i = 1; i < n; i++) {
-    if (s[i] >> 6 != 2) return 0;
-    code = code << 6 | (s[i] & 0x3fu);
-  }
-  const bool bad = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
-  return bad ? 0 : n;
-}
-
 /* File names can hold any byte, JSON cannot: malformed ones become U+FFFD. Owned. */
 static char *clean_utf8(const char *s) {
   gi_str b = {0};
   while (*s != '\0') {
-    const size_t n = utf8_length((const unsigned char *)s);
+    const size_t n = gi_utf8_length(s);
     gi_str_add(&b, n > 0 ? s : "\xef\xbf\xbd", n > 0 ? n : 3);
     s += n > 0 ? n : 1;
   }

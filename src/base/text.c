@@ -1,4 +1,4 @@
-/* base/text.c - the nearest name to a misspelt one, numbers from text, hashing. */
+/* base/text.c - the nearest name to a misspelt one, numbers from text, UTF-8, hashing. */
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -84,6 +84,29 @@ bool gi_parse_f64(const char *s, double *out) {
   const double v = c_locale != (locale_t)0 ? strtod_l(s, &end, c_locale) : strtod(s, &end);
   if (*end != '\0' || !isfinite(v)) return false;
   *out = v;
+  return true;
+}
+
+/* ---- UTF-8 ----------------------------------------------------------------------------- */
+
+size_t gi_utf8_length(const char *text) {
+  static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+  const unsigned char *s = (const unsigned char *)text;
+  if (s[0] < 0x80) return 1;
+  const size_t n = s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+  if (n == 0) return 0;
+  uint32_t code = s[0] & (0x7fu >> n);
+  for (size_t i = 1; i < n; i++) {
+    if (s[i] >> 6 != 2) return 0;
+    code = code << 6 | (s[i] & 0x3fu);
+  }
+  const bool bad = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
+  return bad ? 0 : n;
+}
+
+bool gi_is_utf8(const char *s) {
+  for (size_t n = 0; *s != '\0'; s += n)
+    if ((n = gi_utf8_length(s)) == 0) return false;
   return true;
 }
 

@@ -1,0 +1,20 @@
+/* formats/formats.h - the parsers behind the readers, on memory: what the fuzzers feed, and
+ * what reads a tensor from inside another file.
+ */
+#ifndef GI_FORMATS_H
+#define GI_FORMATS_H
+
+#include "base/base.h"
+#include "glia/formats.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "these formats are little-endian and are copied as they are"
+#endif
+
+/* As glia_safetensors_open; the n bytes at p are kept until close. `what` leads messages. */
+glia_status gi_safetensors_from_memory(const void *p, size_t n, const char *what,
+                                       glia_safetensors **out);
+/* As glia_npy_read; `what` leads messages. */
+glia_status gi_npy_from_memory(const void *p, size_t n, const char *what, glia_tensor **out);
+
+#endif /* GI_FORMATS_H */
