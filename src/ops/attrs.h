@@ -1,75 +1,86 @@
-/* ops/attrs.h - attributes of the ops that backends have kernels for, and what these ops take and
- * give. Ops read them in their rules, kernels while they prepare.
+/* ops/attrs.h - the attributes of all ops, what the ops take and give, and the rows that passes,
+ * layers and kernels name. Ops read the attributes in their rules, kernels while they prepare.
+ *
+ * Builders resolve before they emit: axes are 0 .. rank - 1, windows have two entries (rows,
+ * columns), defaults are filled in. infer refuses anything else, so kernels may rely on it.
  */
 #ifndef GI_ATTRS_H
 #define GI_ATTRS_H
 
+#include "ops/fused.h"
 #include "ops/op.h"
 
-/* What a fused op does to its result. */
-typedef enum gi_act { GI_ACT_NONE, GI_ACT_RELU } gi_act;
+/* Elementwise ops: gi_elementwise_attr (fused.h), one row each in elementwise.def. */
+#define ROW(name, ...) extern const gi_op gi_op_##name;
+#include "ops/elementwise.def"
+#undef ROW
 
-/* conv2d             x [N, C, H, W], w [F, C/groups, KH, KW]          -> y [N, F, OH, OW]
- * conv2d_act         x, w, bias [F]                                   -> act(conv2d + bias)
- * conv2d_input_grad  dy [N, F, OH, OW], w;  size = {H, W}             -> dx [N, C, H, W]
- * conv2d_weight_grad x, dy;                 size = {KH, KW}           -> dw
- * stride, padding (on both sides) and dilation: rows, columns; always two entries, resolved. */
+/* ---- convolution ------------------------------------------------------------------------ */
+
+/* conv2d             x [N, C, H, W], w [F, C/groups, KH, KW][, bias [F]] -> y [N, F, OH, OW]
+ * conv2d_act         the same, then the activation
+ * conv2d_input_grad  dy [N, F, OH, OW], w;  size = {H, W}                -> dx [N, C, H, W]
+ * conv2d_weight_grad x, dy;                 size = {KH, KW}              -> dw
+ * padding is on both sides. */
 typedef struct gi_conv_attr {
   gi_dims stride, padding, dilation;
   int64_t groups;
-  gi_dims size; /* gradients only */
-  int64_t act;  /* gi_act; conv2d_act only */
+  gi_dims size;           /* gradients only */
+  const char *activation; /* conv2d_act only: "" or "relu" */
 } gi_conv_attr;
+extern const gi_op gi_op_conv2d, gi_op_conv2d_act, gi_op_conv2d_input_grad,
+    gi_op_conv2d_weight_grad;
+
+/* ---- matrices --------------------------------------------------------------------------- */
 
 /* matmul           a [..., M, K], b [..., K, N] -> [..., M, N]; leading axes broadcast
- * matmul_bias_act  a, b, bias [N]               -> act(a b + bias)
+ * matmul_bias_act  a [M, K], b [K, N], bias [N] -> activation(a b + bias)
  * transpose_a: a is [..., K, M]; transpose_b: b is [..., N, K]. */
 typedef struct gi_matmul_attr {
   bool transpose_a, transpose_b;
-  int64_t act; /* gi_act; matmul_bias_act only */
+  const char *activation; /* matmul_bias_act only: "" or "relu" */
 } gi_matmul_attr;
+extern const gi_op gi_op_matmul, gi_op_matmul_bias_act;
 
-/* max_pool2d, min_pool2d  x [N, C, H, W] -> y [N, C, OH, OW], index i32 of y's shape: where in its
- *                         H x W plane (row * W + column) the element was found, the first of equals
- * pool2d_scatter          g [N, C, OH, OW], index; size = {H, W} -> [N, C, H, W]: zeros, g added at
- *                         index: the gradient of max_pool2d and min_pool2d
- * pool2d_gather           g [N, C, H, W], index -> [N, C, OH, OW]: its transpose
+/* ---- pooling ---------------------------------------------------------------------------- */
+
+/* max_pool2d, min_pool2d  x [N, C, H, W] -> y [N, C, OH, OW] and, of y's shape, the cell of the
+ *                         window that won, kh * KW + kw, the first of equals: u8, or i32 where
+ *                         the window has more than 256 cells
+ * pool_scatter            dy [N, C, OH, OW], position; size = {H, W} -> dx [N, C, H, W]: zeros,
+ *                         dy added where it won: the gradient of both
+ * pool_gather             x [N, C, H, W], position; size = {H, W} -> [N, C, OH, OW]: its
+ *                         transpose, the elements at the cells that won
  * avg_pool2d              x -> y
- * avg_pool2d_grad         dy; size = {H, W} -> dx
- * kernel, stride, padding, dilation: two entries each, resolved. */
+ * avg_pool2d_grad         dy; size = {H, W} -> dx */
 typedef struct gi_pool_attr {
   gi_dims kernel, stride, padding, dilation;
-  bool count_padding; /* avg: divide by the whole window */
+  bool count_padding; /* average: divide by the whole window */
   bool ceil_mode;
-  gi_dims size;       /* pool2d_scatter, avg_pool2d_grad only */
+  gi_dims size;       /* pool_scatter, pool_gather, avg_pool2d_grad only */
 } gi_pool_attr;
+extern const gi_op gi_op_max_pool2d, gi_op_min_pool2d, gi_op_pool_scatter, gi_op_pool_gather,
+    gi_op_avg_pool2d, gi_op_avg_pool2d_grad;
 
-/* softmax, log_softmax  x -> y, along one axis (0 .. rank - 1). */
-typedef struct gi_axis_attr { int64_t axis; } gi_axis_attr;
+/* adaptive_avg_pool2d       x [N, C, H, W]; shape = {OH, OW} -> y
+ * adaptive_avg_pool2d_grad  dy; shape = {H, W} -> dx
+ * adaptive_max_pool2d       x; shape = {OH, OW} -> y and, of y's shape, row * W + column, i32 */
+extern const gi_op gi_op_adaptive_avg_pool2d, gi_op_adaptive_avg_pool2d_grad,
+    gi_op_adaptive_max_pool2d;
 
-/* batch_norm_train       x [N, C, ...], gamma [C], beta [C] -> y, mean [C], variance [C] (biased)
- * batch_norm_train_grad  x, gamma, mean, variance, dy       -> dx, dgamma [C], dbeta [C] */
+/* ---- normalisation, softmax, chance ----------------------------------------------------- */
+
+/* batch_norm_train  x [N, C, ...], gamma [C], beta [C] -> y, mean [C], variance [C] (biased)
+ * batch_norm_grad   x, gamma, mean, variance, dy       -> dx, dgamma [C], dbeta [C] */
 typedef struct gi_batch_norm_attr { double eps; } gi_batch_norm_attr;
+extern const gi_op gi_op_batch_norm_train, gi_op_batch_norm_grad;
 
-/* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend, 0 .. rank - 1, and
- * are all listed. */
-typedef struct gi_reduce_attr {
-  gi_dims axes;
-  bool keep;
-  bool unbiased; /* variance only */
-} gi_reduce_attr;
+/* softmax, log_softmax  x -> y, along one axis; concat: the axis along which parts are put. */
+typedef struct gi_axis_attr { int64_t axis; } gi_axis_attr;
+extern const gi_op gi_op_softmax, gi_op_log_softmax, gi_op_concat;
 
-/* gather       x, index           -> x[:axis] + index + x[axis + 1:]
- * scatter_add  y, index           -> its transpose, `size` along axis
- * take_along   x, index           -> index's shape
- * put_along    y, index           -> its transpose, `size` along axis
- * Indices are i64 or i32. */
-typedef struct gi_gather_attr { int64_t axis, size; } gi_gather_attr;
-/* one_hot      index [...] -> [..., classes] */
-typedef struct gi_one_hot_attr { int64_t classes; glia_dtype dtype; } gi_one_hot_attr;
-
-/* dropout  x -> x scaled by 1 / (1 - p) where gi_rng_uniform(stream, element) >= p, else 0. The
- * gradient is the same op on the cotangent. Elements count in logical order. */
+/* dropout  x -> x / (1 - p) where gi_rng_uniform(stream, element) >= p, else 0. The gradient is
+ * the same op on the cotangent. Elements count in logical order. */
 typedef struct gi_dropout_attr { double p; uint64_t stream; } gi_dropout_attr;
 /* random_uniform  () -> low + (high - low) u;  random_normal  () -> mean + deviation z */
 typedef struct gi_random_attr {
@@ -77,12 +88,42 @@ typedef struct gi_random_attr {
   double a, b; /* low, high; mean, deviation */
   uint64_t stream;
 } gi_random_attr;
+extern const gi_op gi_op_dropout, gi_op_random_uniform, gi_op_random_normal;
 
-/* permute: axis k of the result is axis axes[k] of x. */
-typedef struct gi_permute_attr { gi_dims axes; } gi_permute_attr;
+/* ---- reductions ------------------------------------------------------------------------- */
+
+/* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend and are all
+ * listed. */
+typedef struct gi_reduce_attr {
+  gi_dims axes;
+  bool keep;
+  bool unbiased; /* variance only */
+} gi_reduce_attr;
+extern const gi_op gi_op_sum, gi_op_mean, gi_op_max, gi_op_min, gi_op_prod, gi_op_variance,
+    gi_op_argmax, gi_op_argmin;
+
+/* ---- shapes and places ------------------------------------------------------------------ */
+
 typedef struct gi_shape_attr { gi_dims shape; } gi_shape_attr; /* reshape, broadcast_to */
-typedef struct gi_slice_attr { int64_t axis, begin, end, step; } gi_slice_attr; /* resolved */
+typedef struct gi_permute_attr { gi_dims axes; } gi_permute_attr; /* axis k is x's axes[k] */
+extern const gi_op gi_op_reshape, gi_op_broadcast_to, gi_op_permute, gi_op_stop_gradient;
+
+/* place, the transpose of slice: element i goes to begin + i step of an axis of `size` zeros. */
+typedef struct gi_slice_attr { int64_t axis, begin, end, step; } gi_slice_attr;
+typedef struct gi_place_attr { int64_t axis, begin, step, size; } gi_place_attr;
 typedef struct gi_pad_attr { gi_dims before, after; double value; } gi_pad_attr;
-/* concat: gi_axis_attr. */
+extern const gi_op gi_op_slice, gi_op_place, gi_op_pad;
+
+/* gather       x, index -> x[:axis] + index + x[axis + 1:]
+ * scatter_add  y, index -> its transpose, `size` along axis
+ * take_along   x, index -> index's shape
+ * put_along    y, index -> its transpose, `size` along axis
+ * Indices are i64 or i32. */
+typedef struct gi_gather_attr { int64_t axis, size; } gi_gather_attr;
+extern const gi_op gi_op_gather, gi_op_scatter_add, gi_op_take_along, gi_op_put_along;
+
+/* one_hot  index [...] -> [..., classes];  range  () -> 0 .. classes - 1 */
+typedef struct gi_one_hot_attr { int64_t classes; glia_dtype dtype; } gi_one_hot_attr;
+extern const gi_op gi_op_one_hot, gi_op_range;
 
 #endif /* GI_ATTRS_H */

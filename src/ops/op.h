@@ -83,7 +83,7 @@ typedef struct gi_match {
   const int *uses;  /* by value id */
   int n_in;
   uint32_t in[4];   /* value ids of g */
-  union { char bytes[256]; double align; } attr; /* the fused op's attributes */
+  union { char bytes[512]; double align; } attr; /* the fused op's attributes */
 } gi_match;
 
 typedef struct gi_buf { gi_type t; void *p; } gi_buf;      /* row-major */

@@ -1,0 +1,18 @@
+/* ops/match.h - what the patterns of fused ops (gi_op.match) are made of.
+ */
+#ifndef GI_MATCH_H
+#define GI_MATCH_H
+
+#include "graph/graph.h"
+
+/* The node that makes value v, if it is this op and v is used once, inside the pattern; or NULL. */
+static inline const gi_node *gi_match_inner(const gi_match *m, uint32_t v, const gi_op *op) {
+  const gi_node *n = &m->g->nodes.at[m->g->values.at[v].node];
+  return n->op == op && m->uses[v] == 1 ? n : NULL;
+}
+
+static inline const gi_type *gi_match_type(const gi_match *m, uint32_t v) {
+  return &m->g->values.at[v].type;
+}
+
+#endif /* GI_MATCH_H */

@@ -1,0 +1,85 @@
+/* ops/ref.h - small helpers of the reference loops and of the checks in front of them.
+ */
+#ifndef GI_REF_H
+#define GI_REF_H
+
+#include <inttypes.h>
+
+#include "ops/op.h"
+
+/* ---- elements ---------------------------------------------------------------------------- */
+
+static inline double gi_get(const gi_buf *b, int64_t i) {
+  return gi_load(b->t.dtype, b->p, i);
+}
+static inline void gi_put(const gi_buf *b, int64_t i, double v) {
+  gi_store(b->t.dtype, b->p, i, v);
+}
+static inline void gi_zero(const gi_buf *b) {
+  memset(b->p, 0, gi_type_bytes(&b->t));
+}
+
+/* Moves the index `at` to the next element in row-major order. */
+static inline void gi_next(const gi_type *t, int64_t *at) {
+  for (int d = t->rank - 1; d >= 0 && ++at[d] == t->dim[d]; d--) at[d] = 0;
+}
+static inline int64_t gi_offset(int rank, const int64_t *at, const int64_t *strides) {
+  int64_t offset = 0;
+  for (int d = 0; d < rank; d++) offset += at[d] * strides[d];
+  return offset;
+}
+
+/* A shape seen as [outer, axis, inner]. */
+typedef struct gi_rows { int64_t outer, n, inner; } gi_rows;
+static inline gi_rows gi_rows_of(const gi_type *t, int64_t axis) {
+  gi_rows r = {1, t->dim[axis], 1};
+  for (int d = 0; d < t->rank; d++)
+    if (d < axis) r.outer *= t->dim[d];
+    else if (d > axis) r.inner *= t->dim[d];
+  return r;
+}
+
+/* Elements of an integer buffer without a way through double. */
+static inline int64_t gi_index_at(const gi_buf *b, int64_t i) {
+  switch (b->t.dtype) {
+    case GLIA_I64: return ((const int64_t *)b->p)[i];
+    case GLIA_I32: return ((const int32_t *)b->p)[i];
+    default: return ((const uint8_t *)b->p)[i];
+  }
+}
+
+/* ---- checks ------------------------------------------------------------------------------ */
+
+enum { GI_TEXT = 192 }; /* room for the text of any shape that passes gi_type_check */
+
+/* The type of input i, which must be a float; GLIA_DTYPE names it. */
+static inline glia_status gi_want_float(const gi_infer *c, int i, const char *op,
+                                        const char *name) {
+  char text[GI_TEXT];
+  if (glia_dtype_is_float(c->in[i].dtype)) return GLIA_OK;
+  return gi_fail(GLIA_DTYPE, "%s: %s is %s, wanted a float type", op, name,
+                 gi_type_text(&c->in[i], text, sizeof text));
+}
+/* Inputs i and k must have one dtype. */
+static inline glia_status gi_want_same(const gi_infer *c, int i, int k, const char *op) {
+  char ti[GI_TEXT], tk[GI_TEXT];
+  if (c->in[i].dtype == c->in[k].dtype) return GLIA_OK;
+  return gi_fail(GLIA_DTYPE, "%s: inputs are %s and %s, wanted one data type; hint: glia_cast",
+                 op, gi_type_text(&c->in[i], ti, sizeof ti),
+                 gi_type_text(&c->in[k], tk, sizeof tk));
+}
+static inline glia_status gi_want_rank(const gi_infer *c, int i, int rank, const char *op,
+                                       const char *name, const char *axes) {
+  char text[GI_TEXT];
+  if (c->in[i].rank == rank) return GLIA_OK;
+  return gi_fail(GLIA_SHAPE, "%s: %s is %s, wanted %s", op, name,
+                 gi_shape_text(&c->in[i], text, sizeof text), axes);
+}
+static inline glia_status gi_want_axis(int64_t axis, const gi_type *t, const char *op) {
+  char text[GI_TEXT];
+  if (axis >= 0 && axis < t->rank) return GLIA_OK;
+  return gi_fail(GLIA_SHAPE, "%s: axis %" PRId64 " is out of range of %s", op, axis,
+                 gi_shape_text(t, text, sizeof text));
+}
+
+#endif /* GI_REF_H */
