@@ -21,5 +21,5 @@ foreach(isa ${isa_names})
   target_compile_definitions(glia-isa-${isa} PRIVATE _GNU_SOURCE GI_ISA_NAME=${isa})
   target_compile_options(glia-isa-${isa} PRIVATE ${GLIA_WARNINGS} -Wno-pedantic -Wno-psabi -O3
     -fno-trapping-math ${isa_flags_${isa}} ${OpenMP_C_FLAGS})
-  target_sources(glia-objects PRIVATE $<TARGET_OBJECTS:glia-isa-${isa}>)
+  list(APPEND glia_isa_objects $<TARGET_OBJECTS:glia-isa-${isa}>)
 endforeach()

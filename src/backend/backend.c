@@ -7,9 +7,9 @@
 /* The best first. */
 static const gi_backend *const backends[] = {
 #ifdef GI_HAS_CPU
-  &gi_backend_cpu,
+    &gi_backend_cpu,
 #endif
-  &gi_backend_ref,
+    &gi_backend_ref,
 };
 
 glia_status gi_backend_find(const char *name, const gi_backend **out) {

@@ -1,16 +1,17 @@
 /* backend/backend.h - the seam between plans and kernels.
  *
- * A backend is an ordered list of kernels for each op; the first that fits is taken, and why the
- * others do not is kept for `glia plan`. The reference is last in every list: it computes any op
- * from its meaning. A kernel is prepared once, when a plan is made, and run many times; run does
- * no allocation and makes no decision.
+ * A backend is an ordered list of kernels for each op; the first that fits is taken, and why
+ * the others do not is kept for `glia plan`. The reference is last in every list: it computes
+ * any op from its meaning. A kernel is prepared once, when a plan is made, and run many times;
+ * run does no allocation and makes no decision.
  */
 #ifndef GI_BACKEND_H
 #define GI_BACKEND_H
 
 #include "graph/graph.h"
 
-/* What is to be computed. Pointers are borrowed for the call; attr lives as long as the plan. */
+/* What is to be computed. Pointers are borrowed for the call; attr lives as long as the plan.
+ */
 typedef struct gi_problem {
   const gi_op *op;
   const void *attr;
@@ -36,10 +37,11 @@ typedef struct gi_exec {
 typedef struct gi_kernel {
   const char *op;   /* name of the op that it computes; NULL: any op (the reference) */
   const char *name; /* "conv2d_onednn"; shown in plans */
-  /* NULL if it can compute the problem, else the reason why not. Layouts are not yet settled. */
+  /* NULL if it can compute the problem, else the reason why not. Layouts are not yet settled.
+   */
   const char *(*fits)(const gi_problem *p);
-  /* Given the layouts in which inputs are at hand (p->in_layout), says which it takes and gives.
-   * NULL: all plain. in and out are plain on entry. */
+  /* Given the layouts in which inputs are at hand (p->in_layout), says which it takes and
+   * gives. NULL: all plain. in and out are plain on entry. */
   void (*layouts)(const gi_problem *p, gi_layout *in, gi_layout *out);
   glia_status (*prepare)(const gi_problem *p, gi_prepared *out);
   glia_status (*run)(const gi_exec *x);
@@ -56,8 +58,8 @@ extern const gi_backend gi_backend_ref;
 #ifdef GI_HAS_CPU
 extern const gi_backend gi_backend_cpu;
 #endif
-/* By name ("ref", "cpu"); NULL or "": GLIA_BACKEND from the environment, else the best there is.
- * GLIA_INVALID lists the names. */
+/* By name ("ref", "cpu"); NULL or "": GLIA_BACKEND from the environment, else the best there
+ * is. GLIA_INVALID lists the names. */
 glia_status gi_backend_find(const char *name, const gi_backend **out);
 
 /* The first kernel that fits; never NULL, since the reference takes all. why, if not NULL,

@@ -1,7 +1,8 @@
 /* cpu.c - the cpu backend: which vector loops this processor can run, and threads.
  *
  * Kernels are found by file name (kernels/<family>.c, cmake/table.cmake). Threads are OpenMP's,
- * because oneDNN brings that run-time too, and two pools of threads on the same cores would fight.
+ * because oneDNN brings that run-time too, and two pools of threads on the same cores would
+ * fight.
  */
 #include "backend/cpu/cpu.h"
 
@@ -11,7 +12,9 @@
 extern const gi_kernel *const *const gi_cpu_kernels_table[];
 
 const gi_backend gi_backend_cpu = {
-  .name = "cpu", .kernels = gi_cpu_kernels_table, .layouts = true,
+    .name = "cpu",
+    .kernels = gi_cpu_kernels_table,
+    .layouts = true,
 };
 
 static bool has(const gi_isa *isa) {
@@ -41,6 +44,10 @@ const gi_isa *gi_cpu_isa(void) {
     if (limit != NULL && strcmp(limit, best->name) == 0) break;
   }
   return best;
+}
+
+int gi_cpu_parts(int threads, int64_t work, int64_t least) {
+  return (int)GI_MAX(1, GI_MIN((int64_t)threads, work / least));
 }
 
 void gi_cpu_for(int threads, int64_t parts, void (*fn)(void *user, int64_t part), void *user) {

@@ -7,7 +7,7 @@
 
 typedef struct state {
   const gi_op *op;
-  gi_ref call; /* all but the pointers, which run fills in */
+  gi_ref call;   /* all but the pointers, which run fills in */
   gi_buf bufs[]; /* inputs, then outputs */
 } state;
 
@@ -19,8 +19,11 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   state *s = gi_alloc(sizeof *s + n * sizeof s->bufs[0]);
   if (s == NULL) return gi_fail_nomem(sizeof *s + n * sizeof s->bufs[0]);
   s->op = p->op;
-  s->call = (gi_ref){.n_in = p->n_in, .n_out = p->n_out, .in = s->bufs,
-                     .out = s->bufs + p->n_in, .attr = p->attr};
+  s->call = (gi_ref){.n_in = p->n_in,
+                     .n_out = p->n_out,
+                     .in = s->bufs,
+                     .out = s->bufs + p->n_in,
+                     .attr = p->attr};
   for (int i = 0; i < p->n_in; i++) s->bufs[i].t = p->in[i];
   for (int i = 0; i < p->n_out; i++) s->bufs[p->n_in + i].t = p->out[i];
   out->state = s;
@@ -31,7 +34,10 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
 /* A gi_buf serves inputs and outputs alike, so its pointer is not const; reference loops write
  * only to outputs. */
 static void *not_const(const void *p) {
-  union { const void *from; void *to; } u = {p};
+  union {
+    const void *from;
+    void *to;
+  } u = {p};
   return u.to;
 }
 
@@ -44,7 +50,11 @@ static glia_status run(const gi_exec *x) {
 }
 
 static const gi_kernel any = {
-  .op = NULL, .name = "reference", .prepare = prepare, .run = run, .release = gi_free,
+    .op = NULL,
+    .name = "reference",
+    .prepare = prepare,
+    .run = run,
+    .release = gi_free,
 };
 static const gi_kernel *const kernels[] = {&any, NULL};
 static const gi_kernel *const *const lists[] = {kernels, NULL};

@@ -7,12 +7,13 @@
 #ifndef GI_ISA_H
 #define GI_ISA_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "backend/cpu/isa/group.h"
 
 typedef struct gi_isa {
-  const char *name; /* "base", "avx2", "avx512" */
-  int lanes;        /* floats in one vector */
+  const char *name;          /* "base", "avx2", "avx512" */
+  int lanes;                 /* floats in one vector */
+  const gi_micro_row *micro; /* loops of elementwise ops by name; ends with name NULL */
+  gi_group_run *group_run;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -21,11 +22,14 @@ extern const gi_isa gi_isa_avx2, gi_isa_avx512;
 #endif
 
 #ifdef GI_ISA_NAME
-#define GI_ISA_JOIN(a, b) a##_##b
+#define GI_ISA_JOIN(a, b)   a##_##b
 #define GI_ISA_JOINED(a, b) GI_ISA_JOIN(a, b)
-#define GI_ISA(name) GI_ISA_JOINED(name, GI_ISA_NAME)
-#define GI_ISA_TEXT(a) #a
-#define GI_ISA_STRING(a) GI_ISA_TEXT(a)
+#define GI_ISA(name)        GI_ISA_JOINED(name, GI_ISA_NAME)
+#define GI_ISA_TEXT(a)      #a
+#define GI_ISA_STRING(a)    GI_ISA_TEXT(a)
+
+extern const gi_micro_row GI_ISA(gi_micro_rows)[];
+gi_group_run GI_ISA(gi_group_run);
 #endif
 
 #endif /* GI_ISA_H */

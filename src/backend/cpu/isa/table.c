@@ -3,6 +3,8 @@
 #include "backend/cpu/isa/isa.h"
 
 const gi_isa GI_ISA(gi_isa) = {
-  .name = GI_ISA_STRING(GI_ISA_NAME),
-  .lanes = GI_ISA_BYTES / 4,
+    .name = GI_ISA_STRING(GI_ISA_NAME),
+    .lanes = GI_ISA_BYTES / 4,
+    .micro = GI_ISA(gi_micro_rows),
+    .group_run = GI_ISA(gi_group_run),
 };

@@ -1,0 +1,86 @@
+/* isa/group.h - a group of elementwise ops, prepared for the vector loops.
+ *
+ * The elements of the group are taken in the order in which its full-shape operands lie in
+ * memory, a tile at a time; every register of the program is then a run of floats that stays in
+ * the first cache:
+ *
+ *   inputs     in place where they lie densely; else copied or converted into a slot
+ *   constants  one vector, read again and again (step 0)
+ *   results    written to memory at once if they are an output, else to a slot
+ *
+ * Each op of the program is one loop over a tile (isa/elementwise.c), found once, by name.
+ */
+#ifndef GI_GROUP_H
+#define GI_GROUP_H
+
+#include <stdbool.h>
+
+#include "glia/tensor.h"
+#include "ops/fused.h"
+
+enum {
+  GI_TILE = 512, /* elements; a multiple of every vector */
+  GI_SPLAT = 16, /* floats of the widest vector */
+  GI_REGISTERS = GI_FUSED_IN + GI_FUSED_CODE
+};
+
+/* One elementwise op on n elements, n a multiple of the vector: vector j of operand k begins at
+ * src[k] + j * step[k], so a step of 0 gives the same vector each time. */
+typedef struct gi_micro_call {
+  const float *src[3];
+  ptrdiff_t step[3];
+  float *out;
+  float a, b; /* the op's attributes */
+} gi_micro_call;
+typedef void gi_micro_loop(const gi_micro_call *c, int64_t n);
+typedef struct gi_micro_row {
+  const char *name;
+  gi_micro_loop *loop;
+} gi_micro_row;
+
+typedef enum gi_access {
+  GI_DENSE,    /* f32, element e of the group is element e here */
+  GI_ONE,      /* one element for all */
+  GI_PERIODIC, /* repeats every tile: filled once */
+  GI_GATHERED  /* anything else: filled or converted for each tile */
+} gi_access;
+
+typedef struct gi_operand {
+  gi_access access;
+  glia_dtype dtype;
+  int slot;      /* -1: none */
+  int last_read; /* the last op of the program that reads it; n_code if it is an output */
+  int64_t stride[GLIA_MAX_RANK]; /* in elements, by dimension of the group */
+} gi_operand;
+
+typedef struct gi_group_op {
+  gi_micro_loop *loop; /* NULL: constant */
+  int n_src, src[3];   /* registers */
+  int slot;
+  float a, b; /* attributes; a: the constant */
+} gi_group_op;
+
+typedef struct gi_group_out {
+  int reg;
+  glia_dtype dtype;
+} gi_group_out;
+
+typedef struct gi_group {
+  int rank; /* dimensions in memory order, those that belong together joined */
+  int64_t dim[GLIA_MAX_RANK], count, tile;
+  int n_in, n_code, n_out, n_slots;
+  gi_operand in[GI_FUSED_IN];
+  gi_group_op code[GI_FUSED_CODE];
+  gi_group_out out[GI_FUSED_OUT];
+} gi_group;
+
+/* Floats of scratch that each thread needs. */
+static inline int64_t gi_group_scratch(const gi_group *g) {
+  return (int64_t)g->n_slots * GI_TILE + (int64_t)GI_REGISTERS * GI_SPLAT;
+}
+
+/* Elements first .. last - 1; first is a multiple of the tile. */
+typedef void gi_group_run(const gi_group *g, const void *const *in, void *const *out,
+                          int64_t first, int64_t last, float *scratch);
+
+#endif /* GI_GROUP_H */

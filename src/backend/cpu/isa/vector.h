@@ -1,0 +1,135 @@
+/* isa/vector.h - floats by the vector, in GNU vector types, as wide as the instruction set.
+ *
+ * vec holds GI_LANES floats, ivec as many 32-bit integers; + - * / and comparisons work on them
+ * as on scalars, a comparison gives an ivec of all ones or zeros. Memory need not be aligned.
+ */
+#ifndef GI_VECTOR_H
+#define GI_VECTOR_H
+
+#include <math.h>
+#include <sleef.h>
+#include <string.h>
+
+#include "backend/cpu/isa/isa.h"
+
+#define GI_LANES (GI_ISA_BYTES / 4)
+
+typedef float vec __attribute__((vector_size(GI_ISA_BYTES)));
+typedef int32_t ivec __attribute__((vector_size(GI_ISA_BYTES)));
+typedef uint32_t uvec __attribute__((vector_size(GI_ISA_BYTES)));
+typedef float loose_vec __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
+typedef int32_t loose_ivec __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
+
+static inline vec load(const float *p) {
+  return *(const loose_vec *)p;
+}
+static inline void store(float *p, vec v) {
+  *(loose_vec *)p = v;
+}
+static inline ivec load_i32(const int32_t *p) {
+  return *(const loose_ivec *)p;
+}
+static inline void store_i32(int32_t *p, ivec v) {
+  *(loose_ivec *)p = v;
+}
+static inline vec splat(float v) {
+  return v - (vec){0};
+}
+static inline ivec splat_i32(int32_t v) {
+  return v - (ivec){0};
+}
+
+static inline vec choose(ivec mask, vec a, vec b) {
+  return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
+}
+static inline ivec choose_i32(ivec mask, ivec a, ivec b) {
+  return (mask & a) | (~mask & b);
+}
+
+/* a b + c; one rounding where the set has it, two elsewhere. */
+static inline vec multiply_add(vec a, vec b, vec c) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON)
+  return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+static inline vec vector_sqrt(vec a) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX2__)
+  return (vec)_mm256_sqrt_ps((__m256)a);
+#elif defined(__SSE2__)
+  return (vec)_mm_sqrt_ps((__m128)a);
+#else
+  for (int i = 0; i < GI_LANES; i++) a[i] = sqrtf(a[i]);
+  return a;
+#endif
+}
+
+static inline vec vector_abs(vec a) {
+  return (vec)((ivec)a & 0x7fffffff);
+}
+
+/* The larger and the smaller; unlike the processor's own, a NaN on either side wins. */
+static inline vec larger(vec a, vec b) {
+  return choose((a > b) | (a != a), a, b);
+}
+static inline vec smaller(vec a, vec b) {
+  return choose((a < b) | (a != a), a, b);
+}
+
+/* SLEEF's functions, 1 unit in the last place: Sleef_expf8_u10avx2 and so on. */
+#if defined(__AVX512F__)
+#define GI_SLEEF(name, accuracy) Sleef_##name##f16_##accuracy##avx512f
+typedef __m512 sleef_vec;
+#elif defined(__AVX2__)
+#define GI_SLEEF(name, accuracy) Sleef_##name##f8_##accuracy##avx2
+typedef __m256 sleef_vec;
+#elif defined(__SSE2__)
+#define GI_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy##sse2
+typedef __m128 sleef_vec;
+#else
+#define GI_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy
+typedef float32x4_t sleef_vec;
+#endif
+#define GI_SLEEF1(name, sleef, accuracy)                 \
+  static inline vec name(vec a) {                        \
+    return (vec)GI_SLEEF(sleef, accuracy)((sleef_vec)a); \
+  }
+GI_SLEEF1(vector_exp, exp, u10)
+GI_SLEEF1(vector_expm1, expm1, u10)
+GI_SLEEF1(vector_log, log, u10)
+GI_SLEEF1(vector_log1p, log1p, u10)
+GI_SLEEF1(vector_sin, sin, u10)
+GI_SLEEF1(vector_cos, cos, u10)
+GI_SLEEF1(vector_tanh, tanh, u10)
+GI_SLEEF1(vector_erf, erf, u10)
+static inline vec vector_pow(vec a, vec b) {
+  return (vec)GI_SLEEF(pow, u10)((sleef_vec)a, (sleef_vec)b);
+}
+
+/* Rounding: the base set of x86 has no instruction for it, so it goes through integers; from
+ * 2^23 on a float is whole anyway. The sign of zero is kept. */
+static inline vec nearest(vec a) { /* halves to even */
+  const vec magic = splat(8388608.0f), size = vector_abs(a);
+  const ivec sign = (ivec)a & (int32_t)0x80000000u;
+  const vec whole = (vec)((ivec)((size + magic) - magic) | sign);
+  return choose(size < magic, whole, a);
+}
+static inline vec round_down(vec a) {
+  const vec r = nearest(a);
+  return choose(r > a, r - splat(1.0f), r);
+}
+static inline vec round_up(vec a) {
+  const vec r = nearest(a);
+  const ivec sign = (ivec)a & (int32_t)0x80000000u;
+  return (vec)((ivec)choose(r < a, r + splat(1.0f), r) | sign);
+}
+
+#endif /* GI_VECTOR_H */

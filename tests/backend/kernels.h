@@ -1,0 +1,207 @@
+/* tests/backend/kernels.h - runs a kernel of the cpu backend against the op's reference.
+ *
+ * A trial makes random inputs, computes the outputs by op->ref in the plain layout, and then by
+ * the kernel that the cpu backend chooses: for every instruction set that this processor has,
+ * for 1, 2 and 3 threads, with aligned and misaligned memory, with inputs at hand plain or
+ * channels-last. Results must be near the reference, and the same bits for any number of
+ * threads.
+ */
+#ifndef GI_TEST_KERNELS_H
+#define GI_TEST_KERNELS_H
+
+#include "backend/backend.h"
+#include "test.h"
+
+enum { TRIAL_IN = 17 };
+
+typedef struct trial {
+  const gi_op *op;
+  const void *attr;
+  int n_in;
+  gi_type in[TRIAL_IN];
+  double low[TRIAL_IN], high[TRIAL_IN]; /* both 0: -2 .. 2; integers: 0 .. high - 1 */
+  double tolerance;                     /* relative to max(1, |wanted|); 0: 1e-5 */
+  bool channels_last;                   /* rank-4 inputs are at hand in this layout */
+  bool in_place;                        /* output 0 lies where input 0 lies */
+  bool any_threads;                     /* bits may depend on the number of threads (oneDNN) */
+  const char *kernel; /* name that must be chosen; NULL: any but the reference */
+  gi_clock clock;
+} trial;
+
+/* f32 type from its dimensions, the list ended by -1. */
+static inline gi_type f32_type(const int64_t *dims) {
+  gi_type t = {.dtype = GLIA_F32};
+  while (dims[t.rank] >= 0) t.dim[t.rank] = dims[t.rank], t.rank++;
+  return t;
+}
+#define F32(...) f32_type((const int64_t[]){__VA_ARGS__, -1})
+#define SCALAR   f32_type((const int64_t[]){-1})
+
+static inline gi_type with_dtype(gi_type t, glia_dtype d) {
+  t.dtype = d;
+  return t;
+}
+
+typedef struct trial_space {
+  gi_type out[GI_MAX_OUT];
+  int n_out;
+  void *in[TRIAL_IN], *want[GI_MAX_OUT]; /* plain */
+} trial_space;
+
+static inline void *trial_memory(size_t bytes) {
+  void *p = gi_alloc_aligned(bytes);
+  assert_non_null(p);
+  return p;
+}
+
+/* Random elements, plain. */
+static inline void *trial_input(const trial *t, int i, uint64_t seed) {
+  const gi_type *type = &t->in[i];
+  const bool unset = t->low[i] == 0 && t->high[i] == 0;
+  const double low = unset ? -2 : t->low[i], high = unset ? 2 : t->high[i];
+  const gi_rng rng = {seed, (uint64_t)i, 0};
+  void *p = trial_memory(gi_type_bytes(type));
+  for (int64_t k = 0; k < gi_type_count(type); k++) {
+    const double u = gi_rng_uniform(&rng, (uint64_t)k);
+    const double v = glia_dtype_is_float(type->dtype) ? low + (high - low) * u
+                     : type->dtype == GLIA_BOOL       ? (double)(u < 0.5)
+                                                      : (double)(int64_t)(u * high);
+    gi_store(type->dtype, p, k, v);
+  }
+  return p;
+}
+
+static inline void trial_reference(const trial *t, trial_space *s) {
+  gi_infer infer = {t->n_in, t->in, t->attr, t->op->n_out, s->out};
+  OK(t->op->infer(&infer));
+  s->n_out = infer.n_out;
+  gi_buf in[TRIAL_IN], out[GI_MAX_OUT];
+  for (int i = 0; i < t->n_in; i++) in[i] = (gi_buf){t->in[i], s->in[i]};
+  for (int k = 0; k < s->n_out; k++) {
+    s->want[k] = trial_memory(gi_type_bytes(&s->out[k]));
+    out[k] = (gi_buf){s->out[k], s->want[k]};
+  }
+  gi_ref call = {t->n_in, s->n_out, in, out, t->attr, &t->clock};
+  OK(t->op->ref(&call));
+}
+
+/* Copies elements from one layout to another. */
+static inline void trial_reorder(const gi_type *t, gi_layout from_layout, const void *from,
+                                 gi_layout to_layout, void *to) {
+  int64_t a[GLIA_MAX_RANK], b[GLIA_MAX_RANK], at[GLIA_MAX_RANK] = {0};
+  const size_t size = glia_dtype_size(t->dtype);
+  gi_layout_strides(t, from_layout, a);
+  gi_layout_strides(t, to_layout, b);
+  for (int64_t e = 0; e < gi_type_count(t); e++) {
+    int64_t x = 0, y = 0;
+    for (int d = 0; d < t->rank; d++) x += at[d] * a[d], y += at[d] * b[d];
+    memcpy((char *)to + (size_t)y * size, (const char *)from + (size_t)x * size, size);
+    for (int d = t->rank - 1; d >= 0 && ++at[d] == t->dim[d]; d--) at[d] = 0;
+  }
+}
+
+static inline void trial_compare(const trial *t, const trial_space *s, int k, const void *got,
+                                 const char *what) {
+  const double tolerance = t->tolerance != 0 ? t->tolerance : 1e-5;
+  for (int64_t i = 0; i < gi_type_count(&s->out[k]); i++) {
+    const double a = gi_load(s->out[k].dtype, s->want[k], i);
+    const double b = gi_load(s->out[k].dtype, got, i);
+    if (a == b || (isnan(a) && isnan(b))) continue;
+    if (fabs(a - b) <= tolerance * fmax(1, fabs(a))) continue;
+    char text[128];
+    fail_msg("%s (%s): element %lld of output %d, %s: %.9g, wanted %.9g", t->op->name, what,
+             (long long)i, k, gi_type_text(&s->out[k], text, sizeof text), b, a);
+  }
+}
+
+/* Memory of exactly the size wanted, so that a sanitizer sees a step too far; `shift` elements
+ * behind an aligned address. */
+typedef struct trial_block {
+  void *base, *at;
+} trial_block;
+static inline trial_block trial_new_block(const gi_type *t, int64_t shift) {
+  const size_t move = (size_t)shift * glia_dtype_size(t->dtype);
+  char *p = trial_memory(gi_type_bytes(t) + move);
+  return (trial_block){p, p + move};
+}
+
+static inline const gi_kernel *trial_kernel(const trial *t, const gi_problem *p) {
+  gi_str why = {0};
+  const gi_kernel *k = gi_choose(&gi_backend_cpu, p, &why);
+  if (t->kernel == NULL ? strcmp(k->name, "reference") == 0 : strcmp(k->name, t->kernel) != 0)
+    fail_msg("%s: %s was chosen: %s", t->op->name, k->name, why.n > 0 ? why.s : "");
+  gi_str_free(&why);
+  return k;
+}
+
+/* One run of the kernel; outputs are given back plain in got[]. */
+static inline void trial_run(const trial *t, const trial_space *s, int threads, int64_t shift,
+                             void **got) {
+  gi_layout have[TRIAL_IN] = {0}, in_layout[TRIAL_IN] = {0}, out_layout[GI_MAX_OUT] = {0};
+  for (int i = 0; i < t->n_in; i++)
+    have[i] = t->channels_last && t->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
+  gi_problem p = {t->op, t->attr, t->n_in, s->n_out, t->in, s->out, have, out_layout, threads};
+  const gi_kernel *k = trial_kernel(t, &p);
+  if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
+  p.in_layout = in_layout;
+  gi_prepared made = {0};
+  OK(k->prepare(&p, &made));
+
+  trial_block in[TRIAL_IN], out[GI_MAX_OUT];
+  const void *in_at[TRIAL_IN];
+  void *out_at[GI_MAX_OUT], *scratch = trial_memory(made.scratch);
+  for (int i = 0; i < t->n_in; i++) {
+    in[i] = trial_new_block(&t->in[i], shift);
+    in_at[i] = in[i].at;
+    trial_reorder(&t->in[i], GI_PLAIN, s->in[i], in_layout[i], in[i].at);
+  }
+  for (int o = 0; o < s->n_out; o++) {
+    out[o] = trial_new_block(&s->out[o], shift);
+    out_at[o] = o == 0 && t->in_place ? in[0].at : out[o].at;
+    memset(out[o].at, 0x7e, gi_type_bytes(&s->out[o]));
+  }
+  memset(scratch, 0xff, made.scratch);
+  const gi_exec x = {made.state, in_at, out_at, scratch, &t->clock};
+  gi_alloc_count();
+  OK(k->run(&x));
+  assert_int_equal(gi_alloc_count(), 0);
+  for (int o = 0; o < s->n_out; o++) {
+    got[o] = trial_memory(gi_type_bytes(&s->out[o]));
+    trial_reorder(&s->out[o], out_layout[o], out_at[o], GI_PLAIN, got[o]);
+    gi_free_aligned(out[o].base);
+  }
+  for (int i = 0; i < t->n_in; i++) gi_free_aligned(in[i].base);
+  gi_free_aligned(scratch);
+  if (k->release != NULL) k->release(made.state);
+}
+
+static inline void try_kernel(const trial *t, uint64_t seed) {
+  static const char *const sets[] = {"base", "avx2", "avx512"}; /* limits: what is there runs */
+  trial_space s = {0};
+  for (int i = 0; i < t->n_in; i++) s.in[i] = trial_input(t, i, seed);
+  trial_reference(t, &s);
+  for (int set = 0; set < GI_COUNT(sets); set++) {
+    void *first[GI_MAX_OUT] = {0};
+    setenv("GLIA_ISA", sets[set], 1);
+    for (int threads = 1; threads <= 3; threads++) {
+      void *got[GI_MAX_OUT] = {0};
+      trial_run(t, &s, threads, threads - 1, got);
+      for (int k = 0; k < s.n_out; k++) {
+        trial_compare(t, &s, k, got[k], sets[set]);
+        if (threads == 1) {
+          first[k] = got[k];
+          continue;
+        }
+        if (!t->any_threads && memcmp(first[k], got[k], gi_type_bytes(&s.out[k])) != 0)
+          fail_msg("%s: other bits with %d threads (%s)", t->op->name, threads, sets[set]);
+        gi_free_aligned(got[k]);
+      }
+    }
+    for (int k = 0; k < s.n_out; k++) gi_free_aligned(first[k]);
+  }
+  unsetenv("GLIA_ISA");
+  for (int i = 0; i < t->n_in; i++) gi_free_aligned(s.in[i]);
+  for (int k = 0; k < s.n_out; k++) gi_free_aligned(s.want[k]);
+}
+
+#endif /* GI_TEST_KERNELS_H */

@@ -1,0 +1,259 @@
+/* test_cpu_elementwise.c - elementwise ops and fused groups on the cpu backend. */
+#include "kernels.h"
+#include "ops/fused.h"
+
+static const gi_op *op_called(const char *name) {
+  const gi_op *op = gi_op_find(name);
+  if (op == NULL) fail_msg("there is no op %s", name);
+  return op;
+}
+
+/* Every row, on a length with a tail, with the numbers of its first sample. */
+static bool every_op(const gi_op *op, void *user) {
+  (void)user;
+  if (!(op->flags & GI_ELEMENTWISE) || strcmp(op->name, "cast") == 0) return true;
+  const gi_sample *sample = &op->samples[0];
+  trial t = {.op = op, .attr = sample->attr, .n_in = op->min_in, .tolerance = 2e-6};
+  for (int i = 0; i < t.n_in; i++) {
+    t.in[i] = with_dtype(F32(3, 347), sample->in[i].dtype);
+    t.low[i] = sample->in[i].low;
+    t.high[i] = sample->in[i].high;
+  }
+  try_kernel(&t, 1);
+  return true;
+}
+static void test_every_op(void **state) {
+  (void)state;
+  gi_op_each(every_op, NULL);
+}
+
+static void test_lengths(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {0, 1, 2, 7, 8, 15, 16, 17, 511, 512, 513, 1030, 70001};
+  for (int i = 0; i < GI_COUNT(lengths); i++)
+    for (int place = 0; place < 2; place++) {
+      trial t = {.op = op_called("mul"), .n_in = 2, .in_place = place};
+      t.in[0] = t.in[1] = F32(lengths[i]);
+      try_kernel(&t, 2);
+    }
+}
+
+static void test_broadcast(void **state) {
+  (void)state;
+  const gi_type pairs[][2] = {
+      {F32(5, 300), F32(300)},
+      {F32(5, 300), F32(5, 1)},
+      {F32(64, 32), F32(32)},
+      {F32(7, 10), F32(7, 1)},
+      {F32(2, 6, 5, 7), F32(6, 1, 1)},
+      {F32(1, 9), F32(8, 1)},
+      {F32(2, 32, 9, 9), F32(1, 32, 1, 1)},
+      {F32(3, 1, 4, 1), F32(2, 1, 5)},
+      {F32(40, 40), SCALAR},
+      {F32(1, 1, 1, 1), F32(1)},
+      {SCALAR, SCALAR},
+      {F32(3, 1200), F32(1200)},
+      {F32(2, 3, 4, 5), F32(2, 3, 1, 1)},
+      {F32(0, 4), F32(4)},
+      {F32(3, 1200), F32(3, 1)},
+  };
+  for (int i = 0; i < GI_COUNT(pairs); i++)
+    for (int order = 0; order < 4; order++) {
+      trial t = {.op = op_called("sub"), .n_in = 2, .channels_last = order & 1};
+      t.in[0] = pairs[i][order >> 1];
+      t.in[1] = pairs[i][1 - (order >> 1)];
+      try_kernel(&t, (uint64_t)i);
+    }
+}
+
+static void test_cast(void **state) {
+  (void)state;
+  static const glia_dtype types[] = {GLIA_F32, GLIA_BOOL, GLIA_I32, GLIA_I64, GLIA_U8};
+  for (int from = 0; from < GI_COUNT(types); from++)
+    for (int to = 0; to < 2; to++) {
+      const gi_elementwise_attr attr = {.dtype = types[to]};
+      trial t = {.op = op_called("cast"), .attr = &attr, .n_in = 1};
+      t.in[0] = with_dtype(F32(3, 2, 5, 37), types[from]);
+      t.high[0] = 3;
+      for (int last = 0; last < 2; last++) {
+        t.channels_last = last;
+        try_kernel(&t, 3);
+      }
+    }
+}
+
+/* ---- programs
+ * --------------------------------------------------------------------------------------- */
+
+typedef struct maker {
+  gi_program *p;
+  gi_fused_attr attr;
+} maker;
+
+static void new_program(maker *m, int n_in) {
+  m->attr.program.bytes = sizeof(gi_program) + GI_FUSED_CODE * sizeof(gi_micro);
+  m->attr.program.data = m->p = gi_alloc(m->attr.program.bytes);
+  assert_non_null(m->p);
+  m->p->n_in = n_in;
+}
+static int constant(maker *m, double v) {
+  m->p->code[m->p->n_code] = (gi_micro){.dtype = GLIA_F32, .value = v};
+  return m->p->n_in + m->p->n_code++;
+}
+static int emit(maker *m, const char *name, int a, int b) {
+  const gi_op *op = op_called(name);
+  const bool truth = strcmp(name, "greater") == 0 || strcmp(name, "logical_and") == 0;
+  m->p->code[m->p->n_code] =
+      (gi_micro){.op = op, .src = {a, b}, .dtype = truth ? GLIA_BOOL : GLIA_F32};
+  return m->p->n_in + m->p->n_code++;
+}
+static void give(maker *m, int reg) {
+  m->p->out[m->p->n_out++] = reg;
+}
+
+/* w, m, v, g and the rate (a scalar) -> w', m', v': one step of Adam. */
+static void adam(maker *m) {
+  new_program(m, 5);
+  const int b1 = constant(m, 0.9), c1 = constant(m, 0.1), b2 = constant(m, 0.999);
+  const int c2 = constant(m, 0.001), eps = constant(m, 1e-8);
+  const int mean = emit(m, "add", emit(m, "mul", 1, b1), emit(m, "mul", 3, c1));
+  const int var =
+      emit(m, "add", emit(m, "mul", 2, b2), emit(m, "mul", emit(m, "square", 3, 0), c2));
+  const int step = emit(m, "div", mean, emit(m, "add", emit(m, "sqrt", var, 0), eps));
+  const int w = emit(m, "sub", 0, emit(m, "mul", step, 4));
+  give(m, w);
+  give(m, mean);
+  give(m, var);
+}
+
+static void test_adam(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {1, 10, 513, 40000};
+  maker m = {0};
+  adam(&m);
+  for (int i = 0; i < GI_COUNT(lengths); i++) {
+    trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = 5};
+    for (int k = 0; k < 4; k++) t.in[k] = F32(lengths[i]);
+    t.in[4] = SCALAR;
+    t.low[2] = 0.1;
+    t.high[2] = 2;
+    try_kernel(&t, 4);
+    t.in_place = true;
+    try_kernel(&t, 5);
+  }
+  gi_free(m.p);
+}
+
+/* Each output may lie on any input: those that a later op reads must not be lost. */
+static void test_aliasing(void **state) {
+  (void)state;
+  enum { N = 1037 };
+  static float in[3][N], want[3][N];
+  maker m = {0};
+  new_program(&m, 3);
+  const int sum = emit(&m, "add", 0, 1);
+  const int product = emit(&m, "mul", sum, 2);
+  const int last = emit(&m, "sub", product, 0);
+  give(&m, sum), give(&m, product), give(&m, last);
+  gi_type types[6];
+  gi_layout plain[6] = {0};
+  for (int i = 0; i < 6; i++) types[i] = F32(N);
+  const gi_problem p = {&gi_op_fused, &m.attr, 3, 3, types, types + 3, plain, plain + 3, 1};
+  const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+  static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                   {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+  for (int order = 0; order < 6; order++) {
+    gi_prepared made = {0};
+    OK(k->prepare(&p, &made));
+    for (int i = 0; i < N; i++) {
+      for (int j = 0; j < 3; j++) in[j][i] = (float)(i * (j + 1) % 17) - 8;
+      want[0][i] = in[0][i] + in[1][i];
+      want[1][i] = want[0][i] * in[2][i];
+      want[2][i] = want[1][i] - in[0][i];
+    }
+    const int *o = orders[order];
+    const void *from[] = {in[0], in[1], in[2]};
+    void *to[] = {in[o[0]], in[o[1]], in[o[2]]}, *scratch = trial_memory(made.scratch);
+    OK(k->run(&(gi_exec){made.state, from, to, scratch, NULL}));
+    for (int j = 0; j < 3; j++) assert_memory_equal(to[j], want[j], sizeof want[j]);
+    gi_free_aligned(scratch);
+    k->release(made.state);
+  }
+  gi_free(m.p);
+}
+
+/* Outputs that are an input, a constant, a truth, or the same register twice. */
+static void test_odd_outputs(void **state) {
+  (void)state;
+  maker m = {0};
+  new_program(&m, 2);
+  const int c = constant(&m, 0.25), more = emit(&m, "greater", 0, c),
+            sum = emit(&m, "add", 0, c);
+  give(&m, 0), give(&m, c), give(&m, more), give(&m, sum), give(&m, sum);
+  const gi_type shapes[] = {F32(3), F32(1000), F32(2, 3, 17, 5)};
+  for (int i = 0; i < GI_COUNT(shapes); i++) {
+    trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = 2, .channels_last = true};
+    t.in[0] = t.in[1] = shapes[i];
+    try_kernel(&t, 6);
+  }
+  gi_free(m.p);
+}
+
+/* Random programs over random broadcasts. */
+static void test_random_programs(void **state) {
+  (void)state;
+  static const char *const names[] = {"add", "mul", "sub", "maximum", "tanh", "relu", "neg"};
+  for (uint64_t seed = 0; seed < 60; seed++) {
+    const gi_rng r = {seed, 77, 0};
+    uint64_t at = 0;
+    maker m = {0};
+    const int n_in = 1 + (int)gi_rng_below(&r, at++, 6),
+              n_code = 1 + (int)gi_rng_below(&r, at++, 20);
+    new_program(&m, n_in);
+    constant(&m, 0.5);
+    for (int k = 0; k < n_code; k++) {
+      const uint64_t have = (uint64_t)(n_in + m.p->n_code);
+      const int a = (int)gi_rng_below(&r, at++, have), b = (int)gi_rng_below(&r, at++, have);
+      const int reg = emit(&m, names[gi_rng_below(&r, at++, GI_COUNT(names))], a, b);
+      if (m.p->n_out < 4 && gi_rng_below(&r, at++, 3) == 0) give(&m, reg);
+    }
+    if (m.p->n_out == 0) give(&m, n_in + m.p->n_code - 1);
+    trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = n_in, .tolerance = 1e-4};
+    const int64_t full[4] = {
+        1 + (int64_t)gi_rng_below(&r, at++, 4), 1 + (int64_t)gi_rng_below(&r, at++, 40),
+        1 + (int64_t)gi_rng_below(&r, at++, 9), 1 + (int64_t)gi_rng_below(&r, at++, 40)};
+    for (int i = 0; i < n_in; i++) {
+      t.in[i] = F32(full[0], full[1], full[2], full[3]);
+      t.low[i] = -0.9;
+      t.high[i] = 0.9;
+      for (int d = 0; d < 4 && i > 0; d++)
+        if (gi_rng_below(&r, at++, 3) == 0) t.in[i].dim[d] = 1;
+    }
+    t.channels_last = seed & 1;
+    try_kernel(&t, seed);
+    gi_free(m.p);
+  }
+}
+
+static void test_refused(void **state) {
+  (void)state;
+  const gi_type types[3] = {with_dtype(F32(4), GLIA_F64), with_dtype(F32(4), GLIA_F64),
+                            with_dtype(F32(4), GLIA_F64)};
+  const gi_layout plain[3] = {0};
+  const gi_problem p = {op_called("add"), NULL, 2, 1, types, types + 2, plain, plain + 2, 1};
+  gi_str why = {0};
+  assert_string_equal(gi_choose(&gi_backend_cpu, &p, &why)->name, "reference");
+  assert_non_null(strstr(why.s, "elementwise_vector: takes f32 and bool"));
+  gi_str_free(&why);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_every_op),    cmocka_unit_test(test_lengths),
+      cmocka_unit_test(test_broadcast),   cmocka_unit_test(test_cast),
+      cmocka_unit_test(test_adam),        cmocka_unit_test(test_aliasing),
+      cmocka_unit_test(test_odd_outputs), cmocka_unit_test(test_random_programs),
+      cmocka_unit_test(test_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
