@@ -62,15 +62,32 @@ GLIA_API int64_t glia_dataset_label(const glia_dataset *d, int64_t i);
 GLIA_API const char *glia_dataset_name(const glia_dataset *d, int64_t i);
 GLIA_API const char *glia_dataset_class(const glia_dataset *d, int c);
 
+/* Colour is turned to gray by Rec. 601 luma, gray to colour by repeating it; alpha is laid over
+ * white; JPEG is turned as its EXIF orientation says. */
 typedef struct glia_image_opts {
   size_t size;
-  int channels;      /* 0: of the first image (1 gray, 3 colour; alpha over white) */
+  int channels;      /* 1 gray or 3 colour; 0: 3 if one of the first is colour (up to 16 are
+                        looked at, spread over all), else 1 */
   int height, width; /* 0: of the first image; others are resized (bilinear, antialiased) */
-  bool refuse_sizes; /* true: another size is an error instead */
+  bool refuse_sizes; /* true: another size is an error (GLIA_SHAPE) instead */
+  const char *const *classes; /* names in the order of their indices, as a model knows them; */
+  int n_classes;              /* 0: the sub-folders, in byte order */
 } glia_image_opts;
 
-/* A folder with one sub-folder per class (names in byte order give the indices) of PNG and JPEG
- * files. GLIA_IO missing; GLIA_DATA no pictures or one class only, with a hint. */
+/* One picture as u8 [C, H, W], made as opt wants it, as class folders do. Owned. GLIA_IO,
+ * GLIA_FORMAT or GLIA_SHAPE name the file. */
+GLIA_NODISCARD GLIA_API glia_status glia_image_read(const char *path,
+                                                    const glia_image_opts *opt,
+                                                    glia_tensor **out);
+/* Writes u8 [H, W] or [C, H, W] (1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha) as PNG,
+ * atomically. */
+GLIA_NODISCARD GLIA_API glia_status glia_image_write(const char *path,
+                                                     const glia_tensor *image);
+
+/* A folder with one sub-folder per class of PNG and JPEG files (by their names' ends; other
+ * files are ignored). Pictures are read when asked for; of one that is corrupt the read
+ * fails. Owned. GLIA_IO missing; GLIA_DATA no pictures, one class only, or a class not in
+ * opt->classes. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_class_folders(const char *dir,
                                                                const glia_image_opts *opt,
                                                                glia_dataset **out);
@@ -85,10 +102,16 @@ typedef struct glia_csv_opts {
   size_t size;
   const char *target; /* column name or 0-based number as text; NULL: the last column */
   char separator;     /* 0: found out (comma, semicolon, tab) */
-  bool regression;    /* true: the target is a number; false: classes if text or few integers */
+  bool regression;    /* true: the target is a number; false: classes if it is text or has few
+                         integers (at most 20, and half as many as rows), else a number */
+  const char *const *classes; /* names in the order of their indices, as a model knows them; */
+  int n_classes;              /* 0: those in the table: text in byte order, integers by value */
 } glia_csv_opts;
-/* A table of numbers, gzip too; a first line that is not all numbers is the header. RFC 4180
- * quotes. GLIA_FORMAT names line and column of what is no number. */
+/* A table of numbers and a target, plain or gzip, UTF-8, with RFC 4180 quotes; samples are the
+ * other columns as f32 [columns]. The first line is the header if nothing in it is a number, or
+ * if it has text above a column of numbers. Owned. GLIA_FORMAT names line and column of what is
+ * missing or no number; GLIA_INVALID for a target that is no column; GLIA_DATA for tables
+ * without rows, with one class only, or with a class not in opt->classes. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_csv(const char *path, const glia_csv_opts *opt,
                                                      glia_dataset **out);
 /* Tensors in memory: x [N, ...] (u8 or f32); y u8, i32 or i64 [N] with `classes` > 0, or f32
