@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
+#include "cli/plot.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
@@ -58,6 +59,25 @@ static void bar(void **state) {
   setenv("LC_ALL", "C.UTF-8", 1);
   gi_table_bar(&out, 0.3125, 4);
   assert_string_equal(out.s, "\u2588\u258e  ");
+  gi_str_free(&out);
+}
+
+static void curves(void **state) {
+  (void)state;
+  const double fall[] = {4, 2, 0}, flat[] = {1, (double)NAN, 1};
+  gi_str out = {0};
+  gi_plot_curves(&out,
+                 (const gi_curve[]){{.name = "a", .mark = '*', .y = fall, .n = 3},
+                                    {.name = "b", .mark = 'o', .y = flat, .n = 3}},
+                 2, "epoch", 9, 5);
+  assert_string_equal(out.s,
+                      "4 |*\n"
+                      "  | **\n"
+                      "  |   **\n"
+                      "  |o    ** o\n" /* b is known at its ends only */
+                      "0 |       **\n"
+                      "  +---------\n"
+                      "   1       3  epoch     * a  o b\n");
   gi_str_free(&out);
 }
 
@@ -184,6 +204,7 @@ int main(void) {
       cmocka_unit_test(table),
       cmocka_unit_test(table_without_memory),
       cmocka_unit_test(bar),
+      cmocka_unit_test(curves),
       cmocka_unit_test(numbers),
       cmocka_unit_test(bar_on_terminal),
       cmocka_unit_test(bar_on_narrow_terminal),
