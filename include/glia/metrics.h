@@ -1,8 +1,8 @@
 /* glia/metrics.h - how good predictions are, computed as scikit-learn does.
  *
  * An evaluation is fed batch by batch and keeps running sums, never the predictions: O(C^2)
- * memory for C classes, O(K) for K regression targets. Afterwards it answers any metric by name,
- * per-class values and the confusion matrix.
+ * memory for C classes, O(K) for K regression targets. Afterwards it answers any metric by
+ * name, per-class values and the confusion matrix.
  *
  *     glia_evaluation *e;
  *     glia_evaluation_new(&(glia_evaluation_opts){.classes = 10}, &e);
@@ -75,38 +75,38 @@ GLIA_API void glia_evaluation_reset(glia_evaluation *e);
  *           regression: as output, any dtype
  * The predicted class is the first of the largest scores; a lone logit predicts class 1 when it
  * is above 0, a lone probability above 1/2.
- * GLIA_SHAPE, GLIA_DTYPE; GLIA_DATA for a target out of range or not finite; GLIA_DIVERGED for a
- * NaN or infinite output (a logit may be -infinity if another in its row is finite);
+ * GLIA_SHAPE, GLIA_DTYPE; GLIA_DATA for a target out of range or not finite; GLIA_DIVERGED for
+ * a NaN or infinite output (a logit may be -infinity if another in its row is finite);
  * GLIA_INVALID for a probability outside [0, 1]; GLIA_NOMEM. On failure nothing was added. */
 GLIA_NODISCARD GLIA_API glia_status glia_evaluation_add(glia_evaluation *e,
                                                         const glia_tensor *output,
                                                         const glia_tensor *target);
 
-/* Adds n samples as plain labels, 0..C-1; metrics that need scores are unavailable from then on.
- * GLIA_DATA for a label out of range, GLIA_INVALID for a regression; then nothing was added. */
+/* Adds n samples as plain labels, 0..C-1; metrics that need scores are unavailable from then
+ * on. GLIA_DATA for a label out of range, GLIA_INVALID for a regression; then nothing was
+ * added. */
 GLIA_NODISCARD GLIA_API glia_status glia_evaluation_add_labels(glia_evaluation *e,
                                                                const int64_t *y_true,
                                                                const int64_t *y_pred,
                                                                int64_t n);
 
-GLIA_API int64_t glia_evaluation_count(const glia_evaluation *e);   /* n */
-GLIA_API int glia_evaluation_classes(const glia_evaluation *e);     /* C; 0 for a regression */
+GLIA_API int64_t glia_evaluation_count(const glia_evaluation *e); /* n */
+GLIA_API int glia_evaluation_classes(const glia_evaluation *e);   /* C; 0 for a regression */
 /* Samples whose true class is c (the support), and that were predicted as c; 0 out of range. */
 GLIA_API int64_t glia_evaluation_support(const glia_evaluation *e, int c);
 GLIA_API int64_t glia_evaluation_predicted(const glia_evaluation *e, int c);
 
 /* The metric over all samples added. May be NaN where scikit-learn's is: r2 of fewer than two
  * samples, cohen_kappa where one class is all there is.
- * GLIA_INVALID for an unknown name; GLIA_UNSUPPORTED for a metric of the other task, or one that
- * needs scores where labels were added; GLIA_DATA without samples. */
+ * GLIA_INVALID for an unknown name; GLIA_UNSUPPORTED for a metric of the other task, or one
+ * that needs scores where labels were added; GLIA_DATA without samples. */
 GLIA_NODISCARD GLIA_API glia_status glia_evaluation_value(const glia_evaluation *e,
                                                           const char *name, double *out);
 
 /* The metric for class c alone ("precision", "recall", "f1", ...): see per_class of its info.
  * Failures as above, and GLIA_UNSUPPORTED if it has no such value, GLIA_INVALID for c. */
 GLIA_NODISCARD GLIA_API glia_status glia_evaluation_class(const glia_evaluation *e,
-                                                          const char *name, int c,
-                                                          double *out);
+                                                          const char *name, int c, double *out);
 
 /* Counts as i64 [C, C]: row is the true class, column the predicted one. Owned.
  * GLIA_UNSUPPORTED for a regression or more than GLIA_CONFUSION_MAX classes. */

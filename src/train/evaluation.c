@@ -57,11 +57,15 @@ glia_status glia_evaluation_new(const glia_evaluation_opts *opt, glia_evaluation
     return gi_fail(GLIA_INVALID, "evaluation: classes is %d, wanted 0 (regression) or 2..%d",
                    o.classes, COLUMNS_MAX);
   if (o.targets < 0 || o.targets > COLUMNS_MAX || (o.classes > 0 && o.targets > 0))
-    return gi_fail(GLIA_INVALID, "evaluation: targets is %d with %d classes, wanted 0..%d, and 0 "
-                   "for classes", o.targets, o.classes, COLUMNS_MAX);
+    return gi_fail(GLIA_INVALID,
+                   "evaluation: targets is %d with %d classes, wanted 0..%d, and 0 "
+                   "for classes",
+                   o.targets, o.classes, COLUMNS_MAX);
   if (o.scores != GLIA_SCORES_LOGITS && o.scores != GLIA_SCORES_PROBABILITIES)
-    return gi_fail(GLIA_INVALID, "evaluation: scores is %d, wanted GLIA_SCORES_LOGITS or "
-                   "GLIA_SCORES_PROBABILITIES", (int)o.scores);
+    return gi_fail(GLIA_INVALID,
+                   "evaluation: scores is %d, wanted GLIA_SCORES_LOGITS or "
+                   "GLIA_SCORES_PROBABILITIES",
+                   (int)o.scores);
   glia_evaluation *e;
   GI_TRY(take((void **)&e, 1, sizeof *e));
   e->classes = o.classes;
@@ -117,10 +121,14 @@ typedef struct batch {
 /* Machine epsilon of a dtype, as numpy.finfo has it; NumPy has no bfloat16. */
 static double epsilon(glia_dtype t) {
   switch (t) {
-    case GLIA_F32: return (double)FLT_EPSILON;
-    case GLIA_F16: return 0x1p-10;
-    case GLIA_BF16: return 0x1p-7;
-    default: return DBL_EPSILON;
+    case GLIA_F32:
+      return (double)FLT_EPSILON;
+    case GLIA_F16:
+      return 0x1p-10;
+    case GLIA_BF16:
+      return 0x1p-7;
+    default:
+      return DBL_EPSILON;
   }
 }
 
@@ -140,14 +148,17 @@ static glia_status check_types(const glia_evaluation *e, const gi_type *x, const
   const bool same = y->dim[0] == x->dim[0] && y->rank >= 1;
   if (classes) {
     if (y->rank != 1 || !same)
-      return gi_fail(GLIA_SHAPE, "evaluation: target is %s, wanted [%lld], a class for each row "
-                     "of output %s", b, (long long)x->dim[0], a);
+      return gi_fail(GLIA_SHAPE,
+                     "evaluation: target is %s, wanted [%lld], a class for each row "
+                     "of output %s",
+                     b, (long long)x->dim[0], a);
     if (y->dtype != GLIA_I64 && y->dtype != GLIA_I32 && y->dtype != GLIA_U8)
       return gi_fail(GLIA_DTYPE, "evaluation: target is %s, wanted i64, i32 or u8 classes", b);
     return GLIA_OK;
   }
   if (!same || gi_type_count(y) != gi_type_count(x) || y->rank > 2)
-    return gi_fail(GLIA_SHAPE, "evaluation: target is %s, output %s; wanted equal shapes", b, a);
+    return gi_fail(GLIA_SHAPE, "evaluation: target is %s, output %s; wanted equal shapes", b,
+                   a);
   return GLIA_OK;
 }
 
@@ -160,7 +171,8 @@ static glia_status batch_open(batch *b, const glia_evaluation *e, const glia_ten
                               const glia_tensor *target) {
   *b = (batch){0};
   if (output == NULL || target == NULL)
-    return gi_fail(GLIA_INVALID, "evaluation: %s is NULL", output == NULL ? "output" : "target");
+    return gi_fail(GLIA_INVALID, "evaluation: %s is NULL",
+                   output == NULL ? "output" : "target");
   const gi_type x = gi_tensor_type(output), y = gi_tensor_type(target);
   GI_TRY(check_types(e, &x, &y));
   b->rows = x.dim[0];
@@ -190,9 +202,12 @@ static void read_target(glia_evaluation *e, const batch *b, int64_t r) {
 
 static int64_t label(const batch *b, int64_t r) {
   switch (b->target_dtype) {
-    case GLIA_I64: return ((const int64_t *)b->target)[r];
-    case GLIA_I32: return ((const int32_t *)b->target)[r];
-    default: return ((const uint8_t *)b->target)[r];
+    case GLIA_I64:
+      return ((const int64_t *)b->target)[r];
+    case GLIA_I32:
+      return ((const int32_t *)b->target)[r];
+    default:
+      return ((const uint8_t *)b->target)[r];
   }
 }
 
@@ -209,11 +224,14 @@ static glia_status check_scores(const glia_evaluation *e, int64_t row) {
     const double v = e->output[j];
     const bool masked = e->classes > 0 && e->scores == GLIA_SCORES_LOGITS && v == -INFINITY;
     if (!isfinite(v) && !masked)
-      return gi_fail(GLIA_DIVERGED, "evaluation: output [%lld, %d] is %g", (long long)row, j, v);
+      return gi_fail(GLIA_DIVERGED, "evaluation: output [%lld, %d] is %g", (long long)row, j,
+                     v);
     if (e->classes > 0 && e->scores == GLIA_SCORES_PROBABILITIES &&
         (v < -PROBABILITY_SLACK || v > 1 + PROBABILITY_SLACK))
-      return gi_fail(GLIA_INVALID, "evaluation: output [%lld, %d] is %g, wanted a probability; "
-                     "hint: these look like logits (GLIA_SCORES_LOGITS)", (long long)row, j, v);
+      return gi_fail(GLIA_INVALID,
+                     "evaluation: output [%lld, %d] is %g, wanted a probability; "
+                     "hint: these look like logits (GLIA_SCORES_LOGITS)",
+                     (long long)row, j, v);
     any = any || !masked;
   }
   return any ? GLIA_OK
@@ -262,8 +280,11 @@ glia_status glia_evaluation_add(glia_evaluation *e, const glia_tensor *output,
   const glia_status s = check_rows(e, &b);
   for (int64_t r = 0; s == GLIA_OK && r < b.rows; r++) {
     read_output(e, &b, r);
-    gi_metric_row row = {.columns = e->columns, .output = e->output, .truth = -1,
-                         .scores = e->scores, .epsilon = epsilon(b.output_dtype),
+    gi_metric_row row = {.columns = e->columns,
+                         .output = e->output,
+                         .truth = -1,
+                         .scores = e->scores,
+                         .epsilon = epsilon(b.output_dtype),
                          .index = e->count};
     if (e->classes > 0) {
       row.truth = label(&b, r);
@@ -319,7 +340,8 @@ static glia_status check_answerable(const glia_evaluation *e, const gi_metric *m
                                     const char *name) {
   if (m->regression != (e->classes == 0))
     return gi_fail(GLIA_UNSUPPORTED, "%s: is for %s, these are %s", name,
-                   m->regression ? "numbers" : "classes", m->regression ? "classes" : "numbers");
+                   m->regression ? "numbers" : "classes",
+                   m->regression ? "classes" : "numbers");
   if (e->count == 0) return gi_fail(GLIA_DATA, "%s: there are no samples", name);
   if (m->add != NULL && e->labels_only > 0)
     return gi_fail(GLIA_UNSUPPORTED, "%s: needs scores, but %lld samples were given as labels",

@@ -1,7 +1,7 @@
 /* metric.c - finding a metric by its name.
  *
- * Names are saved in logs and given on the command line. A row's name may hold "_k_" in the place
- * of a number, so that "top_3_accuracy" and "top_5_accuracy" are one row.
+ * Names are saved in logs and given on the command line. A row's name may hold "_k_" in the
+ * place of a number, so that "top_3_accuracy" and "top_5_accuracy" are one row.
  */
 #include "train/metric.h"
 
@@ -26,8 +26,7 @@ static bool spells(const char *row, const char *name, int64_t *k) {
   if (strncmp(row, name, head) != 0) return false;
   const size_t digits = strspn(name + head, "0123456789");
   if (digits == 0 || strcmp(name + head + digits, place + 2) != 0) return false;
-  for (size_t i = 0; i < digits && *k <= LARGEST_K; i++)
-    *k = *k * 10 + (name[head + i] - '0');
+  for (size_t i = 0; i < digits && *k <= LARGEST_K; i++) *k = *k * 10 + (name[head + i] - '0');
   if (*k < 1 || *k > LARGEST_K) *k = -1;
   return true;
 }
@@ -39,11 +38,13 @@ static glia_status unknown(const char *name) {
     names[n] = m->name;
   const int near = gi_nearest(name, names, n);
   if (near >= 0)
-    return gi_fail(GLIA_INVALID, "metric: there is no \"%s\"; hint: did you mean \"%s\"%s?", name,
-                   names[near],
+    return gi_fail(GLIA_INVALID, "metric: there is no \"%s\"; hint: did you mean \"%s\"%s?",
+                   name, names[near],
                    strstr(names[near], PLACE) != NULL ? " (a number in the place of k)" : "");
-  return gi_fail(GLIA_INVALID, "metric: there is no \"%s\"; wanted e.g. accuracy, f1_macro, "
-                 "top_5_accuracy", name);
+  return gi_fail(GLIA_INVALID,
+                 "metric: there is no \"%s\"; wanted e.g. accuracy, f1_macro, "
+                 "top_5_accuracy",
+                 name);
 }
 
 glia_status gi_metric_named(const char *name, const gi_metric **out, int *index, int64_t *k) {

@@ -1,8 +1,8 @@
 /* train/metric.h - what a metric is, and the sums that all metrics share.
  *
- * A metric is one row in src/train/metrics/<file>.c. Most are functions of the counts that every
- * evaluation keeps (n, hits, and per class: samples, predictions, hits); the others keep a
- * running state of their own, that add() brings forward row by row.
+ * A metric is one row in src/train/metrics/<file>.c. Most are functions of the counts that
+ * every evaluation keeps (n, hits, and per class: samples, predictions, hits); the others keep
+ * a running state of their own, that add() brings forward row by row.
  */
 #ifndef GI_METRIC_H
 #define GI_METRIC_H
@@ -31,14 +31,13 @@ struct gi_metric {
   size_t (*state_size)(int columns);
   void (*add)(const gi_metric *m, double *state, const gi_metric_row *row);
   /* k: the number in the name's place of "_k_", else 0. Called for n >= 1. */
-  double (*value)(const gi_metric *m, const glia_evaluation *e, const double *state,
-                  int64_t k);
+  double (*value)(const gi_metric *m, const glia_evaluation *e, const double *state, int64_t k);
   double (*class_value)(const gi_metric *m, const glia_evaluation *e, int c); /* may be NULL */
 };
 
 struct glia_evaluation {
-  int classes;         /* C; 0: regression */
-  int columns;         /* C or K */
+  int classes; /* C; 0: regression */
+  int columns; /* C or K */
   glia_scores scores;
   int64_t count;       /* n */
   int64_t labels_only; /* of these, added as labels */
@@ -60,6 +59,8 @@ const gi_metric *gi_metric_at(int i);
 /* The row of a name and the number in it (else 0); *index is its place in the table. */
 glia_status gi_metric_named(const char *name, const gi_metric **out, int *index, int64_t *k);
 
-static inline double gi_ratio(double a, double b) { return b != 0 ? a / b : 0; }
+static inline double gi_ratio(double a, double b) {
+  return b != 0 ? a / b : 0;
+}
 
 #endif /* GI_METRIC_H */

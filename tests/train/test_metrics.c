@@ -1,5 +1,5 @@
-/* Metrics against scikit-learn (golden files made by tools/golden_metrics.py), whatever the batch
- * size, dtype and strides; and what bad input gets. */
+/* Metrics against scikit-learn (golden files made by tools/golden_metrics.py), whatever the
+ * batch size, dtype and strides; and what bad input gets. */
 #include "test.h"
 
 #include "base/json.h"
@@ -58,9 +58,10 @@ static glia_tensor *tensor_of(const golden *g, const char *key, glia_dtype dtype
 
 static glia_evaluation *new_evaluation(const golden *g) {
   const bool p = strcmp(gi_json_str(gi_json_get(g->root, "scores"), ""), "probabilities") == 0;
-  const glia_evaluation_opts opt = {.classes = g->classes,
-                                    .targets = g->numbers ? g->columns : 0,
-                                    .scores = p ? GLIA_SCORES_PROBABILITIES : GLIA_SCORES_LOGITS};
+  const glia_evaluation_opts opt = {
+      .classes = g->classes,
+      .targets = g->numbers ? g->columns : 0,
+      .scores = p ? GLIA_SCORES_PROBABILITIES : GLIA_SCORES_LOGITS};
   glia_evaluation *e;
   OK(glia_evaluation_new(&opt, &e));
   return e;
@@ -71,7 +72,9 @@ static void feed(const golden *g, glia_evaluation *e, int64_t batch) {
   const bool f32 = g->tolerance > 1e-10;
   glia_tensor *y = tensor_of(g, "target", g->numbers ? GLIA_F64 : GLIA_I64);
   glia_tensor *x = tensor_of(g, g->labels ? "predicted" : "output",
-                             g->labels ? GLIA_I64 : f32 ? GLIA_F32 : GLIA_F64);
+                             g->labels ? GLIA_I64
+                             : f32     ? GLIA_F32
+                                       : GLIA_F64);
   for (int64_t at = 0; at < g->n; at += batch) {
     const int64_t end = GI_MIN(at + batch, g->n);
     if (g->labels) {
@@ -100,7 +103,8 @@ typedef struct check {
 
 static void near(const check *c, const char *what, double got, const gi_json *want_json) {
   const double want = gi_json_num(want_json, (double)NAN);
-  if (isnan(want) ? isnan(got) : fabs(got - want) <= c->tolerance * GI_MAX(1, fabs(want))) return;
+  if (isnan(want) ? isnan(got) : fabs(got - want) <= c->tolerance * GI_MAX(1, fabs(want)))
+    return;
   fail_msg("%s: %s is %.17g, scikit-learn says %.17g", c->file, what, got, want);
 }
 
@@ -134,7 +138,8 @@ static void check_confusion(const check *c, const gi_json *want) {
     int64_t row = 0, column = 0;
     for (int j = 0; j < classes; j++) {
       const int64_t got = ((const int64_t *)glia_tensor_data(t))[i * classes + j];
-      assert_int_equal(got, gi_json_int(gi_json_at(gi_json_at(want, (size_t)i), (size_t)j), -1));
+      assert_int_equal(got,
+                       gi_json_int(gi_json_at(gi_json_at(want, (size_t)i), (size_t)j), -1));
       row += got;
       column += gi_json_int(gi_json_at(gi_json_at(want, (size_t)j), (size_t)i), -1);
     }
@@ -235,7 +240,7 @@ static void test_extreme_logits(void **state) {
   glia_evaluation *e;
   double v;
   OK(glia_evaluation_new(&(glia_evaluation_opts){.classes = 3}, &e));
-  OK(add_row(e, 3, (const double[]){1e300, -1e300, 0}, 0)); /* loss 0, nothing overflows */
+  OK(add_row(e, 3, (const double[]){1e300, -1e300, 0}, 0));      /* loss 0, nothing overflows */
   OK(add_row(e, 3, (const double[]){1000, 1000, -INFINITY}, 1)); /* masked class: log 2 */
   OK(glia_evaluation_value(e, "log_loss", &v));
   close_to(v, log(2) / 2, 1e-15);
@@ -295,7 +300,8 @@ static void test_bad_names(void **state) {
   FAILS(glia_evaluation_value(e, NULL, &v), GLIA_INVALID, "NULL");
   FAILS(glia_metric_find("top_k_accuracy", &m), GLIA_INVALID, "number in the place of k");
   FAILS(glia_metric_find("top_0_accuracy", &m), GLIA_INVALID, "out of range");
-  FAILS(glia_metric_find("top_99999999999999999999_accuracy", &m), GLIA_INVALID, "out of range");
+  FAILS(glia_metric_find("top_99999999999999999999_accuracy", &m), GLIA_INVALID,
+        "out of range");
   FAILS(glia_metric_find("top_3x_accuracy", &m), GLIA_INVALID, "there is no");
   FAILS(glia_evaluation_value(e, "accuracy", &v), GLIA_DATA, "no samples");
   FAILS(glia_evaluation_value(e, "r2", &v), GLIA_UNSUPPORTED, "is for numbers");
@@ -370,15 +376,15 @@ static void test_without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_golden),
-    cmocka_unit_test(test_every_metric_is_tested),
-    cmocka_unit_test(test_dtypes_and_strides),
-    cmocka_unit_test(test_extreme_logits),
-    cmocka_unit_test(test_many_classes),
-    cmocka_unit_test(test_bad_options),
-    cmocka_unit_test(test_bad_names),
-    cmocka_unit_test(test_bad_batches),
-    cmocka_unit_test(test_without_memory),
+      cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_every_metric_is_tested),
+      cmocka_unit_test(test_dtypes_and_strides),
+      cmocka_unit_test(test_extreme_logits),
+      cmocka_unit_test(test_many_classes),
+      cmocka_unit_test(test_bad_options),
+      cmocka_unit_test(test_bad_names),
+      cmocka_unit_test(test_bad_batches),
+      cmocka_unit_test(test_without_memory),
   };
   return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
 }

@@ -26,16 +26,16 @@ static double balanced(const gi_metric *m, const glia_evaluation *e, const doubl
 }
 
 static const gi_metric plain = {
-  .name = "accuracy",
-  .doc = "share of samples whose predicted class is the true one",
-  .source = "accuracy_score(y_true, y_pred)",
-  .value = accuracy,
+    .name = "accuracy",
+    .doc = "share of samples whose predicted class is the true one",
+    .source = "accuracy_score(y_true, y_pred)",
+    .value = accuracy,
 };
 static const gi_metric by_class = {
-  .name = "balanced_accuracy",
-  .doc = "recall averaged over the classes that occur in the truth",
-  .source = "balanced_accuracy_score(y_true, y_pred)",
-  .value = balanced,
+    .name = "balanced_accuracy",
+    .doc = "recall averaged over the classes that occur in the truth",
+    .source = "balanced_accuracy_score(y_true, y_pred)",
+    .value = balanced,
 };
 
 const gi_metric *const gi_metrics_accuracy[] = {&plain, &by_class, NULL};

@@ -3,8 +3,9 @@
  * With t_c samples and p_c predictions of class c, both are 1 for perfect and 0 for chance:
  *   cohen_kappa       = 1 - (n - hits) / (n - sum_c t_c p_c / n)           (Cohen 1960)
  *   matthews_corrcoef = (hits n - sum t p) / sqrt((n^2 - sum p^2) (n^2 - sum t^2)), 0 if a
- *                       factor is 0                (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006)
- * Kappa is NaN where one class is all of the truth and all of the predictions.
+ *                       factor is 0                (Gorodkin 2004,
+ * doi:10.1016/j.compbiolchem.2004.09.006) Kappa is NaN where one class is all of the truth and
+ * all of the predictions.
  */
 #include <math.h>
 
@@ -37,16 +38,16 @@ static double matthews(const gi_metric *m, const glia_evaluation *e, const doubl
 }
 
 static const gi_metric row_kappa = {
-  .name = "cohen_kappa",
-  .doc = "agreement beyond that of independent draws with the same class shares",
-  .source = "cohen_kappa_score(y_true, y_pred)",
-  .value = kappa,
+    .name = "cohen_kappa",
+    .doc = "agreement beyond that of independent draws with the same class shares",
+    .source = "cohen_kappa_score(y_true, y_pred)",
+    .value = kappa,
 };
 static const gi_metric row_matthews = {
-  .name = "matthews_corrcoef",
-  .doc = "correlation of the true and the predicted class",
-  .source = "matthews_corrcoef(y_true, y_pred)",
-  .value = matthews,
+    .name = "matthews_corrcoef",
+    .doc = "correlation of the true and the predicted class",
+    .source = "matthews_corrcoef(y_true, y_pred)",
+    .value = matthews,
 };
 
 const gi_metric *const gi_metrics_agreement[] = {&row_kappa, &row_matthews, NULL};

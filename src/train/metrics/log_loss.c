@@ -2,8 +2,8 @@
  *
  * From logits z: log(sum_j exp(z_j)) - z_true with the largest logit taken out, which neither
  * overflows nor needs clipping; it is the cross-entropy loss. From probabilities p, as
- * scikit-learn does: p is clipped to [eps, 1 - eps], eps being the machine epsilon of p's dtype,
- * and divided by its row's sum; then -log(p_true). State: the sum over the samples.
+ * scikit-learn does: p is clipped to [eps, 1 - eps], eps being the machine epsilon of p's
+ * dtype, and divided by its row's sum; then -log(p_true). State: the sum over the samples.
  */
 #include <math.h>
 
@@ -43,13 +43,13 @@ static double value(const gi_metric *m, const glia_evaluation *e, const double *
 }
 
 static const gi_metric row = {
-  .name = "log_loss",
-  .doc = "mean of -log(probability of the true class), in nats",
-  .source = "log_loss(y_true, probabilities, labels=range(C))",
-  .lower_is_better = true,
-  .state_size = state_size,
-  .add = add,
-  .value = value,
+    .name = "log_loss",
+    .doc = "mean of -log(probability of the true class), in nats",
+    .source = "log_loss(y_true, probabilities, labels=range(C))",
+    .lower_is_better = true,
+    .state_size = state_size,
+    .add = add,
+    .value = value,
 };
 
 const gi_metric *const gi_metrics_log_loss[] = {&row, NULL};

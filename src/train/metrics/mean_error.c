@@ -33,10 +33,15 @@ static double value(const gi_metric *m, const glia_evaluation *e, const double *
   return sum / e->columns;
 }
 
-#define ROW(id, NAME, TEXT, SOURCE, VARIANT)                                                   \
-  static const gi_metric id = {.name = NAME, .doc = TEXT, .source = SOURCE,                    \
-                               .regression = true, .lower_is_better = true,                    \
-                               .variant = VARIANT, .state_size = state_size, .add = add,       \
+#define ROW(id, NAME, TEXT, SOURCE, VARIANT)             \
+  static const gi_metric id = {.name = NAME,             \
+                               .doc = TEXT,              \
+                               .source = SOURCE,         \
+                               .regression = true,       \
+                               .lower_is_better = true,  \
+                               .variant = VARIANT,       \
+                               .state_size = state_size, \
+                               .add = add,               \
                                .value = value};
 ROW(squared, "mean_squared_error", "mean of the squared error", "mean_squared_error(y, x)",
     SQUARED)

@@ -16,9 +16,12 @@ typedef enum average { PLAIN, MACRO, WEIGHTED, MICRO } average;
 
 static double ratio(measure what, double matches, double truths, double guesses) {
   switch (what) {
-    case PRECISION: return gi_ratio(matches, guesses);
-    case RECALL: return gi_ratio(matches, truths);
-    default: return gi_ratio(2 * matches, truths + guesses);
+    case PRECISION:
+      return gi_ratio(matches, guesses);
+    case RECALL:
+      return gi_ratio(matches, truths);
+    default:
+      return gi_ratio(2 * matches, truths + guesses);
   }
 }
 
@@ -49,10 +52,14 @@ static double value(const gi_metric *m, const glia_evaluation *e, const double *
   const measure what = (measure)(m->variant / 4);
   const double n = (double)e->count;
   switch ((average)(m->variant % 4)) {
-    case MACRO: return macro(e, what);
-    case WEIGHTED: return weighted(e, what);
-    case MICRO: return ratio(what, (double)e->hits, n, n);
-    default: return e->classes == 2 ? of_class(e, what, 1) : macro(e, what);
+    case MACRO:
+      return macro(e, what);
+    case WEIGHTED:
+      return weighted(e, what);
+    case MICRO:
+      return ratio(what, (double)e->hits, n, n);
+    default:
+      return e->classes == 2 ? of_class(e, what, 1) : macro(e, what);
   }
 }
 
@@ -66,26 +73,36 @@ static double class_value(const gi_metric *m, const glia_evaluation *e, int c) {
   X(RECALL, recall, "of those that are so, the share predicted")      \
   X(F1, f1, "harmonic mean of precision and recall")
 
-#define ROWS(MEASURE, measure, text)                                                           \
-  static const gi_metric measure##_plain = {                                                   \
-    .name = #measure, .doc = text ": class 1 of two, else the macro average",                  \
-    .source = #measure "_score(y_true, y_pred, average=\"binary\" or \"macro\", "              \
-              "zero_division=0)",                                                              \
-    .variant = MEASURE * 4 + PLAIN, .value = value, .class_value = class_value};               \
-  static const gi_metric measure##_macro = {                                                   \
-    .name = #measure "_macro", .doc = text ": mean over the classes that occur",               \
-    .source = #measure "_score(y_true, y_pred, average=\"macro\", zero_division=0)",           \
-    .variant = MEASURE * 4 + MACRO, .value = value};                                           \
-  static const gi_metric measure##_weighted = {                                                \
-    .name = #measure "_weighted", .doc = text ": mean weighted by the support",                \
-    .source = #measure "_score(y_true, y_pred, average=\"weighted\", zero_division=0)",        \
-    .variant = MEASURE * 4 + WEIGHTED, .value = value};                                        \
-  static const gi_metric measure##_micro = {                                                   \
-    .name = #measure "_micro", .doc = text ": from the sums over all classes",                 \
-    .source = #measure "_score(y_true, y_pred, average=\"micro\", zero_division=0)",           \
-    .variant = MEASURE * 4 + MICRO, .value = value};
+#define ROWS(MEASURE, measure, text)                                                      \
+  static const gi_metric measure##_plain = {                                              \
+      .name = #measure,                                                                   \
+      .doc = text ": class 1 of two, else the macro average",                             \
+      .source = #measure                                                                  \
+      "_score(y_true, y_pred, average=\"binary\" or \"macro\", "                          \
+      "zero_division=0)",                                                                 \
+      .variant = MEASURE * 4 + PLAIN,                                                     \
+      .value = value,                                                                     \
+      .class_value = class_value};                                                        \
+  static const gi_metric measure##_macro = {                                              \
+      .name = #measure "_macro",                                                          \
+      .doc = text ": mean over the classes that occur",                                   \
+      .source = #measure "_score(y_true, y_pred, average=\"macro\", zero_division=0)",    \
+      .variant = MEASURE * 4 + MACRO,                                                     \
+      .value = value};                                                                    \
+  static const gi_metric measure##_weighted = {                                           \
+      .name = #measure "_weighted",                                                       \
+      .doc = text ": mean weighted by the support",                                       \
+      .source = #measure "_score(y_true, y_pred, average=\"weighted\", zero_division=0)", \
+      .variant = MEASURE * 4 + WEIGHTED,                                                  \
+      .value = value};                                                                    \
+  static const gi_metric measure##_micro = {                                              \
+      .name = #measure "_micro",                                                          \
+      .doc = text ": from the sums over all classes",                                     \
+      .source = #measure "_score(y_true, y_pred, average=\"micro\", zero_division=0)",    \
+      .variant = MEASURE * 4 + MICRO,                                                     \
+      .value = value};
 MEASURE_MAP(ROWS)
 
-#define ADDRESSES(MEASURE, measure, text)                                                      \
+#define ADDRESSES(MEASURE, measure, text) \
   &measure##_plain, &measure##_macro, &measure##_weighted, &measure##_micro,
 const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) NULL};

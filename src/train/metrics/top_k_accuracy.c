@@ -1,9 +1,9 @@
 /* top_k_accuracy.c - how often the true class is among the k best scores.
  *
- * State: how many samples had rank r, the number of classes placed before the true one, for r in
- * 0..C-1; so any k can be asked for afterwards. Of equal scores the class with the higher index
- * comes first, as in scikit-learn (which reverses a stable ascending sort); top_1_accuracy
- * therefore differs from accuracy where scores tie.
+ * State: how many samples had rank r, the number of classes placed before the true one, for r
+ * in 0..C-1; so any k can be asked for afterwards. Of equal scores the class with the higher
+ * index comes first, as in scikit-learn (which reverses a stable ascending sort);
+ * top_1_accuracy therefore differs from accuracy where scores tie.
  */
 #include "train/metric.h"
 
@@ -29,12 +29,12 @@ static double value(const gi_metric *m, const glia_evaluation *e, const double *
 }
 
 static const gi_metric row = {
-  .name = "top_k_accuracy",
-  .doc = "share of samples whose true class is among the k best scores",
-  .source = "top_k_accuracy_score(y_true, scores, k=k, labels=range(C))",
-  .state_size = state_size,
-  .add = add,
-  .value = value,
+    .name = "top_k_accuracy",
+    .doc = "share of samples whose true class is among the k best scores",
+    .source = "top_k_accuracy_score(y_true, scores, k=k, labels=range(C))",
+    .state_size = state_size,
+    .add = add,
+    .value = value,
 };
 
 const gi_metric *const gi_metrics_top_k_accuracy[] = {&row, NULL};
