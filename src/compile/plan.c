@@ -91,19 +91,13 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
 }
 
 static glia_status prepare_steps(glia_plan *p) {
-  size_t args = 0;
-  for (int i = 0; i < p->n_order; i++)
-    args += (size_t)p->graph->nodes.at[p->order[i]].n_in;
-  p->steps = gi_alloc((size_t)(p->n_order + 1) * sizeof *p->steps);
-  p->slots = gi_alloc((args + 1) * sizeof *p->slots);
-  if (p->steps == NULL || p->slots == NULL) return gi_fail_nomem(args * sizeof *p->slots);
   for (int i = 0; i < p->n_order; i++)
     if (!(p->graph->nodes.at[p->order[i]].op->flags & GI_VIEW))
       GI_TRY(prepare_step(p, p->order[i]));
   return GLIA_OK;
 }
 
-static void resolve(glia_plan *p) {
+static void resolve_steps(glia_plan *p) {
   for (int i = 0; i < p->n_steps; i++) {
     gi_step *step = &p->steps[i];
     const gi_node *n = &p->graph->nodes.at[step->node];
@@ -123,6 +117,8 @@ static void resolve(glia_plan *p) {
 /* ---- ends ------------------------------------------------------------------------------------------ */
 
 static glia_status make_output(glia_plan *p, size_t root, void *data) {
+  glia_tensor_free(p->outputs[root]);
+  p->outputs[root] = NULL;
   const gi_type *t = &p->graph->values.at[p->graph->roots.at[root].value].type;
   return glia_tensor_wrap(t->dtype, t->rank, t->dim, data, &p->outputs[root]);
 }
@@ -152,10 +148,7 @@ static glia_status add_copies(glia_plan *p, int rank) {
 }
 
 static glia_status make_ends(glia_plan *p) {
-  const size_t n = p->graph->roots.n + 1;
-  p->copies = gi_alloc(n * sizeof *p->copies);
-  p->outputs = gi_alloc(n * sizeof *p->outputs);
-  if (p->copies == NULL || p->outputs == NULL) return gi_fail_nomem(n * sizeof *p->copies);
+  p->n_copies = 0;
   for (int rank = 0; rank < 3; rank++) GI_TRY(add_copies(p, rank));
   for (size_t i = 0; i < p->graph->roots.n; i++) {
     const gi_root *r = &p->graph->roots.at[i];
@@ -204,7 +197,8 @@ static glia_status find_watch(const glia_graph *g, const char *name, uint32_t *o
   return gi_fail(GLIA_INVALID, "watch: the graph has no output \"%s\"", name);
 }
 
-static void set_watch(glia_plan *p, uint32_t value) {
+static void set_watch(glia_plan *p) {
+  const uint32_t value = p->watched;
   p->watch_step = -1;
   if (value == GI_NO_VALUE) return;
   p->watch = address(p, value);
@@ -220,22 +214,34 @@ static void set_watch(glia_plan *p, uint32_t value) {
   }
 }
 
+static glia_status make_lists(glia_plan *p) {
+  size_t args = 1, roots = p->graph->roots.n + 1;
+  for (int i = 0; i < p->n_order; i++) args += (size_t)p->graph->nodes.at[p->order[i]].n_in;
+  p->steps = gi_alloc((size_t)(p->n_order + 1) * sizeof *p->steps);
+  p->slots = gi_alloc((args + roots) * sizeof *p->slots);
+  p->copies = gi_alloc(roots * sizeof *p->copies);
+  p->outputs = gi_alloc(roots * sizeof *p->outputs);
+  if (p->steps == NULL || p->slots == NULL || p->copies == NULL || p->outputs == NULL)
+    return gi_fail_nomem((args + roots) * sizeof *p->slots);
+  return GLIA_OK;
+}
+
 static glia_status build(glia_plan *p, const char *watch) {
-  uint32_t watched;
-  GI_TRY(find_watch(p->graph, watch, &watched));
+  GI_TRY(find_watch(p->graph, watch, &p->watched));
   GI_TRY(make_inputs(p));
-  GI_TRY(gi_schedule(p->graph, watched, &p->order, &p->n_order));
+  GI_TRY(gi_schedule(p->graph, p->watched, &p->order, &p->n_order));
   GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, &p->memory));
-  GI_TRY(prepare_steps(p));
-  p->arena = gi_alloc_aligned(p->memory.arena + p->scratch + 64);
-  if (p->arena == NULL) return gi_fail_nomem(p->memory.arena + p->scratch);
-  resolve(p);
+  GI_TRY(make_lists(p));
+  return prepare_steps(p);
+}
+
+glia_status gi_plan_attach(glia_plan *p, void *arena) {
+  p->arena = arena;
+  p->n_slots = 0;
+  resolve_steps(p);
   GI_TRY(make_ends(p));
-  gi_slot *slots = gi_realloc(p->slots, ((size_t)(p->n_slots + p->n_copies) + 1) * sizeof *slots);
-  if (slots == NULL) return gi_fail_nomem(sizeof *slots);
-  p->slots = slots;
   add_copy_slots(p);
-  set_watch(p, watched);
+  set_watch(p);
   return GLIA_OK;
 }
 
@@ -272,12 +278,12 @@ void glia_plan_free(glia_plan *p) {
   gi_free(p->order);
   gi_free(p->dump);
   gi_memory_free(&p->memory);
-  gi_free_aligned(p->arena);
+  gi_free_aligned(p->own_arena);
   glia_graph_free(p->graph);
   gi_free(p);
 }
 
-glia_status glia_compile_opt(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
+glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
   glia_compile_opts o;
   gi_target target = {0};
   glia_graph *compiled = NULL;
@@ -297,4 +303,18 @@ glia_status glia_compile_opt(glia_graph *g, const glia_compile_opts *opt, glia_p
   }
   gi_str_free(&text);
   return s;
+}
+
+glia_status glia_compile_opt(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
+  glia_plan *p = NULL;
+  GI_TRY(gi_compile(g, opt, &p));
+  p->own_arena = gi_alloc_aligned(glia_plan_bytes(p) + 64);
+  const glia_status s = p->own_arena == NULL ? gi_fail_nomem(glia_plan_bytes(p))
+                                             : gi_plan_attach(p, p->own_arena);
+  if (s != GLIA_OK) {
+    glia_plan_free(p);
+    return s;
+  }
+  *out = p;
+  return GLIA_OK;
 }

@@ -30,6 +30,7 @@ struct glia_plan {
   uint32_t *order;
   int n_order;
   unsigned char *arena;   /* memory.arena bytes, then the scratch all kernels share */
+  void *own_arena;        /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
   size_t scratch;
   gi_step *steps; int n_steps;
   gi_copy *copies; int n_copies;
@@ -37,14 +38,21 @@ struct glia_plan {
   gi_bound *inputs; int n_inputs;
   glia_tensor **outputs;  /* by root; NULL for assignments */
   gi_clock clock;
+  uint32_t watched;       /* value; GI_NO_VALUE: none */
   int watch_step;         /* after this step the watched value is looked at; -1: none */
   const void *watch;
   glia_dtype watch_dtype;
   char *dump;             /* text of the passes asked for */
 };
 
+/* Takes the graph over, also on failure. The plan has no memory yet. */
 glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *watch,
-                        glia_plan **out); /* takes the graph over, also on failure */
+                        glia_plan **out);
+/* glia_compile without memory: gi_plan_attach gives it some. */
+glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **out);
+/* Lets the plan work in this arena of glia_plan_bytes(p) or more, 64-byte aligned; plans that never
+ * run at the same time may share one. May be called again with another. */
+glia_status gi_plan_attach(glia_plan *p, void *arena);
 /* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
  * the run with GLIA_DIVERGED, naming layer and op. */
 glia_status gi_plan_execute(glia_plan *p, bool check);

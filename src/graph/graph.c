@@ -60,6 +60,21 @@ glia_value gi_latch(glia_graph *g, glia_status s, const char *fmt, ...) {
   return latch_message(g, gi_fail(s, "%s", text));
 }
 
+void gi_latched_where(glia_graph *g, const char *fmt, ...) {
+  char text[256];
+  if (g->status == GLIA_OK) return;
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  gi_str full = {0};
+  gi_str_printf(&full, "%s: %s", text, g->message != NULL ? g->message : "out of memory");
+  char *message = gi_str_take(&full);
+  if (message == NULL) return; /* the message stays as it was */
+  gi_free(g->message);
+  g->message = message;
+}
+
 /* ---- finding equal nodes ------------------------------------------------------------------------ */
 
 /* Commutative ops are kept with their smaller input first. */

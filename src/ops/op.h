@@ -169,6 +169,8 @@ glia_value gi_emit1(const gi_op *op, const void *attr, glia_value a);
 glia_value gi_emit2(const gi_op *op, const void *attr, glia_value a, glia_value b);
 /* Latches a failure that a builder found, the scope path in front; returns the null value. */
 glia_value gi_latch(glia_graph *g, glia_status s, const char *fmt, ...) GLIA_PRINTF(3, 4);
+/* Puts "<fmt>: " before the message that is latched; nothing if there is none. */
+void gi_latched_where(glia_graph *g, const char *fmt, ...) GLIA_PRINTF(2, 3);
 gi_type gi_value_type(glia_value v); /* of a value that is not null */
 static inline bool gi_null(glia_value v) { return v.graph == NULL; }
 
