@@ -1,0 +1,251 @@
+/* dnnl.c - oneDNN: one engine and stream for all, chains of primitives, status codes to
+ * messages.
+ *
+ * The engine and the stream hold no state that a run changes (the stream of a CPU engine
+ * executes at once, on the caller's thread and OpenMP's), so all plans on all threads share
+ * them.
+ */
+#include "backend/cpu/dnnl.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { ARGS = 6, PRIMITIVES = 6, ALIGN = 64 };
+
+/* ---- engine, attributes, descriptors ---------------------------------------------------- */
+
+static struct shared {
+  dnnl_engine_t engine;
+  dnnl_stream_t stream;
+  dnnl_status_t status;
+} shared;
+
+/* GLIA_ISA limits oneDNN's own code generation too; it must be told before its first use. */
+static void start(void) {
+  const char *limit = getenv("GLIA_ISA");
+  if (limit != NULL && strcmp(limit, "base") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
+  if (limit != NULL && strcmp(limit, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+  shared.status = dnnl_engine_create(&shared.engine, dnnl_cpu, 0);
+  if (shared.status == dnnl_success)
+    shared.status =
+        dnnl_stream_create(&shared.stream, shared.engine, dnnl_stream_default_flags);
+}
+
+glia_status gi_dnnl_engine(dnnl_engine_t *out) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, start);
+  *out = shared.engine;
+  return gi_dnnl_check(shared.status, "engine");
+}
+
+glia_status gi_dnnl_check(dnnl_status_t s, const char *what) {
+  switch (s) {
+    case dnnl_success:
+      return GLIA_OK;
+    case dnnl_out_of_memory:
+      return gi_fail(GLIA_NOMEM, "oneDNN: %s: out of memory", what);
+    case dnnl_invalid_arguments:
+      return gi_fail(GLIA_INVALID, "oneDNN: %s: arguments that do not belong together", what);
+    case dnnl_unimplemented:
+      return gi_fail(GLIA_UNSUPPORTED, "oneDNN: %s: nothing implements it", what);
+    default:
+      return gi_fail(GLIA_DEVICE, "oneDNN: %s: status %d", what, (int)s);
+  }
+}
+
+static dnnl_status_t append_relu(dnnl_primitive_attr_t attr) {
+  dnnl_post_ops_t ops;
+  dnnl_status_t s = dnnl_post_ops_create(&ops);
+  if (s != dnnl_success) return s;
+  s = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+  if (s == dnnl_success) s = dnnl_primitive_attr_set_post_ops(attr, ops);
+  dnnl_post_ops_destroy(ops);
+  return s;
+}
+
+glia_status gi_dnnl_attr(bool relu, dnnl_primitive_attr_t *out) {
+  dnnl_status_t s = dnnl_primitive_attr_create(out);
+  GI_TRY(gi_dnnl_check(s, "attributes"));
+  s = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+  if (s == dnnl_success && relu) s = append_relu(*out);
+  if (s != dnnl_success) dnnl_primitive_attr_destroy(*out);
+  return gi_dnnl_check(s, "attributes");
+}
+
+glia_status gi_dnnl_desc(int rank, const int64_t *dims, const int64_t *strides,
+                         dnnl_memory_desc_t *out) {
+  dnnl_dims_t d = {0}, s = {0};
+  for (int i = 0; i < rank; i++) {
+    d[i] = dims[i];
+    s[i] = strides != NULL ? strides[i] : 0;
+  }
+  return gi_dnnl_check(
+      strides != NULL
+          ? dnnl_memory_desc_init_by_strides(out, rank, d, dnnl_f32, s)
+          : dnnl_memory_desc_init_by_tag(out, rank, d, dnnl_f32, dnnl_format_tag_any),
+      "memory descriptor");
+}
+
+const dnnl_memory_desc_t *gi_dnnl_arg(dnnl_primitive_desc_t pd, int arg) {
+  return dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, arg);
+}
+
+/* ---- chains ----------------------------------------------------------------------------- */
+
+typedef struct argument {
+  dnnl_memory_t memory;
+  gi_buffer buffer;
+  void *at; /* what memory points to now */
+} argument;
+
+typedef struct link {
+  dnnl_primitive_t primitive;
+  int n;
+  dnnl_exec_arg_t exec[ARGS];
+  argument arg[ARGS];
+} link;
+
+struct gi_chain {
+  int threads, n;
+  size_t scratch;    /* buffers */
+  size_t scratchpad; /* behind them; one primitive's at a time */
+  link links[PRIMITIVES];
+};
+
+static const size_t AT_SCRATCHPAD = SIZE_MAX; /* offset until the chain is finished */
+
+glia_status gi_chain_new(int threads, gi_chain **out) {
+  gi_chain *c = gi_alloc(sizeof *c);
+  if (c == NULL) return gi_fail_nomem(sizeof *c);
+  c->threads = threads;
+  *out = c;
+  return GLIA_OK;
+}
+
+void gi_chain_free(void *chain) {
+  gi_chain *c = chain;
+  if (c == NULL) return;
+  for (int i = 0; i < c->n; i++) {
+    for (int k = 0; k < c->links[i].n; k++) dnnl_memory_destroy(c->links[i].arg[k].memory);
+    dnnl_primitive_destroy(c->links[i].primitive);
+  }
+  gi_free(c);
+}
+
+gi_buffer gi_chain_scratch(gi_chain *c, size_t bytes) {
+  const gi_buffer b = {GI_BUFFER_SCRATCH, c->scratch};
+  c->scratch += (bytes + ALIGN - 1) / ALIGN * ALIGN;
+  return b;
+}
+
+/* The primitives run with as many threads as they were made for. */
+static int enter(int threads) {
+  const int before = omp_get_max_threads();
+  if (before != threads) omp_set_num_threads(threads);
+  return before;
+}
+static void leave(int before) {
+  if (before != omp_get_max_threads()) omp_set_num_threads(before);
+}
+
+static glia_status add_argument(link *l, int arg, const dnnl_memory_desc_t *desc,
+                                gi_buffer buffer) {
+  dnnl_engine_t engine;
+  GI_TRY(gi_dnnl_engine(&engine));
+  argument *a = &l->arg[l->n];
+  GI_TRY(gi_dnnl_check(dnnl_memory_create(&a->memory, desc, engine, DNNL_MEMORY_NONE),
+                       "memory of an argument"));
+  a->buffer = buffer;
+  l->exec[l->n++] = (dnnl_exec_arg_t){arg, a->memory};
+  return GLIA_OK;
+}
+
+glia_status gi_chain_add(gi_chain *c, dnnl_primitive_desc_t pd, const gi_bind *args, int n) {
+  link *l = &c->links[c->n];
+  const int before = enter(c->threads);
+  glia_status s = gi_dnnl_check(dnnl_primitive_create(&l->primitive, pd), "primitive");
+  leave(before);
+  if (s == GLIA_OK) c->n++;
+  for (int i = 0; i < n && s == GLIA_OK; i++)
+    s = add_argument(l, args[i].arg, gi_dnnl_arg(pd, args[i].arg), args[i].buffer);
+  const dnnl_memory_desc_t *pad = gi_dnnl_arg(pd, DNNL_ARG_SCRATCHPAD);
+  const size_t bytes = pad != NULL ? dnnl_memory_desc_get_size(pad) : 0;
+  if (s == GLIA_OK && bytes > 0) {
+    s = add_argument(l, DNNL_ARG_SCRATCHPAD, pad,
+                     (gi_buffer){GI_BUFFER_SCRATCH, AT_SCRATCHPAD});
+    c->scratchpad = GI_MAX(c->scratchpad, bytes);
+  }
+  dnnl_primitive_desc_destroy(pd);
+  return s;
+}
+
+glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
+                             gi_buffer to, const dnnl_memory_desc_t *want) {
+  dnnl_engine_t engine;
+  dnnl_primitive_attr_t attr;
+  dnnl_primitive_desc_t pd;
+  GI_TRY(gi_dnnl_engine(&engine));
+  GI_TRY(gi_dnnl_attr(false, &attr));
+  const int before = enter(c->threads);
+  const dnnl_status_t s =
+      dnnl_reorder_primitive_desc_create(&pd, have, engine, want, engine, attr);
+  leave(before);
+  dnnl_primitive_attr_destroy(attr);
+  GI_TRY(gi_dnnl_check(s, "reorder"));
+  return gi_chain_add(c, pd, (gi_bind[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, 2);
+}
+
+glia_status gi_chain_reordered(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
+                               const dnnl_memory_desc_t *want, gi_buffer *out) {
+  *out = from;
+  if (dnnl_memory_desc_equal(have, want)) return GLIA_OK;
+  *out = gi_chain_scratch(c, dnnl_memory_desc_get_size(want));
+  return gi_chain_reorder(c, from, have, *out, want);
+}
+
+void gi_chain_finish(gi_chain *c, gi_prepared *out) {
+  for (int i = 0; i < c->n; i++)
+    for (int k = 0; k < c->links[i].n; k++) {
+      gi_buffer *b = &c->links[i].arg[k].buffer;
+      if (b->kind == GI_BUFFER_SCRATCH && b->at == AT_SCRATCHPAD) b->at = c->scratch;
+    }
+  out->state = c;
+  out->scratch = c->scratch + c->scratchpad;
+}
+
+/* oneDNN takes all memory as writable; the inputs among it are only read. */
+static void *address(const gi_exec *x, gi_buffer b) {
+  union {
+    const void *from;
+    void *to;
+  } u = {NULL};
+  switch (b.kind) {
+    case GI_BUFFER_IN:
+      u.from = x->in[b.at];
+      return u.to;
+    case GI_BUFFER_OUT:
+      return x->out[b.at];
+    default:
+      return (char *)x->scratch + b.at;
+  }
+}
+
+glia_status gi_chain_run(const gi_exec *x) {
+  gi_chain *c = x->state;
+  const int before = enter(c->threads);
+  dnnl_status_t s = dnnl_success;
+  for (int i = 0; i < c->n && s == dnnl_success; i++) {
+    link *l = &c->links[i];
+    for (int k = 0; k < l->n && s == dnnl_success; k++) {
+      void *at = address(x, l->arg[k].buffer);
+      if (at == l->arg[k].at) continue;
+      l->arg[k].at = at;
+      s = dnnl_memory_set_data_handle(l->arg[k].memory, at);
+    }
+    if (s == dnnl_success)
+      s = dnnl_primitive_execute(l->primitive, shared.stream, l->n, l->exec);
+  }
+  leave(before);
+  return gi_dnnl_check(s, "execution");
+}

@@ -1,0 +1,118 @@
+/* matmul.c - matrix products by oneDNN.
+ *
+ * Transposes are strides. oneDNN's own packing of a product's operands was measured against
+ * operands packed beforehand (format "any" and a reorder) and against its inner product: for
+ * the shapes of dense layers and their gradients the plain product is the fastest or level, so
+ * nothing is reordered here.
+ *
+ * [..., M, K] x [K, N] is one product of all rows, where a is not transposed.
+ */
+#include "backend/cpu/dnnl.h"
+#include "ops/attrs.h"
+
+typedef struct matrix {
+  int rank;
+  int64_t dim[GLIA_MAX_RANK], stride[GLIA_MAX_RANK];
+} matrix;
+
+static const char *fits(const gi_problem *p) {
+  for (int i = 0; i < p->n_in; i++) {
+    if (p->in[i].dtype != GLIA_F32) return "takes f32 only";
+    if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
+  }
+  if (gi_type_count(&p->out[0]) == 0) return "the product has no elements";
+  const gi_matmul_attr *a = p->attr;
+  if (a->activation != NULL && a->activation[0] != '\0' && strcmp(a->activation, "relu") != 0)
+    return "knows relu as the only activation";
+  return NULL;
+}
+
+/* The operand as `rank` logical axes, its own at the right, the last two swapped if asked. */
+static matrix view(const gi_type *t, int rank, bool transpose) {
+  matrix m = {.rank = rank};
+  int64_t own[GLIA_MAX_RANK];
+  gi_type_strides(t, own);
+  const int shift = rank - t->rank;
+  for (int d = 0; d < rank; d++) {
+    m.dim[d] = d < shift ? 1 : t->dim[d - shift];
+    m.stride[d] = d < shift ? gi_type_count(t) : own[d - shift];
+  }
+  if (transpose) {
+    const matrix before = m;
+    m.dim[rank - 2] = before.dim[rank - 1];
+    m.dim[rank - 1] = before.dim[rank - 2];
+    m.stride[rank - 2] = before.stride[rank - 1];
+    m.stride[rank - 1] = before.stride[rank - 2];
+  }
+  return m;
+}
+
+/* All rows of a dense operand as one matrix. */
+static void join_rows(matrix *m) {
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < m->rank; d++) rows *= m->dim[d];
+  const int64_t columns = m->dim[m->rank - 1];
+  *m = (matrix){2, {rows, columns}, {columns, 1}};
+}
+
+static glia_status describe(const matrix *m, dnnl_memory_desc_t *out) {
+  return gi_dnnl_desc(m->rank, m->dim, m->stride, out);
+}
+
+static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd) {
+  const gi_matmul_attr *at = p->attr;
+  const int rank = p->out[0].rank;
+  matrix a = view(&p->in[0], rank, at->transpose_a), c = view(&p->out[0], rank, false);
+  matrix b = view(&p->in[1], rank, at->transpose_b), bias = {.rank = rank};
+  if (!at->transpose_a && p->in[1].rank == 2) {
+    join_rows(&a);
+    join_rows(&c);
+    b = view(&p->in[1], 2, at->transpose_b);
+    bias.rank = 2;
+  }
+  for (int d = 0; d < bias.rank; d++) {
+    bias.dim[d] = d == bias.rank - 1 ? c.dim[d] : 1;
+    bias.stride[d] = d == bias.rank - 1 ? 1 : c.dim[bias.rank - 1];
+  }
+  dnnl_memory_desc_t da, db, dc, dbias;
+  GI_TRY(describe(&a, &da));
+  GI_TRY(describe(&b, &db));
+  GI_TRY(describe(&c, &dc));
+  GI_TRY(describe(&bias, &dbias));
+  dnnl_engine_t engine;
+  dnnl_primitive_attr_t attr;
+  dnnl_matmul_desc_t desc;
+  GI_TRY(gi_dnnl_engine(&engine));
+  GI_TRY(gi_dnnl_check(
+      dnnl_matmul_desc_init(&desc, &da, &db, p->n_in == 3 ? &dbias : NULL, &dc), "product"));
+  GI_TRY(gi_dnnl_attr(at->activation != NULL && strcmp(at->activation, "relu") == 0, &attr));
+  const dnnl_status_t s = dnnl_primitive_desc_create(pd, &desc, attr, engine, NULL);
+  dnnl_primitive_attr_destroy(attr);
+  return gi_dnnl_check(s, "product");
+}
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  gi_chain *c = NULL;
+  dnnl_primitive_desc_t pd;
+  GI_TRY(gi_chain_new(p->threads, &c));
+  glia_status s = create(p, &pd);
+  const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},
+                          {DNNL_ARG_WEIGHTS, gi_in(1)},
+                          {DNNL_ARG_DST, gi_out(0)},
+                          {DNNL_ARG_BIAS, gi_in(2)}};
+  if (s == GLIA_OK) s = gi_chain_add(c, pd, args, p->n_in == 3 ? 4 : 3);
+  if (s == GLIA_OK)
+    gi_chain_finish(c, out);
+  else
+    gi_chain_free(c);
+  return s;
+}
+
+#define ROW(op_name)                                                          \
+  {                                                                           \
+    .op = op_name, .name = "matmul_onednn", .fits = fits, .prepare = prepare, \
+    .run = gi_chain_run, .release = gi_chain_free,                            \
+  }
+static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
+
+const gi_kernel *const gi_cpu_kernels_matmul[] = {&product, &product_act, NULL};
