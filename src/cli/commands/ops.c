@@ -131,8 +131,9 @@ static const gi_command ops = {
     .name = "ops",
     .group = GI_GROUP_LOOK,
     .summary = "list the ops that graphs are made of, or tell about one",
-    .help = "Lists every op with the way it is differentiated. With a NAME: its inputs, outputs "
-            "and attributes, what PyTorch calls it, and where it comes from.",
+    .help =
+        "Lists every op with the way it is differentiated. With a NAME: its inputs, outputs "
+        "and attributes, what PyTorch calls it, and where it comes from.",
     .example = "glia ops\nglia ops conv2d --json",
     .arguments = arguments,
     .run = run,
