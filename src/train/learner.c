@@ -1,0 +1,272 @@
+/* learner.c - a model, a loss and an optimiser as compiled steps: train, evaluate, forward. Plans are
+ * made for each shape of batch that turns up, and share one arena.
+ */
+#include "train/learner.h"
+
+#include <math.h>
+
+#include "nn/scope.h"
+
+/* ---- tracing ------------------------------------------------------------------------------------- */
+
+static glia_value loss_of(const glia_learner_opts *o, glia_value y, glia_value target) {
+  switch (o->loss) {
+    case GLIA_LOSS_MSE: return glia_mse_loss(y, target);
+    case GLIA_LOSS_MAE: return glia_mae_loss(y, target);
+    case GLIA_LOSS_HUBER: return glia_huber_loss(y, target, 1.0);
+    case GLIA_LOSS_BCE: return glia_bce_with_logits_loss(y, target);
+    default: return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
+  }
+}
+
+static glia_value declare(glia_graph *g, const char *name, const gi_type *t) {
+  return glia_input(g, name, t->dtype, t->rank, t->dim);
+}
+
+/* inputs: x; x, y for evaluation; x, y, lr for training */
+static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *user) {
+  glia_learner *l = user;
+  const glia_scope_opts so = {.size = sizeof so, .train = mode == GI_MODE_TRAIN,
+                              .seed = l->o.seed};
+  glia_scope *s = glia_scope_new(g, l->store, &so);
+  const glia_value y = glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));
+  if (n < 2) return;
+  const char *before = gi_set_path(g, "loss");
+  const glia_value loss =
+      glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
+  gi_set_path(g, before);
+  if (mode != GI_MODE_TRAIN) return;
+  glia_minimize(s, loss, &l->o.optimizer, .lr = declare(g, "lr", &inputs[2]),
+                .clip_norm = l->o.clip_norm, .clip_value = l->o.clip_value);
+}
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static void batch_types(const glia_learner *l, int64_t batch, gi_type types[3]) {
+  const glia_sample_spec *d = &l->o.data;
+  types[0] = (gi_type){.dtype = GLIA_F32, .rank = d->rank + 1, .dim = {batch}};
+  for (int i = 0; i < d->rank && i + 1 < GLIA_MAX_RANK; i++) types[0].dim[i + 1] = d->shape[i];
+  types[1] = d->classes > 0 ? (gi_type){.dtype = GLIA_I64, .rank = 1, .dim = {batch}}
+                            : (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {batch, d->targets}};
+  types[2] = (gi_type){.dtype = GLIA_F64};
+}
+
+/* The result must have one column a class, or one a number. */
+static glia_status check_result(const glia_learner *l, const glia_graph *g) {
+  const glia_sample_spec *d = &l->o.data;
+  const gi_type *t = &g->values.at[g->roots.at[0].value].type;
+  const int64_t want = d->classes > 0 ? d->classes : d->targets;
+  char text[96];
+  if (t->rank == 2 && t->dim[1] == want) return GLIA_OK;
+  return gi_fail(GLIA_MODEL, "the network ends in %s, the data have %lld %s; hint: end it with "
+                 "\"dense %lld\"", gi_shape_text(t, text, sizeof text), (long long)want,
+                 d->classes > 0 ? "classes" : "targets", (long long)want);
+}
+
+/* A trace for its errors alone, and to make the parameters. */
+static glia_status try_trace(glia_learner *l) {
+  gi_type types[3];
+  glia_graph *g = NULL;
+  batch_types(l, 1, types);
+  GI_TRY(glia_graph_new(&g));
+  trace(g, GI_MODE_FORWARD, types, 1, l);
+  glia_status s = glia_graph_status(g);
+  if (s == GLIA_OK) s = check_result(l, g);
+  glia_graph_free(g);
+  if (s != GLIA_OK) return s;
+  GI_TRY(glia_graph_new(&g));
+  batch_types(l, 2, types); /* some layers cannot train on a single sample */
+  trace(g, GI_MODE_TRAIN, types, 3, l);
+  s = glia_graph_status(g);
+  glia_graph_free(g);
+  return s;
+}
+
+static glia_status check_opts(glia_learner_opts *o) {
+  if (o->model == NULL) return gi_fail(GLIA_INVALID, "learner: no model is given");
+  if (o->data.rank < 1 || o->data.rank >= GLIA_MAX_RANK ||
+      (o->data.classes <= 0 && o->data.targets <= 0))
+    return gi_fail(GLIA_INVALID, "learner: the sample spec has rank %d, %d classes, %d targets",
+                   o->data.rank, o->data.classes, o->data.targets);
+  if (o->loss == GLIA_LOSS_DEFAULT)
+    o->loss = o->data.classes > 0 ? GLIA_LOSS_CROSS_ENTROPY : GLIA_LOSS_MSE;
+  if ((o->loss == GLIA_LOSS_CROSS_ENTROPY) != (o->data.classes > 0))
+    return gi_fail(GLIA_INVALID, "learner: this loss does not go with %s",
+                   o->data.classes > 0 ? "class indices" : "numbers as targets");
+  return glia_optimizer_resolve(&o->optimizer);
+}
+
+static glia_status build(glia_learner *l) {
+  const glia_compile_opts c = {.size = sizeof c, .backend = l->o.backend,
+                               .threads = l->o.threads, .seed = l->o.seed};
+  GI_TRY(check_opts(&l->o));
+  GI_TRY(glia_store_new(&l->store));
+  GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
+  GI_TRY(gi_cache_new(&c, 0, trace, l, &l->plans));
+  return try_trace(l);
+}
+
+glia_status glia_learner_new(const glia_learner_opts *opt, glia_learner **out) {
+  glia_learner *l = gi_alloc(sizeof *l);
+  if (l == NULL) return gi_fail_nomem(sizeof *l);
+  gi_opts(&l->o, sizeof l->o, opt);
+  const glia_status s = build(l);
+  if (s != GLIA_OK) {
+    glia_learner_free(l);
+    return s;
+  }
+  *out = l;
+  return GLIA_OK;
+}
+
+void glia_learner_free(glia_learner *l) {
+  if (l == NULL) return;
+  gi_cache_free(l->plans);
+  glia_store_free(l->store);
+  glia_tensor_free(l->lr);
+  gi_free(l);
+}
+
+glia_store *glia_learner_store(glia_learner *l) { return l->store; }
+int64_t glia_learner_steps(const glia_learner *l) { return l->steps; }
+
+glia_status glia_learner_plan_bytes(glia_learner *l, int batch, size_t *out) {
+  gi_type types[3];
+  glia_plan *p = NULL;
+  batch_types(l, batch, types);
+  GI_TRY(gi_cache_get(l->plans, GI_MODE_TRAIN, types, 3, "loss", &p));
+  *out = glia_plan_bytes(p);
+  return GLIA_OK;
+}
+
+glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump, bool infer,
+                                   char **out) {
+  gi_type types[3];
+  glia_graph *g = NULL;
+  glia_plan *p = NULL;
+  batch_types(l, batch, types);
+  GI_TRY(glia_graph_new(&g));
+  trace(g, infer ? GI_MODE_FORWARD : GI_MODE_TRAIN, types, infer ? 1 : 3, l);
+  glia_status s = glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads,
+                               .seed = l->o.seed, .dump = dump, .watch = infer ? NULL : "loss");
+  glia_graph_free(g);
+  if (s != GLIA_OK) return s;
+  *out = glia_plan_text(p);
+  glia_plan_free(p);
+  return *out != NULL ? GLIA_OK : gi_fail_nomem(1);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------- */
+
+static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x, const glia_tensor *y,
+                            glia_plan **p) {
+  gi_type types[3] = {gi_tensor_type(x)};
+  const int n = mode == GI_MODE_FORWARD ? 1 : mode == GI_MODE_EVALUATE ? 2 : 3;
+  if (n > 1) types[1] = gi_tensor_type(y);
+  types[2] = (gi_type){.dtype = GLIA_F64};
+  GI_TRY(gi_cache_get(l->plans, mode, types, n, mode == GI_MODE_TRAIN ? "loss" : NULL, p));
+  GI_TRY(glia_plan_bind(*p, "x", x));
+  if (n > 1) GI_TRY(glia_plan_bind(*p, "y", y));
+  if (n > 2) GI_TRY(glia_plan_bind(*p, "lr", l->lr));
+  glia_plan_clock(*p, l->o.seed, (uint64_t)l->steps);
+  return GLIA_OK;
+}
+
+static glia_status diverged(glia_learner *l, glia_plan *p) {
+  const glia_status s = glia_plan_diagnose(p);
+  return gi_where(s, "step %lld: the loss is not finite; first in layer", (long long)l->steps + 1);
+}
+
+glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                              double lr, double *loss) {
+  glia_plan *p = NULL;
+  glia_tensor_set(l->lr, 0, lr > 0 ? lr : l->o.optimizer.lr);
+  GI_TRY(plan_for(l, GI_MODE_TRAIN, x, y, &p));
+  const glia_status s = glia_plan_run(p);
+  if (s == GLIA_DIVERGED) return diverged(l, p);
+  GI_TRY(s);
+  l->steps++;
+  if (loss != NULL) *loss = glia_tensor_get(glia_plan_output(p, "loss"), 0);
+  return GLIA_OK;
+}
+
+glia_status glia_learner_forward(glia_learner *l, const glia_tensor *x, const glia_tensor **out) {
+  glia_plan *p = NULL;
+  GI_TRY(plan_for(l, GI_MODE_FORWARD, x, NULL, &p));
+  GI_TRY(glia_plan_run(p));
+  *out = glia_plan_output(p, "result");
+  return GLIA_OK;
+}
+
+glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                                double *loss, const glia_tensor **out) {
+  glia_plan *p = NULL;
+  GI_TRY(plan_for(l, GI_MODE_EVALUATE, x, y, &p));
+  GI_TRY(glia_plan_run(p));
+  *loss = glia_tensor_get(glia_plan_output(p, "loss"), 0);
+  *out = glia_plan_output(p, "result");
+  return GLIA_OK;
+}
+
+/* ---- predicting ------------------------------------------------------------------------------------- */
+
+static void softmax_rows(glia_tensor *t) {
+  const int64_t rows = glia_tensor_shape(t)[0], n = rows > 0 ? glia_tensor_count(t) / rows : 0;
+  for (int64_t r = 0; r < rows; r++) {
+    double largest = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, glia_tensor_get(t, r * n + i));
+    for (int64_t i = 0; i < n; i++) sum += exp(glia_tensor_get(t, r * n + i) - largest);
+    for (int64_t i = 0; i < n; i++)
+      glia_tensor_set(t, r * n + i, exp(glia_tensor_get(t, r * n + i) - largest) / sum);
+  }
+}
+
+glia_status glia_predict(glia_learner *l, const glia_tensor *x, glia_tensor **out) {
+  const glia_tensor *result = NULL;
+  GI_TRY(glia_learner_forward(l, x, &result));
+  GI_TRY(glia_tensor_copy(result, out));
+  if (l->o.loss == GLIA_LOSS_CROSS_ENTROPY) softmax_rows(*out);
+  for (int64_t i = 0; l->o.loss == GLIA_LOSS_BCE && i < glia_tensor_count(*out); i++)
+    glia_tensor_set(*out, i, 1 / (1 + exp(-glia_tensor_get(*out, i))));
+  return GLIA_OK;
+}
+
+/* ---- evaluating ------------------------------------------------------------------------------------- */
+
+static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r) {
+  double total = 0;
+  GI_TRY(glia_loader_start(data, 0));
+  for (;;) {
+    glia_batch b;
+    const glia_tensor *out = NULL;
+    double loss = 0;
+    GI_TRY(glia_loader_next(data, &b));
+    if (b.count == 0) break;
+    GI_TRY(gi_learner_evaluate(l, b.x, b.y, &loss, &out));
+    GI_TRY(glia_evaluation_add(r->evaluation, out, b.y));
+    total += loss * (double)b.count;
+    r->count += b.count;
+  }
+  if (r->count == 0) return gi_fail(GLIA_DATA, "evaluate: the data have no readable sample");
+  r->loss = total / (double)r->count;
+  return GLIA_OK;
+}
+
+glia_status glia_evaluate(glia_learner *l, glia_loader *data, glia_result *out) {
+  glia_result r = {0};
+  const glia_evaluation_opts o = {.size = sizeof o, .classes = l->o.data.classes,
+                                  .targets = l->o.data.targets};
+  GI_TRY(glia_evaluation_new(&o, &r.evaluation));
+  const glia_status s = run_epoch(l, data, &r);
+  if (s != GLIA_OK) {
+    glia_result_clear(&r);
+    return s;
+  }
+  *out = r;
+  return GLIA_OK;
+}
+
+void glia_result_clear(glia_result *r) {
+  glia_evaluation_free(r->evaluation);
+  *r = (glia_result){0};
+}

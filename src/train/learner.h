@@ -1,0 +1,24 @@
+/* train/learner.h - the inside of a learner. */
+#ifndef GI_LEARNER_H
+#define GI_LEARNER_H
+
+#include "glia/train.h"
+#include "run/cache.h"
+
+enum { GI_MODE_TRAIN, GI_MODE_EVALUATE, GI_MODE_FORWARD };
+
+struct glia_learner {
+  glia_learner_opts o; /* defaults filled in */
+  glia_store *store;
+  gi_cache *plans;
+  glia_tensor *lr;     /* f64 scalar, bound to training steps */
+  int64_t steps;
+};
+
+/* One step in evaluation: loss of the batch and the model's result (borrowed). */
+glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                                double *loss, const glia_tensor **out);
+/* Learning rate of step `step` of `steps`. */
+double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps);
+
+#endif /* GI_LEARNER_H */
