@@ -35,6 +35,14 @@
       fail_msg("%s: message \"%s\" does not hold \"%s\"", #call, glia_error_message(), text);  \
   } while (0)
 
+/* |a - b| <= tolerance, in double; not so for NaN. */
+#define NEAR(a, b, tolerance)                                                                  \
+  do {                                                                                         \
+    const double near_a_ = (a), near_b_ = (b);                                                 \
+    if (!(fabs(near_a_ - near_b_) <= (tolerance)))                                             \
+      fail_msg("%s is %.17g, %s is %.17g", #a, near_a_, #b, near_b_);                          \
+  } while (0)
+
 /* A fresh folder for this test, below the build folder; "name" keeps tests apart. Removed first
  * if it is there. Borrowed until the next call. */
 static inline const char *test_dir(const char *name) {

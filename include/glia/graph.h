@@ -51,7 +51,8 @@ GLIA_API int64_t glia_value_dim(glia_value v, int axis); /* negative axes count 
 /* Memory given anew at every run. `name` is unique in the graph. */
 GLIA_API glia_value glia_input(glia_graph *g, const char *name, glia_dtype dtype, int rank,
                                const int64_t *shape);
-/* Fixed elements, copied from row-major data. */
+/* Fixed elements, copied from row-major data. Equal constants are one value: what gradients are
+ * taken of should be an input or a parameter. */
 GLIA_API glia_value glia_constant(glia_graph *g, glia_dtype dtype, int rank,
                                   const int64_t *shape, const void *data);
 GLIA_API glia_value glia_scalar(glia_graph *g, glia_dtype dtype, double v); /* rank 0 */

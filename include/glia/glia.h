@@ -1,0 +1,18 @@
+/* glia/glia.h - everything. */
+#ifndef GLIA_GLIA_H
+#define GLIA_GLIA_H
+
+#include "glia/base.h"
+#include "glia/data.h"
+#include "glia/formats.h"
+#include "glia/graph.h"
+#include "glia/metrics.h"
+#include "glia/models.h"
+#include "glia/nn.h"
+#include "glia/optim.h"
+#include "glia/run.h"
+#include "glia/store.h"
+#include "glia/tensor.h"
+#include "glia/train.h"
+
+#endif /* GLIA_GLIA_H */
