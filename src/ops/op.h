@@ -108,7 +108,7 @@ typedef struct gi_sample {
     int64_t dim[GLIA_MAX_RANK];
     double low, high;
     glia_dtype dtype; /* GLIA_F32 stands for "the float type under test" */
-  } in[4];
+  } in[5];
   glia_status want; /* GLIA_OK, or the failure that must come, its message naming the op */
 } gi_sample;
 

@@ -87,7 +87,7 @@ static gi_cost cost(const gi_infer *c) { /* what is left out is not read */
   return (gi_cost){.flops = 0, .bytes = small + (double)gi_type_bytes(&c->out[0])};
 }
 
-/* ---- samples and rows --------------------------------------------------------------------------- */
+/* ---- samples and rows -------------------------------------------------------------------- */
 
 #define R -2, 2, GLIA_F32
 static const gi_slice_attr s0_1_3 = {0, 1, 3, 1}, s1_0_7_3 = {1, 0, 7, 3}, s2_1_4_2 = {2, 1, 4, 2},
@@ -156,7 +156,7 @@ const gi_op gi_op_place = {
 
 const gi_op *const gi_ops_slice[] = {&gi_op_slice, &gi_op_place, NULL};
 
-/* ---- builders ----------------------------------------------------------------------------------- */
+/* ---- builders ---------------------------------------------------------------------------- */
 
 glia_value glia_slice(glia_value x, int axis, int64_t begin, int64_t end, int64_t step) {
   if (gi_null(x)) return x;
