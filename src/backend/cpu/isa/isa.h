@@ -8,12 +8,14 @@
 #define GI_ISA_H
 
 #include "backend/cpu/isa/group.h"
+#include "backend/cpu/isa/move.h"
 
 typedef struct gi_isa {
   const char *name;          /* "base", "avx2", "avx512" */
   int lanes;                 /* floats in one vector */
   const gi_micro_row *micro; /* loops of elementwise ops by name; ends with name NULL */
   gi_group_run *group_run;
+  gi_move_rectangle *move_rectangle;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -30,6 +32,7 @@ extern const gi_isa gi_isa_avx2, gi_isa_avx512;
 
 extern const gi_micro_row GI_ISA(gi_micro_rows)[];
 gi_group_run GI_ISA(gi_group_run);
+gi_move_rectangle GI_ISA(gi_move_rectangle);
 #endif
 
 #endif /* GI_ISA_H */

@@ -7,4 +7,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .lanes = GI_ISA_BYTES / 4,
     .micro = GI_ISA(gi_micro_rows),
     .group_run = GI_ISA(gi_group_run),
+    .move_rectangle = GI_ISA(gi_move_rectangle),
 };
