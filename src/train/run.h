@@ -1,0 +1,66 @@
+/* train/run.h - the inside of a run: the folder that keeps one training.
+ *
+ *     run.json                 settings, written before the first step
+ *     checkpoint.safetensors   after each epoch: parameters, buffers, optimiser state, history
+ *     best.safetensors         the best epoch's parameters and buffers, where patience is set
+ *     log.csv                  one row an epoch
+ *     model.safetensors        the result, with all that is needed to use it
+ *     *.png, report.html       at the end
+ */
+#ifndef GI_RUN_H
+#define GI_RUN_H
+
+#include "base/json.h"
+#include "train/learner.h"
+
+/* What a model file says beside its tensors: enough to use the model on raw files. */
+typedef struct gi_model_info {
+  const char *net;          /* text of the network */
+  glia_sample_spec spec;    /* of the stored samples */
+  glia_normalise normalise; /* owned */
+  char **classes;           /* [spec.classes], owned */
+} gi_model_info;
+
+struct glia_run {
+  gi_arena arena;           /* strings of the settings */
+  glia_train_opts o;
+  gi_model_info info;
+  glia_net *net;
+  glia_learner *learner;
+  glia_dataset *train, *test;            /* as opened; test may be NULL */
+  glia_dataset *train_part, *valid_part; /* of train */
+  glia_loader *train_loader, *valid_loader;
+  glia_history history;
+  glia_status failed;       /* of saving inside a callback, with its message */
+  char *failure;
+  bool (*on_event)(const glia_progress *p, void *user);
+  void *user;
+  glia_tensor *input, *probabilities;    /* of the last prediction */
+  double *values;
+};
+
+/* ---- settings (run_settings.c) ---- */
+glia_status gi_settings_write(const glia_run *r);
+/* Reads dir/run.json into r->o (strings in r->arena) and the network's text. */
+glia_status gi_settings_read(glia_run *r, const char *dir, const char **net);
+glia_status gi_settings_check(const glia_train_opts *o);
+char *gi_run_file(const glia_run *r, const char *name); /* owned path in the folder */
+
+/* ---- model files (model_file.c) ---- */
+/* The info as the metadata text "glia" of a model file. Owned (gi_free). */
+char *gi_info_text(const gi_model_info *info, const glia_history *h, int64_t steps,
+                   uint64_t seed);
+glia_status gi_info_parse(gi_arena *a, const char *text, const char *what, gi_model_info *out,
+                          glia_history *history, int64_t *steps);
+void gi_info_clear(gi_model_info *info);
+/* Everything in the store (with optimiser state), and back: checkpoints. */
+glia_status gi_checkpoint_write(const glia_store *s, const char *path, const char *info);
+glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state);
+glia_status gi_read_info(gi_arena *a, const char *path, gi_model_info *out,
+                         glia_history *history, int64_t *steps);
+
+/* Text of a network that suits the data: a small convolutional one for pictures, a multi-layer
+ * perceptron for rows of numbers. Owned (gi_free). */
+char *gi_default_net(const glia_sample_spec *spec);
+
+#endif /* GI_RUN_H */
