@@ -7,14 +7,17 @@ double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps) {
   const double pi = 3.14159265358979323846, warm = 0.3;
   const double t = steps > 1 ? (double)step / (double)(steps - 1) : 0;
   switch (s) {
-    case GLIA_LINEAR: return lr * (1 - (double)step / (double)GI_MAX(steps, 1));
-    case GLIA_COSINE: return lr * (1 + cos(pi * (double)step / (double)GI_MAX(steps, 1))) / 2;
+    case GLIA_LINEAR:
+      return lr * (1 - (double)step / (double)GI_MAX(steps, 1));
+    case GLIA_COSINE:
+      return lr * (1 + cos(pi * (double)step / (double)GI_MAX(steps, 1))) / 2;
     case GLIA_ONE_CYCLE: {
       const double low = lr / 25, end = low / 1e4;
       if (t < warm) return low + (lr - low) * (1 - cos(pi * t / warm)) / 2;
       return end + (lr - end) * (1 + cos(pi * (t - warm) / (1 - warm))) / 2;
     }
-    default: return lr;
+    default:
+      return lr;
   }
 }
 
@@ -23,7 +26,8 @@ void glia_history_clear(glia_history *h) {
   *h = (glia_history){0};
 }
 
-/* ---- the best weights ------------------------------------------------------------------------------- */
+/* ---- the best weights
+ * ------------------------------------------------------------------------------- */
 
 typedef struct fitter {
   glia_learner *l;
@@ -34,7 +38,7 @@ typedef struct fitter {
   glia_tensor **best; /* copies of the store's tensors at the best epoch; NULL: none yet */
   int n_best;
   double began;
-  int64_t seen;       /* samples in this epoch */
+  int64_t seen; /* samples in this epoch */
 } fitter;
 
 static void free_best(fitter *f) {
@@ -43,7 +47,9 @@ static void free_best(fitter *f) {
   f->best = NULL;
 }
 
-static bool kept(const glia_store *s, int i) { return glia_store_kind_of(s, i) != GLIA_STATE; }
+static bool kept(const glia_store *s, int i) {
+  return glia_store_kind_of(s, i) != GLIA_STATE;
+}
 
 static glia_status keep_best(fitter *f) {
   const glia_store *s = f->l->store;
@@ -64,7 +70,8 @@ static void restore_best(fitter *f) {
   }
 }
 
-/* ---- an epoch --------------------------------------------------------------------------------------- */
+/* ---- an epoch
+ * --------------------------------------------------------------------------------------- */
 
 static glia_status tell(fitter *f, glia_event e) {
   f->p.event = e;
@@ -101,7 +108,8 @@ static glia_status train_epoch(fitter *f) {
     GI_TRY(one_step(f, &b, &total));
   }
   if (f->seen == 0)
-    return gi_fail(GLIA_DATA, "fit: the training data have no batch; hint: a smaller batch, or "
+    return gi_fail(GLIA_DATA,
+                   "fit: the training data have no batch; hint: a smaller batch, or "
                    "data that can be read");
   return GLIA_OK;
 }
@@ -173,8 +181,8 @@ static glia_status run(fitter *f) {
 glia_status glia_fit_opt(glia_learner *l, glia_loader *train, glia_loader *valid,
                          glia_history *history, const glia_fit_opts *opt) {
   glia_history mine = {0};
-  fitter f = {.l = l, .train = train, .valid = valid,
-              .history = history != NULL ? history : &mine};
+  fitter f = {
+      .l = l, .train = train, .valid = valid, .history = history != NULL ? history : &mine};
   gi_opts(&f.o, sizeof f.o, opt);
   if (f.o.epochs < 0 || f.o.patience < 0 || f.o.lr < 0 || !isfinite(f.o.lr))
     return gi_fail(GLIA_INVALID, "fit: epochs %lld, patience %lld, lr %g: wanted 0 or more",

@@ -1,5 +1,5 @@
-/* learner.c - a model, a loss and an optimiser as compiled steps: train, evaluate, forward. Plans are
- * made for each shape of batch that turns up, and share one arena.
+/* learner.c - a model, a loss and an optimiser as compiled steps: train, evaluate, forward.
+ * Plans are made for each shape of batch that turns up, and share one arena.
  */
 #include "train/learner.h"
 
@@ -7,15 +7,21 @@
 
 #include "nn/scope.h"
 
-/* ---- tracing ------------------------------------------------------------------------------------- */
+/* ---- tracing
+ * ------------------------------------------------------------------------------------- */
 
 static glia_value loss_of(const glia_learner_opts *o, glia_value y, glia_value target) {
   switch (o->loss) {
-    case GLIA_LOSS_MSE: return glia_mse_loss(y, target);
-    case GLIA_LOSS_MAE: return glia_mae_loss(y, target);
-    case GLIA_LOSS_HUBER: return glia_huber_loss(y, target, 1.0);
-    case GLIA_LOSS_BCE: return glia_bce_with_logits_loss(y, target);
-    default: return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
+    case GLIA_LOSS_MSE:
+      return glia_mse_loss(y, target);
+    case GLIA_LOSS_MAE:
+      return glia_mae_loss(y, target);
+    case GLIA_LOSS_HUBER:
+      return glia_huber_loss(y, target, 1.0);
+    case GLIA_LOSS_BCE:
+      return glia_bce_with_logits_loss(y, target);
+    default:
+      return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
   }
 }
 
@@ -26,28 +32,30 @@ static glia_value declare(glia_graph *g, const char *name, const gi_type *t) {
 /* inputs: x; x, y for evaluation; x, y, lr for training */
 static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *user) {
   glia_learner *l = user;
-  const glia_scope_opts so = {.size = sizeof so, .train = mode == GI_MODE_TRAIN,
-                              .seed = l->o.seed};
+  const glia_scope_opts so = {
+      .size = sizeof so, .train = mode == GI_MODE_TRAIN, .seed = l->o.seed};
   glia_scope *s = glia_scope_new(g, l->store, &so);
-  const glia_value y = glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));
+  const glia_value y =
+      glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));
   if (n < 2) return;
   const char *before = gi_set_path(g, "loss");
-  const glia_value loss =
-      glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
+  const glia_value loss = glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
   gi_set_path(g, before);
   if (mode != GI_MODE_TRAIN) return;
   glia_minimize(s, loss, &l->o.optimizer, .lr = declare(g, "lr", &inputs[2]),
                 .clip_norm = l->o.clip_norm, .clip_value = l->o.clip_value);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------- */
+/* ---- making
+ * ---------------------------------------------------------------------------------------- */
 
 static void batch_types(const glia_learner *l, int64_t batch, gi_type types[3]) {
   const glia_sample_spec *d = &l->o.data;
   types[0] = (gi_type){.dtype = GLIA_F32, .rank = d->rank + 1, .dim = {batch}};
   for (int i = 0; i < d->rank && i + 1 < GLIA_MAX_RANK; i++) types[0].dim[i + 1] = d->shape[i];
-  types[1] = d->classes > 0 ? (gi_type){.dtype = GLIA_I64, .rank = 1, .dim = {batch}}
-                            : (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {batch, d->targets}};
+  types[1] = d->classes > 0
+                 ? (gi_type){.dtype = GLIA_I64, .rank = 1, .dim = {batch}}
+                 : (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {batch, d->targets}};
   types[2] = (gi_type){.dtype = GLIA_F64};
 }
 
@@ -58,8 +66,10 @@ static glia_status check_result(const glia_learner *l, const glia_graph *g) {
   const int64_t want = d->classes > 0 ? d->classes : d->targets;
   char text[96];
   if (t->rank == 2 && t->dim[1] == want) return GLIA_OK;
-  return gi_fail(GLIA_MODEL, "the network ends in %s, the data have %lld %s; hint: end it with "
-                 "\"dense %lld\"", gi_shape_text(t, text, sizeof text), (long long)want,
+  return gi_fail(GLIA_MODEL,
+                 "the network ends in %s, the data have %lld %s; hint: end it with "
+                 "\"dense %lld\"",
+                 gi_shape_text(t, text, sizeof text), (long long)want,
                  d->classes > 0 ? "classes" : "targets", (long long)want);
 }
 
@@ -97,8 +107,8 @@ static glia_status check_opts(glia_learner_opts *o) {
 }
 
 static glia_status build(glia_learner *l) {
-  const glia_compile_opts c = {.size = sizeof c, .backend = l->o.backend,
-                               .threads = l->o.threads, .seed = l->o.seed};
+  const glia_compile_opts c = {
+      .size = sizeof c, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed};
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
@@ -127,8 +137,12 @@ void glia_learner_free(glia_learner *l) {
   gi_free(l);
 }
 
-glia_store *glia_learner_store(glia_learner *l) { return l->store; }
-int64_t glia_learner_steps(const glia_learner *l) { return l->steps; }
+glia_store *glia_learner_store(glia_learner *l) {
+  return l->store;
+}
+int64_t glia_learner_steps(const glia_learner *l) {
+  return l->steps;
+}
 
 glia_status glia_learner_plan_bytes(glia_learner *l, int batch, size_t *out) {
   gi_type types[3];
@@ -156,10 +170,11 @@ glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump,
   return *out != NULL ? GLIA_OK : gi_fail_nomem(1);
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------- */
+/* ---- steps
+ * ----------------------------------------------------------------------------------------- */
 
-static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x, const glia_tensor *y,
-                            glia_plan **p) {
+static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
+                            const glia_tensor *y, glia_plan **p) {
   gi_type types[3] = {gi_tensor_type(x)};
   const int n = mode == GI_MODE_FORWARD ? 1 : mode == GI_MODE_EVALUATE ? 2 : 3;
   if (n > 1) types[1] = gi_tensor_type(y);
@@ -174,7 +189,8 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x, con
 
 static glia_status diverged(glia_learner *l, glia_plan *p) {
   const glia_status s = glia_plan_diagnose(p);
-  return gi_where(s, "step %lld: the loss is not finite; first in layer", (long long)l->steps + 1);
+  return gi_where(s, "step %lld: the loss is not finite; first in layer",
+                  (long long)l->steps + 1);
 }
 
 glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
@@ -190,7 +206,8 @@ glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_
   return GLIA_OK;
 }
 
-glia_status glia_learner_forward(glia_learner *l, const glia_tensor *x, const glia_tensor **out) {
+glia_status glia_learner_forward(glia_learner *l, const glia_tensor *x,
+                                 const glia_tensor **out) {
   glia_plan *p = NULL;
   GI_TRY(plan_for(l, GI_MODE_FORWARD, x, NULL, &p));
   GI_TRY(glia_plan_run(p));
@@ -208,7 +225,8 @@ glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const gli
   return GLIA_OK;
 }
 
-/* ---- predicting ------------------------------------------------------------------------------------- */
+/* ---- predicting
+ * ------------------------------------------------------------------------------------- */
 
 static void softmax_rows(glia_tensor *t) {
   const int64_t rows = glia_tensor_shape(t)[0], n = rows > 0 ? glia_tensor_count(t) / rows : 0;
@@ -231,7 +249,8 @@ glia_status glia_predict(glia_learner *l, const glia_tensor *x, glia_tensor **ou
   return GLIA_OK;
 }
 
-/* ---- evaluating ------------------------------------------------------------------------------------- */
+/* ---- evaluating
+ * ------------------------------------------------------------------------------------- */
 
 static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r) {
   double total = 0;
@@ -254,8 +273,8 @@ static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r)
 
 glia_status glia_evaluate(glia_learner *l, glia_loader *data, glia_result *out) {
   glia_result r = {0};
-  const glia_evaluation_opts o = {.size = sizeof o, .classes = l->o.data.classes,
-                                  .targets = l->o.data.targets};
+  const glia_evaluation_opts o = {
+      .size = sizeof o, .classes = l->o.data.classes, .targets = l->o.data.targets};
   GI_TRY(glia_evaluation_new(&o, &r.evaluation));
   const glia_status s = run_epoch(l, data, &r);
   if (s != GLIA_OK) {

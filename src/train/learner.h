@@ -11,7 +11,7 @@ struct glia_learner {
   glia_learner_opts o; /* defaults filled in */
   glia_store *store;
   gi_cache *plans;
-  glia_tensor *lr;     /* f64 scalar, bound to training steps */
+  glia_tensor *lr; /* f64 scalar, bound to training steps */
   int64_t steps;
 };
 
