@@ -86,6 +86,12 @@ glia_status gi_command_unknown(const char *name);
     .help = "processor threads to use (default: all cores)"          \
   }
 
+#define GI_OPTION_BACKEND                                                    \
+  {                                                                          \
+    .name = "backend", .kind = GI_OPTION_TEXT, .value = "NAME",              \
+    .help = "kernels to run on: cpu or ref (default: the fastest there are)" \
+  }
+
 /* The options of every command (--json, --quiet, --help), ended by one without a name. */
 extern const gi_option gi_common_options[];
 

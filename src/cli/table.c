@@ -12,17 +12,20 @@ static int characters(const char *s) {
   return n;
 }
 
+void gi_table_head(gi_table *t, const char *head) {
+  if (t->n == GI_TABLE_MAX) return;
+  t->left[t->n] = head[0] == '<';
+  t->heads[t->n] = head + t->left[t->n];
+  t->width[t->n] = characters(t->heads[t->n]);
+  t->n++;
+}
+
 void gi_table_begin(gi_table *t, ...) {
   *t = (gi_table){0};
   va_list heads;
   va_start(heads, t);
   const char *head;
-  while ((head = va_arg(heads, const char *)) != NULL && t->n < GI_TABLE_MAX) {
-    t->left[t->n] = head[0] == '<';
-    t->heads[t->n] = head + t->left[t->n];
-    t->width[t->n] = characters(t->heads[t->n]);
-    t->n++;
-  }
+  while ((head = va_arg(heads, const char *)) != NULL) gi_table_head(t, head);
   va_end(heads);
 }
 

@@ -27,6 +27,8 @@ typedef struct gi_table {
 
 /* Heads end with NULL; they are borrowed as long as the table lives. */
 void gi_table_begin(gi_table *t, ...);
+/* One more column, before the first row. */
+void gi_table_head(gi_table *t, const char *head);
 /* The next cell of the current row; rows are full when every column has one. */
 void gi_table_cell(gi_table *t, const char *fmt, ...) GLIA_PRINTF(2, 3);
 /* Appends the header (the first time) and all full rows; all cells are then forgotten. */
