@@ -1,0 +1,31 @@
+/* cli/show.h - how networks, epochs and results look in a terminal, wherever they are shown. */
+#ifndef GI_SHOW_H
+#define GI_SHOW_H
+
+#include "cli/cli.h"
+#include "glia/train.h"
+
+/* The shape-and-cost table: layer, output shape, parameters, flops; then the totals. The
+ * summary is of one sample; flops are shown for `batch`. */
+void gi_show_summary(gi_str *out, const glia_summary *s, int batch);
+gi_json *gi_show_summary_json(const glia_summary *s);
+
+/* Rows are true classes, columns predicted ones; beyond twenty classes the most frequent
+ * confusions instead, one a line. class_name(user, c) is borrowed for the call. */
+glia_status gi_show_confusion(gi_str *out, const glia_evaluation *e,
+                              const char *(*class_name)(const void *user, int c),
+                              const void *user);
+
+/* "loss 0.0312  accuracy 99.10 %  10000 samples". */
+glia_status gi_show_result(gi_str *out, const glia_result *r);
+/* Sets loss, count, accuracy (or r2), and each of the comma-separated metrics. */
+glia_status gi_show_result_json(gi_json *j, const glia_result *r, const char *metrics);
+
+/* Calls fn for each name in a comma-separated list; stops at the first failure. */
+glia_status gi_each_word(const char *list, glia_status (*fn)(const char *word, void *user),
+                         void *user);
+
+/* "0:07", "1:02:03" of seconds; borrowed until the fourth next call. */
+const char *gi_show_time(double seconds);
+
+#endif /* GI_SHOW_H */
