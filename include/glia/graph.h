@@ -62,6 +62,10 @@ GLIA_API glia_value glia_scalar_like(glia_value like, double v);
 GLIA_API glia_value glia_full_like(glia_value like, double v);
 /* Marks v as a result of the graph under this name (unique). Returns v. */
 GLIA_API glia_value glia_output(const char *name, glia_value v);
+/* variable := value at the end of the step: what reads the variable within the step reads the old
+ * value. The variable is a parameter or buffer (glia/nn.h), of the value's shape and dtype; each
+ * may be assigned once a graph. */
+GLIA_API void glia_assign(glia_value variable, glia_value value);
 
 /* ---- gradients ------------------------------------------------------------------------------ */
 

@@ -71,11 +71,9 @@ GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init in
  * from the store's latches GLIA_MODEL with both. */
 GLIA_API glia_value glia_parameter(glia_scope *s, const char *name, int rank,
                                    const int64_t *shape, glia_init init);
-/* The same for a tensor that is kept but not learned. */
+/* The same for a tensor that is kept but not learned. glia_assign gives either a new value. */
 GLIA_API glia_value glia_buffer(glia_scope *s, const char *name, int rank, const int64_t *shape,
                                 double fill);
-/* buffer := value at the end of the step. */
-GLIA_API void glia_update_buffer(glia_value buffer, glia_value value);
 
 /* ---- layers ------------------------------------------------------------------------------------
  * glia_X(scope, name, x, .option = ...) returns the layer's result. `activation` is the name of an

@@ -38,7 +38,7 @@ static glia_status copy_roots(gi_rewrite *r) {
     if (root->variable == GI_NO_VALUE)
       glia_output(root->name, r->map[root->value]);
     else
-      gi_assign(r->map[root->variable], r->map[root->value]);
+      glia_assign(r->map[root->variable], r->map[root->value]);
   }
   return glia_graph_status(r->to);
 }

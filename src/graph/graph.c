@@ -260,7 +260,7 @@ glia_value glia_output(const char *name, glia_value v) {
   return v;
 }
 
-void gi_assign(glia_value variable, glia_value value) {
+void glia_assign(glia_value variable, glia_value value) {
   if (gi_null(variable) || gi_null(value)) return;
   glia_graph *g = variable.graph;
   const gi_node *n = gi_node_of(variable);

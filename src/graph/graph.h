@@ -69,9 +69,6 @@ static inline glia_value gi_value(glia_graph *g, uint32_t id) { return (glia_val
 /* Copies node n of another graph with these inputs (values of `to`), path included; returns the
  * first output. */
 glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in, glia_value *out);
-/* variable := value at the end of the step; types are equal. The variable is an output of
- * gi_variable; each may be assigned once. */
-void gi_assign(glia_value variable, glia_value value);
 /* The tensor called name in the graph's store, as a value. */
 glia_value gi_variable(glia_graph *g, const char *name);
 /* Sets the scope path of the nodes to come; returns the one before. p must be arena memory. */

@@ -100,5 +100,3 @@ glia_value glia_buffer(glia_scope *s, const char *name, int rank, const int64_t 
   const glia_init init = {.kind = GLIA_INIT_CONSTANT, .a = fill};
   return tensor_of(s, name, GLIA_BUFFER, rank, shape, init);
 }
-
-void glia_update_buffer(glia_value buffer, glia_value value) { gi_assign(buffer, value); }

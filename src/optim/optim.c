@@ -119,7 +119,7 @@ glia_value gi_optimizer_step(glia_scope *s) {
   const gi_type t = {.dtype = GLIA_F64};
   const glia_value step = state_variable(s, "optimizer.step", &t, 0);
   const glia_value next = glia_add(step, glia_scalar_like(step, 1));
-  gi_assign(step, next);
+  glia_assign(step, next);
   return next;
 }
 
@@ -139,8 +139,8 @@ void gi_apply_update(glia_scope *s, const gi_optim *rule, const glia_optimizer *
     u.state[i] = state_variable(s, full, &t, states[i].initial);
   }
   rule->update(&u);
-  gi_assign(u.param, u.new_param);
-  for (int i = 0; i < n; i++) gi_assign(u.state[i], u.new_state[i]);
+  glia_assign(u.param, u.new_param);
+  for (int i = 0; i < n; i++) glia_assign(u.state[i], u.new_state[i]);
   gi_set_path(s->graph, before);
 }
 

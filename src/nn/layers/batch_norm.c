@@ -16,8 +16,8 @@ static glia_value per_channel(glia_value v, glia_value x) {
 
 /* running := (1 - momentum) running + momentum new */
 static void move_towards(glia_value running, glia_value now, double momentum) {
-  glia_update_buffer(running, glia_add(glia_mul(running, glia_scalar_like(running, 1 - momentum)),
-                                       glia_mul(now, glia_scalar_like(now, momentum))));
+  glia_assign(running, glia_add(glia_mul(running, glia_scalar_like(running, 1 - momentum)),
+                                glia_mul(now, glia_scalar_like(now, momentum))));
 }
 
 static glia_value build(glia_scope *s, glia_value x, const glia_batch_norm_opts *o) {
@@ -40,7 +40,7 @@ static glia_value build(glia_scope *s, glia_value x, const glia_batch_norm_opts 
     const double n = c[0] > 0 ? (double)(gi_type_count(&t) / c[0]) : 0;
     move_towards(mean, m, momentum);
     move_towards(var, glia_mul(v, glia_scalar_like(v, n > 1 ? n / (n - 1) : 1)), momentum);
-    glia_update_buffer(batches, glia_add(batches, glia_scalar_like(batches, 1)));
+    glia_assign(batches, glia_add(batches, glia_scalar_like(batches, 1)));
   } else {
     const glia_value scale =
         glia_mul(gamma, glia_rsqrt(glia_add(var, glia_scalar_like(var, eps))));
