@@ -7,6 +7,7 @@
 #ifndef GI_ISA_H
 #define GI_ISA_H
 
+#include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/move.h"
 
@@ -16,6 +17,7 @@ typedef struct gi_isa {
   const gi_micro_row *micro; /* loops of elementwise ops by name; ends with name NULL */
   gi_group_run *group_run;
   gi_move_rectangle *move_rectangle;
+  const gi_fold_loops *fold;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -33,6 +35,7 @@ extern const gi_isa gi_isa_avx2, gi_isa_avx512;
 extern const gi_micro_row GI_ISA(gi_micro_rows)[];
 gi_group_run GI_ISA(gi_group_run);
 gi_move_rectangle GI_ISA(gi_move_rectangle);
+extern const gi_fold_loops GI_ISA(gi_fold_loops);
 #endif
 
 #endif /* GI_ISA_H */

@@ -8,4 +8,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .micro = GI_ISA(gi_micro_rows),
     .group_run = GI_ISA(gi_group_run),
     .move_rectangle = GI_ISA(gi_move_rectangle),
+    .fold = &GI_ISA(gi_fold_loops),
 };
