@@ -162,16 +162,17 @@ static bool append(glia_graph *g, const gi_op *op, const void *attr, const uint3
                    int n_in, int n_out, const gi_type *types) {
   gi_node n = {.op = op, .n_in = n_in, .n_out = n_out, .out = (uint32_t)g->values.n,
                .path = g->path};
-  n.in = gi_arena_copy(&g->arena, in, (size_t)n_in * sizeof *in + 1);
+  n.in = gi_arena_copy(&g->arena, in, (size_t)GI_MAX(n_in, 1) * sizeof *in);
+  const gi_type *kept = gi_arena_copy(&g->arena, types, (size_t)n_out * sizeof *types);
   n.attr = op->attr_size != 0 ? gi_attr_copy(&g->arena, op, attr) : NULL;
-  if (n.in == NULL || (op->attr_size != 0 && n.attr == NULL)) return false;
+  if (n.in == NULL || kept == NULL || (op->attr_size != 0 && n.attr == NULL)) return false;
   if (!gi_vec_reserve(&g->values, g->values.n + (size_t)n_out) ||
       !gi_vec_reserve(&g->nodes, g->nodes.n + 1) || !grow_table(g))
     return false;
   if (!g->no_cse) g->table[find_slot(g, op, n.attr, in, n_in)] = (uint32_t)g->nodes.n + 1;
   for (int k = 0; k < n_out; k++)
     g->values.at[g->values.n++] =
-        (gi_val){.type = types[k], .node = (uint32_t)g->nodes.n, .index = k};
+        (gi_val){.type = types[k], .shape = kept[k].dim, .node = (uint32_t)g->nodes.n, .index = k};
   g->nodes.at[g->nodes.n++] = n;
   return true;
 }
@@ -237,7 +238,7 @@ int glia_value_rank(glia_value v) {
 
 const int64_t *glia_value_shape(glia_value v) {
   static const int64_t none[GLIA_MAX_RANK];
-  return gi_null(v) ? none : v.graph->values.at[v.id].type.dim;
+  return gi_null(v) ? none : v.graph->values.at[v.id].shape;
 }
 
 int64_t glia_value_dim(glia_value v, int axis) {

@@ -38,6 +38,7 @@ typedef struct gi_node {
 
 typedef struct gi_val {
   gi_type type;
+  const int64_t *shape; /* the same dimensions in the arena: values move when more are made */
   uint32_t node;
   int index; /* output number of the node */
   gi_layout layout;
