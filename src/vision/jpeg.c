@@ -144,12 +144,12 @@ static int orientation(const state *s) {
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-/* Each 8x8 block takes a bit at least, and the finest component has a quarter of all blocks
- * at least, whatever the sampling factors: a shorter file is truncated, which is known
- * before memory is asked for. Arithmetic coding has no such limit. */
+/* In Huffman coding each 8x8 block takes a bit at least, and the finest component has a quarter
+ * of all blocks at least, whatever the sampling factors: a shorter file is truncated, which is
+ * known before memory is asked for. Arithmetic coding could in theory do with less. */
 static bool can_hold(const state *s) {
   const uint64_t pixels = (uint64_t)s->c.image_width * s->c.image_height;
-  return s->c.arith_code || pixels / (4 * 64 * 8) <= s->n;
+  return pixels / (4 * 64 * 8) <= s->n;
 }
 
 static void set_output(state *s) {
