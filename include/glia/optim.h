@@ -27,13 +27,13 @@ typedef struct glia_optimizer {
   bool centered;              /* rmsprop: the mean is taken off the mean square */
 } glia_optimizer;
 
-#ifndef __cplusplus /* glia_sgd(.lr = 0.1, .momentum = 0.9) */
+#ifndef __cplusplus /* glia_sgd(.lr = 0.1, .momentum = 0.9), glia_adam() */
 #define glia_optimizer_of(...) ((glia_optimizer){__VA_ARGS__})
-#define glia_sgd(...) glia_optimizer_of(__VA_ARGS__, .name = "sgd")
-#define glia_adam(...) glia_optimizer_of(__VA_ARGS__, .name = "adam")
-#define glia_adamw(...) glia_optimizer_of(__VA_ARGS__, .name = "adamw")
-#define glia_rmsprop(...) glia_optimizer_of(__VA_ARGS__, .name = "rmsprop")
-#define glia_adagrad(...) glia_optimizer_of(__VA_ARGS__, .name = "adagrad")
+#define glia_sgd(...) glia_optimizer_of(.name = "sgd", __VA_ARGS__)
+#define glia_adam(...) glia_optimizer_of(.name = "adam", __VA_ARGS__)
+#define glia_adamw(...) glia_optimizer_of(.name = "adamw", __VA_ARGS__)
+#define glia_rmsprop(...) glia_optimizer_of(.name = "rmsprop", __VA_ARGS__)
+#define glia_adagrad(...) glia_optimizer_of(.name = "adagrad", __VA_ARGS__)
 #endif
 
 /* Reads "sgd momentum=0.9 nesterov". GLIA_INVALID names what is unknown or out of range, and the

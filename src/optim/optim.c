@@ -70,7 +70,8 @@ glia_status glia_optimizer_resolve(glia_optimizer *o) {
       return gi_fail(GLIA_INVALID, "optimizer: %s's %s is %g, wanted %g to %g", o->name, f->name, v,
                      f->min, f->max);
   }
-  return GLIA_OK;
+  const char *why = rule->refuse != NULL ? rule->refuse(o) : NULL;
+  return why == NULL ? GLIA_OK : gi_fail(GLIA_INVALID, "optimizer: %s: %s", o->name, why);
 }
 
 glia_status glia_optimizer_parse(const char *text, glia_optimizer *out) {

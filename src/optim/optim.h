@@ -27,6 +27,8 @@ typedef struct gi_optim {
   void (*defaults)(glia_optimizer *o); /* fills in what is zero */
   int (*states)(const glia_optimizer *o, gi_state out[GI_MAX_STATE]); /* how many; NULL: none */
   void (*update)(gi_update *u);
+  const char *(*refuse)(const glia_optimizer *o); /* why options do not go together; NULL: they do.
+                                                     The pointer may be NULL: all do */
 } gi_optim;
 
 extern const gi_optim *const *const gi_optims_table[];

@@ -55,10 +55,13 @@ static void update_adamw(gi_update *u) {
   descend(u, glia_mul(u->param, gi_as(keep, u->param)), u->grad);
 }
 
+/* At b = 1 nothing new would come in, and 1 - b^t be 0. */
+#define BETA_MAX 0.999999
+
 static const gi_field fields[] = {
   GI_OPTIM_FIELD(lr, 0, 1e6, "0.001", "learning rate"),
-  GI_OPTIM_FIELD(beta1, 0, 1, "0.9", "decay of the mean gradient"),
-  GI_OPTIM_FIELD(beta2, 0, 1, "0.999", "decay of the mean square"),
+  GI_OPTIM_FIELD(beta1, 0, BETA_MAX, "0.9", "decay of the mean gradient"),
+  GI_OPTIM_FIELD(beta2, 0, BETA_MAX, "0.999", "decay of the mean square"),
   GI_OPTIM_FIELD(eps, 0, 1, "1e-8", "added to the root"),
   GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0; adamw 0.01", "pull towards zero"),
   {.name = NULL},

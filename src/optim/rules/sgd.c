@@ -23,6 +23,10 @@ static void update(gi_update *u) {
   u->new_param = glia_sub(u->param, glia_mul(d, gi_as(u->lr, d)));
 }
 
+static const char *refuse(const glia_optimizer *o) {
+  return o->nesterov && o->momentum == 0 ? "nesterov wants momentum, such as 0.9" : NULL;
+}
+
 static const gi_field fields[] = {
   GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
   GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
@@ -34,7 +38,7 @@ static const gi_field fields[] = {
 static const gi_optim sgd = {
   .name = "sgd", .doc = "stochastic gradient descent, with momentum and Nesterov momentum",
   .paper = "Sutskever et al. 2013", .fields = fields, .defaults = defaults, .states = states,
-  .update = update,
+  .update = update, .refuse = refuse,
 };
 
 const gi_optim *const gi_optims_sgd[] = {&sgd, NULL};

@@ -1,0 +1,196 @@
+/* The optimisers against PyTorch's first ten steps, parameters and state, and the clipping of
+ * gradients against torch.nn.utils. The gradients are given, so that nothing else is tested.
+ */
+#include "golden_tensors.h"
+
+#include "glia/glia.h"
+#include "optim/optim.h"
+
+enum { STEPS = 10, PARAMS = 2 };
+
+static glia_optimizer optimizer_of(const golden *g, char name[32]) {
+  size_t n = 0;
+  for (const char *c = strrchr(g->op, '.') + 1; *c != '\0'; c++)
+    name[n++] = (char)(*c | 0x20); /* torch.optim.SGD -> sgd */
+  name[n] = '\0';
+  const gi_json *betas = gi_json_get(g->attributes, "betas");
+  return (glia_optimizer){
+    .name = name,
+    .lr = golden_number(g, "lr", 0),
+    .momentum = golden_number(g, "momentum", 0),
+    .beta1 = gi_json_num(gi_json_at(betas, 0), 0),
+    .beta2 = gi_json_num(gi_json_at(betas, 1), 0),
+    .eps = golden_number(g, "eps", 0),
+    .alpha = golden_number(g, "alpha", 0),
+    .weight_decay = golden_number(g, "weight_decay", 0),
+    .lr_decay = golden_number(g, "lr_decay", 0),
+    .initial_accumulator = golden_number(g, "initial_accumulator_value", 0),
+    .nesterov = gi_json_bool(gi_json_get(g->attributes, "nesterov"), false),
+    .centered = gi_json_bool(gi_json_get(g->attributes, "centered"), false),
+  };
+}
+
+/* The step's graph: inputs grad.0, grad.1; parameters param.0, param.1. */
+static glia_plan *compile_updates(const golden *f, glia_store *store, const char *backend) {
+  char kind[32], name[32];
+  glia_graph *g = NULL;
+  glia_plan *plan = NULL;
+  glia_optimizer o = optimizer_of(f, kind);
+  OK(glia_optimizer_resolve(&o));
+  OK(glia_graph_new(&g));
+  glia_scope *s = glia_scope_new(g, store, NULL);
+  const glia_value lr = glia_scalar(g, GLIA_F64, o.lr), step = gi_optimizer_step(s);
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(name, sizeof name, "param.%d", k);
+    glia_tensor *first = golden_tensor(f, name);
+    const gi_type t = gi_tensor_type(first);
+    gi_entry *e = NULL;
+    OK(gi_store_add(store, name, GLIA_PARAMETER, &t, &e));
+    memcpy(glia_tensor_data(e->tensor), glia_tensor_data(first), glia_tensor_bytes(first));
+    glia_tensor_free(first);
+    char input[32];
+    snprintf(input, sizeof input, "grad.%d", k);
+    const glia_value grad = glia_input(g, input, t.dtype, t.rank, t.dim);
+    gi_apply_update(s, gi_optim_find(o.name), &o, e->name, grad, lr, step);
+  }
+  OK(glia_compile(g, &plan, .backend = backend));
+  glia_graph_free(g);
+  return plan;
+}
+
+static void run_step(const golden *f, glia_plan *plan, const glia_store *store, int step,
+                     double tolerance, const char *what) {
+  char name[64], input[32];
+  glia_tensor *grads[PARAMS];
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(name, sizeof name, "grad.%d.%d", step, k);
+    snprintf(input, sizeof input, "grad.%d", k);
+    grads[k] = golden_tensor(f, name);
+    OK(glia_plan_bind(plan, input, grads[k]));
+  }
+  OK(glia_plan_run(plan));
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(input, sizeof input, "param.%d", k);
+    snprintf(name, sizeof name, "after.%d.%d", step, k);
+    assert_golden(glia_store_get(store, input), f, name, tolerance, what);
+    glia_tensor_free(grads[k]);
+  }
+}
+
+/* Each state tensor of the file is one of the store's: state.exp_avg.0 is param.0.exp_avg. */
+static void check_state(const golden *f, const glia_store *store, double tolerance,
+                        const char *what) {
+  int states = 0;
+  for (int i = 0; i < glia_safetensors_count(f->file); i++) {
+    const char *name = glia_safetensors_name(f->file, i);
+    char word[32], ours[64];
+    int k;
+    if (sscanf(name, "state.%31[a-z_].%d", word, &k) != 2) continue;
+    snprintf(ours, sizeof ours, "param.%d.%s", k, word);
+    assert_golden(glia_store_get(store, ours), f, name, tolerance, what);
+    states++;
+  }
+  for (int i = 0; i < glia_store_count(store); i++)
+    states -= glia_store_kind_of(store, i) == GLIA_STATE;
+  assert_int_equal(states, -1); /* all but the step count */
+  NEAR(glia_tensor_get(glia_store_get(store, "optimizer.step"), 0), STEPS, 0);
+}
+
+static void check_file(const char *name, const char *backend, double tolerance) {
+  char what[400];
+  golden f = golden_open(name);
+  glia_store *store = NULL;
+  snprintf(what, sizeof what, "%s on %s", name, backend);
+  OK(glia_store_new(&store));
+  glia_plan *plan = compile_updates(&f, store, backend);
+  for (int step = 1; step <= STEPS; step++) run_step(&f, plan, store, step, tolerance, what);
+  check_state(&f, store, tolerance, what);
+  glia_plan_free(plan);
+  glia_store_free(store);
+  golden_close(&f);
+}
+
+/* ---- clipping ---------------------------------------------------------------------------------- */
+
+static void check_clip(const char *name, const char *backend, double tolerance) {
+  golden f = golden_open(name);
+  glia_graph *g = NULL;
+  glia_plan *plan = NULL;
+  glia_value grads[PARAMS];
+  char text[32];
+  const double norm = golden_number(&f, "max_norm", 0), value = golden_number(&f, "clip_value", 0);
+  OK(glia_graph_new(&g));
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(text, sizeof text, "grad.%d", k);
+    glia_tensor *t = golden_tensor(&f, text);
+    const gi_type type = gi_tensor_type(t);
+    grads[k] = glia_constant(g, type.dtype, type.rank, type.dim, glia_tensor_data(t));
+    glia_tensor_free(t);
+    if (value > 0) grads[k] = glia_clip(grads[k], -value, value);
+  }
+  if (norm > 0) glia_output("norm", gi_clip_norm(grads, PARAMS, norm));
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(text, sizeof text, "clipped.%d", k);
+    glia_output(text, grads[k]);
+  }
+  OK(glia_compile(g, &plan, .backend = backend));
+  OK(glia_plan_run(plan));
+  for (int k = 0; k < PARAMS; k++) {
+    snprintf(text, sizeof text, "clipped.%d", k);
+    assert_golden(glia_plan_output(plan, text), &f, text, tolerance, name);
+  }
+  if (norm > 0) assert_golden(glia_plan_output(plan, "norm"), &f, "total_norm", tolerance, name);
+  glia_plan_free(plan);
+  glia_graph_free(g);
+  golden_close(&f);
+}
+
+/* Every file of the folder, so that a new one cannot be forgotten. */
+static void each_file(const char *dtype, const char *backend, double tolerance) {
+  char dir[512], name[300];
+  gi_names files;
+  int n = 0;
+  snprintf(dir, sizeof dir, "%s/tests/golden/optim", GI_TEST_SOURCE);
+  OK(gi_list_dir(dir, &files));
+  for (size_t i = 0; i < files.n; i++) {
+    if (strstr(files.at[i], dtype) == NULL) continue;
+    snprintf(name, sizeof name, "optim/%.*s", (int)strcspn(files.at[i], "."), files.at[i]);
+    if (strncmp(files.at[i], "clip_", 5) == 0)
+      check_clip(name, backend, tolerance);
+    else
+      check_file(name, backend, tolerance);
+    n++;
+  }
+  gi_names_free(&files);
+  assert_int_equal(n, 18);
+}
+
+static void test_f64_on_the_reference(void **state) {
+  (void)state;
+  each_file("_f64", "ref", 1e-13);
+}
+
+static void test_f32_on_the_reference(void **state) {
+  (void)state;
+  each_file("_f32", "ref", 1e-6);
+}
+
+static void test_f32_on_the_default_backend(void **state) {
+  (void)state;
+  each_file("_f32", NULL, 1e-6);
+}
+
+static void test_f64_on_the_default_backend(void **state) {
+  (void)state;
+  each_file("_f64", NULL, 1e-13);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_f64_on_the_reference),
+    cmocka_unit_test(test_f32_on_the_reference),
+    cmocka_unit_test(test_f32_on_the_default_backend),
+    cmocka_unit_test(test_f64_on_the_default_backend),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,261 @@
+/* Optimisers by name: ranges, foreign options, text; and what glia_minimize refuses. */
+#include "test.h"
+
+#include "glia/glia.h"
+#include "graph/graph.h"
+#include "optim/optim.h"
+
+static void set(glia_optimizer *o, const gi_field *f, double v) {
+  memcpy((char *)o + f->offset, &v, sizeof v);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------ */
+
+static void each_field(const char *name) {
+  const gi_optim *rule = gi_optim_find(name);
+  assert_non_null(rule);
+  for (const gi_field *f = rule->fields; f->name != NULL; f++) {
+    if (f->kind == GI_FIELD_BOOL) continue;
+    const double bad[] = {f->min - 0.001, -1, f->max * 1.001 + 1e-12, NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < GI_COUNT(bad); i++) {
+      glia_optimizer o = {.name = name};
+      set(&o, f, bad[i]);
+      FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, f->name);
+    }
+    glia_optimizer o = {.name = name};
+    set(&o, f, f->max);
+    OK(glia_optimizer_resolve(&o));
+  }
+}
+
+static void test_ranges(void **state) {
+  static const char *const names[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad"};
+  (void)state;
+  for (int i = 0; i < GI_COUNT(names); i++) each_field(names[i]);
+}
+
+static void test_betas_below_one(void **state) {
+  (void)state;
+  glia_optimizer o = {.name = "adam", .beta1 = 1};
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "beta1 is 1, wanted 0 to 0.999999");
+  o = (glia_optimizer){.name = "adamw", .beta2 = 1};
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "beta2 is 1");
+}
+
+static void test_defaults(void **state) {
+  (void)state;
+  glia_optimizer o = {0};
+  OK(glia_optimizer_resolve(&o));
+  assert_string_equal(o.name, "adam");
+  NEAR(o.lr, 1e-3, 0);
+  NEAR(o.beta1, 0.9, 0);
+  NEAR(o.beta2, 0.999, 0);
+  NEAR(o.eps, 1e-8, 0);
+  NEAR(o.weight_decay, 0, 0);
+  o = glia_adamw(.lr = 0.5);
+  OK(glia_optimizer_resolve(&o));
+  NEAR(o.lr, 0.5, 0);
+  NEAR(o.weight_decay, 0.01, 0);
+  o = glia_rmsprop();
+  OK(glia_optimizer_resolve(&o));
+  NEAR(o.lr, 1e-2, 0);
+  NEAR(o.alpha, 0.99, 0);
+  o = glia_adagrad();
+  OK(glia_optimizer_resolve(&o));
+  NEAR(o.eps, 1e-10, 0);
+}
+
+static void test_options_of_others(void **state) {
+  (void)state;
+  glia_optimizer o = glia_adam(.momentum = 0.9);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "adam has no option momentum");
+  o = glia_sgd(.beta1 = 0.9);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "sgd has no option beta1");
+  o = glia_sgd(.centered = true);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "sgd has no option centered; rmsprop has");
+  o = glia_adagrad(.nesterov = true, .lr = 1);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "adagrad has no option nesterov");
+  o = glia_sgd(.nesterov = true);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "nesterov wants momentum");
+}
+
+/* ---- text -------------------------------------------------------------------------------------- */
+
+static void test_parse(void **state) {
+  (void)state;
+  glia_optimizer o;
+  OK(glia_optimizer_parse("sgd momentum=0.9 nesterov lr=0.25", &o));
+  assert_string_equal(o.name, "sgd");
+  assert_true(o.nesterov);
+  NEAR(o.momentum, 0.9, 0);
+  NEAR(o.lr, 0.25, 0);
+  OK(glia_optimizer_parse("  rmsprop\tcentered  alpha=0.5", &o));
+  assert_true(o.centered);
+  NEAR(o.alpha, 0.5, 0);
+  NEAR(o.lr, 0.01, 0);
+}
+
+static void test_parse_errors(void **state) {
+  (void)state;
+  static const struct { const char *text, *message; } bad[] = {
+    {"adm", "none is called \"adm\"; did you mean \"adam\"?"},
+    {"rmsporp lr=1", "did you mean \"rmsprop\"?"},
+    {"banana", "none is called \"banana\""},
+    {"sgd momentm=0.9", "no option is called \"momentm\"; did you mean \"momentum\"?"},
+    {"sgd momentum=abc", "momentum is \"abc\""},
+    {"sgd momentum=2", "momentum is \"2\", wanted a number from 0 to 1"},
+    {"sgd momentum=-0.1", "momentum is \"-0.1\""},
+    {"sgd momentum=nan", "momentum is \"nan\""},
+    {"sgd momentum=", "momentum is \"\""},
+    {"adam lr=1e400", "lr is \"1e400\""},
+    {"adam 0.1", "\"0.1\""},
+    {"adam nesterov", "nesterov"},
+    {"adam beta1=1", "beta1 is \"1\""},
+    {"sgd nesterov", "nesterov wants momentum"},
+    {"", "empty"},
+    {" \t ", "empty"},
+  };
+  glia_optimizer o = {.name = "untouched"};
+  for (int i = 0; i < GI_COUNT(bad); i++)
+    FAILS(glia_optimizer_parse(bad[i].text, &o), GLIA_INVALID, bad[i].message);
+  char long_text[2000];
+  memset(long_text, 'a', sizeof long_text - 1);
+  long_text[sizeof long_text - 1] = '\0';
+  FAILS(glia_optimizer_parse(long_text, &o), GLIA_INVALID, "longer than");
+  for (int i = 0; i < 200; i += 2) memcpy(long_text + i, "a ", 2);
+  long_text[200] = '\0';
+  FAILS(glia_optimizer_parse(long_text, &o), GLIA_INVALID, "too many words");
+  assert_string_equal(o.name, "untouched");
+}
+
+/* ---- minimize ---------------------------------------------------------------------------------- */
+
+typedef struct step {
+  glia_graph *g;
+  glia_store *store;
+  glia_scope *s;
+  glia_value w, b, loss;
+} step;
+
+/* loss = sum (w + b)^2 */
+static step step_begin(void) {
+  step p;
+  const int64_t shape[] = {3};
+  OK(glia_graph_new(&p.g));
+  OK(glia_store_new(&p.store));
+  p.s = glia_scope_new(p.g, p.store, NULL);
+  p.w = glia_parameter(p.s, "w", 1, shape, (glia_init){.kind = GLIA_INIT_ONES});
+  p.b = glia_parameter(p.s, "b", 1, shape, (glia_init){.kind = GLIA_INIT_ONES});
+  p.loss = glia_output("loss", glia_sum(glia_square(glia_add(p.w, p.b))));
+  return p;
+}
+
+static void step_end(step *p) {
+  glia_graph_free(p->g);
+  glia_store_free(p->store);
+}
+
+static void step_run(step *p) {
+  glia_plan *plan = NULL;
+  OK(glia_compile(p->g, &plan, .backend = "ref"));
+  OK(glia_plan_run(plan));
+  glia_plan_free(plan);
+}
+
+static void test_minimize_moves_what_is_not_frozen(void **state) {
+  (void)state;
+  step p = step_begin();
+  assert_int_equal(glia_store_freeze(p.store, "b", true), 1);
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 0.25));
+  step_run(&p);
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 0), 1 - 0.25 * 4, 1e-7);
+  NEAR(glia_tensor_get(glia_store_get(p.store, "b"), 0), 1, 0);
+  assert_null(glia_store_get(p.store, "b.momentum_buffer"));
+  step_end(&p);
+}
+
+/* The gradient is 4 everywhere: cut to 1 by value, then to norm 1, which is 1/sqrt(6) each. */
+static void test_clipping_by_value_comes_first(void **state) {
+  (void)state;
+  step p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 1), .clip_value = 1, .clip_norm = 1);
+  step_run(&p);
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 2), 1 - 1 / (sqrt(6) + 1e-6), 1e-6);
+  step_end(&p);
+}
+
+static void test_learning_rate_from_outside(void **state) {
+  (void)state;
+  step p = step_begin();
+  glia_plan *plan = NULL;
+  glia_tensor *lr = NULL;
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 100), .lr = glia_input(p.g, "lr", GLIA_F64, 0, NULL));
+  OK(glia_compile(p.g, &plan, .backend = "ref"));
+  OK(glia_tensor_new(GLIA_F64, 0, NULL, &lr));
+  glia_tensor_set(lr, 0, 0.125);
+  OK(glia_plan_bind(plan, "lr", lr));
+  OK(glia_plan_run(plan));
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 0), 0.5, 1e-7);
+  NEAR(glia_tensor_get(glia_plan_output(plan, "loss"), 0), 12, 1e-6); /* before the step */
+  glia_plan_free(plan);
+  glia_tensor_free(lr);
+  step_end(&p);
+}
+
+static void test_minimize_refuses(void **state) {
+  (void)state;
+  step p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(), .clip_norm = -1);
+  FAILS(glia_graph_status(p.g), GLIA_INVALID, "clip_norm -1");
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(), .clip_value = NAN);
+  FAILS(glia_graph_status(p.g), GLIA_INVALID, "clip_value");
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, p.loss, &(glia_optimizer){.name = "sdg"});
+  FAILS(glia_graph_status(p.g), GLIA_INVALID, "did you mean \"sgd\"?");
+  step_end(&p);
+  p = step_begin();
+  glia_store_freeze(p.store, "", true);
+  glia_minimize(p.s, p.loss, &glia_sgd());
+  FAILS(glia_graph_status(p.g), GLIA_MODEL, "no parameter that is not frozen");
+  step_end(&p);
+  p = step_begin();
+  glia_parameter(p.s, "unused", 0, NULL, (glia_init){.kind = GLIA_INIT_ONES});
+  glia_minimize(p.s, p.loss, &glia_sgd());
+  FAILS(glia_graph_status(p.g), GLIA_MODEL, "does not depend on unused");
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, glia_add(p.w, p.b), &glia_sgd());
+  FAILS(glia_graph_status(p.g), GLIA_SHAPE, "glia_mean");
+  step_end(&p);
+}
+
+/* A checkpoint of another network: its state has another shape. */
+static void test_stored_state_of_another_shape(void **state) {
+  (void)state;
+  step p = step_begin();
+  const gi_type other = {.dtype = GLIA_F32, .rank = 2, .dim = {2, 2}};
+  OK(gi_store_add(p.store, "w.exp_avg", GLIA_STATE, &other, NULL));
+  glia_minimize(p.s, p.loss, &glia_adam());
+  FAILS(glia_graph_status(p.g), GLIA_MODEL, "w.exp_avg: the stored state is f32 [2, 2]");
+  step_end(&p);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_ranges),
+    cmocka_unit_test(test_betas_below_one),
+    cmocka_unit_test(test_defaults),
+    cmocka_unit_test(test_options_of_others),
+    cmocka_unit_test(test_parse),
+    cmocka_unit_test(test_parse_errors),
+    cmocka_unit_test(test_minimize_moves_what_is_not_frozen),
+    cmocka_unit_test(test_clipping_by_value_comes_first),
+    cmocka_unit_test(test_learning_rate_from_outside),
+    cmocka_unit_test(test_minimize_refuses),
+    cmocka_unit_test(test_stored_state_of_another_shape),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
