@@ -7,9 +7,9 @@
 
 #include <math.h>
 
-struct gi_history {
+struct gi_log_csv {
   int columns;
-  char (*names)[GI_HISTORY_NAME];
+  char (*names)[GI_LOG_CSV_NAME];
   int64_t rows;
   GI_VEC(double) cells; /* [rows, columns] */
 };
@@ -19,7 +19,7 @@ enum { FILE_LIMIT = 256 << 20 };
 static bool name_is_fine(const char *name, size_t n) {
   static const char allowed[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/ ";
-  if (n == 0 || n >= GI_HISTORY_NAME) return false;
+  if (n == 0 || n >= GI_LOG_CSV_NAME) return false;
   for (size_t i = 0; i < n; i++)
     if (name[i] == '\0' || strchr(allowed, name[i]) == NULL) return false;
   return true;
@@ -27,10 +27,10 @@ static bool name_is_fine(const char *name, size_t n) {
 
 /* ---- the table -------------------------------------------------------------------------- */
 
-glia_status gi_history_new(const char *const *names, int columns, gi_history **out) {
-  if (columns < 2 || columns > GI_HISTORY_COLUMNS)
+glia_status gi_log_csv_new(const char *const *names, int columns, gi_log_csv **out) {
+  if (columns < 2 || columns > GI_LOG_CSV_COLUMNS)
     return gi_fail(GLIA_INVALID, "history: %d columns, wanted 2..%d", columns,
-                   GI_HISTORY_COLUMNS);
+                   GI_LOG_CSV_COLUMNS);
   if (strcmp(names[0], "epoch") != 0)
     return gi_fail(GLIA_INVALID, "history: the first column is \"%.40s\", wanted \"epoch\"",
                    names[0]);
@@ -39,12 +39,12 @@ glia_status gi_history_new(const char *const *names, int columns, gi_history **o
       return gi_fail(GLIA_INVALID,
                      "history: \"%.40s\" cannot be the name of a column; wanted 1..%d letters, "
                      "digits, blanks and _.-/",
-                     names[i], GI_HISTORY_NAME - 1);
+                     names[i], GI_LOG_CSV_NAME - 1);
     for (int j = 0; j < i; j++)
       if (strcmp(names[i], names[j]) == 0)
         return gi_fail(GLIA_INVALID, "history: two columns are called \"%s\"", names[i]);
   }
-  gi_history *h = gi_alloc(sizeof *h);
+  gi_log_csv *h = gi_alloc(sizeof *h);
   if (h == NULL) return gi_fail_nomem(sizeof *h);
   h->columns = columns;
   h->names = gi_alloc((size_t)columns * sizeof *h->names);
@@ -57,22 +57,22 @@ glia_status gi_history_new(const char *const *names, int columns, gi_history **o
   return GLIA_OK;
 }
 
-void gi_history_free(gi_history *h) {
+void gi_log_csv_free(gi_log_csv *h) {
   if (h == NULL) return;
   gi_vec_free(&h->cells);
   gi_free(h->names);
   gi_free(h);
 }
 
-glia_status gi_history_add(gi_history *h, const double *row) {
-  const double before = h->rows > 0 ? gi_history_at(h, h->rows - 1, 0) : 0;
+glia_status gi_log_csv_add(gi_log_csv *h, const double *row) {
+  const double before = h->rows > 0 ? gi_log_csv_at(h, h->rows - 1, 0) : 0;
   const bool follows = h->rows > 0 ? row[0] == before + 1 : row[0] >= 1;
   if (!follows || row[0] != floor(row[0]) || row[0] > 1e15)
     return gi_fail(GLIA_INVALID,
                    "history: epoch %.17g follows %.17g, wanted whole numbers in order", row[0],
                    before);
-  if (h->rows >= GI_HISTORY_ROWS)
-    return gi_fail(GLIA_INVALID, "history: more than %d epochs", GI_HISTORY_ROWS);
+  if (h->rows >= GI_LOG_CSV_ROWS)
+    return gi_fail(GLIA_INVALID, "history: more than %d epochs", GI_LOG_CSV_ROWS);
   const size_t columns = (size_t)h->columns;
   if (!gi_vec_reserve(&h->cells, h->cells.n + columns))
     return gi_fail_nomem((h->cells.n + columns) * sizeof(double));
@@ -82,38 +82,38 @@ glia_status gi_history_add(gi_history *h, const double *row) {
   return GLIA_OK;
 }
 
-void gi_history_cut(gi_history *h, int64_t rows) {
+void gi_log_csv_cut(gi_log_csv *h, int64_t rows) {
   if (rows < 0 || rows >= h->rows) return;
   h->rows = rows;
   h->cells.n = (size_t)rows * (size_t)h->columns;
 }
 
-int gi_history_columns(const gi_history *h) {
+int gi_log_csv_columns(const gi_log_csv *h) {
   return h->columns;
 }
 
-int64_t gi_history_rows(const gi_history *h) {
+int64_t gi_log_csv_rows(const gi_log_csv *h) {
   return h->rows;
 }
 
-const char *gi_history_name(const gi_history *h, int column) {
+const char *gi_log_csv_name(const gi_log_csv *h, int column) {
   return column >= 0 && column < h->columns ? h->names[column] : NULL;
 }
 
-int gi_history_find(const gi_history *h, const char *name) {
+int gi_log_csv_find(const gi_log_csv *h, const char *name) {
   for (int i = 0; i < h->columns; i++)
     if (strcmp(h->names[i], name) == 0) return i;
   return -1;
 }
 
-double gi_history_at(const gi_history *h, int64_t row, int column) {
+double gi_log_csv_at(const gi_log_csv *h, int64_t row, int column) {
   if (row < 0 || row >= h->rows || column < 0 || column >= h->columns) return (double)NAN;
   return h->cells.at[row * h->columns + column];
 }
 
-double *gi_history_column(const gi_history *h, int column) {
+double *gi_log_csv_column(const gi_log_csv *h, int column) {
   double *v = gi_alloc((size_t)h->rows * sizeof *v);
-  for (int64_t i = 0; v != NULL && i < h->rows; i++) v[i] = gi_history_at(h, i, column);
+  for (int64_t i = 0; v != NULL && i < h->rows; i++) v[i] = gi_log_csv_at(h, i, column);
   return v;
 }
 
@@ -150,7 +150,7 @@ static void cell(gi_str *out, double v) {
   gi_str_puts(out, text);
 }
 
-glia_status gi_log_csv_write(const gi_history *h, const char *path) {
+glia_status gi_log_csv_write(const gi_log_csv *h, const char *path) {
   gi_str out = {0};
   for (int i = 0; i < h->columns; i++)
     gi_str_printf(&out, "%s%s", i > 0 ? "," : "", h->names[i]);
@@ -158,7 +158,7 @@ glia_status gi_log_csv_write(const gi_history *h, const char *path) {
   for (int64_t r = 0; r < h->rows; r++) {
     for (int i = 0; i < h->columns; i++) {
       if (i > 0) gi_str_puts(&out, ",");
-      cell(&out, gi_history_at(h, r, i));
+      cell(&out, gi_log_csv_at(h, r, i));
     }
     gi_str_puts(&out, "\n");
   }
@@ -197,25 +197,25 @@ static size_t next_cell(const char **line, size_t *left, const char **text) {
   return n;
 }
 
-static glia_status read_header(reader *r, gi_history **out) {
-  char names[GI_HISTORY_COLUMNS][GI_HISTORY_NAME];
-  const char *list[GI_HISTORY_COLUMNS], *line, *text;
+static glia_status read_header(reader *r, gi_log_csv **out) {
+  char names[GI_LOG_CSV_COLUMNS][GI_LOG_CSV_NAME];
+  const char *list[GI_LOG_CSV_COLUMNS], *line, *text;
   size_t left;
   int n = 0;
   if (!next_line(r, &line, &left))
     return gi_fail(GLIA_FORMAT, "%s: is empty, wanted a header of names", r->path);
   while (line != NULL) {
     const size_t length = next_cell(&line, &left, &text);
-    if (n == GI_HISTORY_COLUMNS || !name_is_fine(text, length))
+    if (n == GI_LOG_CSV_COLUMNS || !name_is_fine(text, length))
       return gi_fail(GLIA_FORMAT,
                      "%s:1: column %d: wanted the name of a column, at most %d of them",
-                     r->path, n + 1, GI_HISTORY_COLUMNS);
+                     r->path, n + 1, GI_LOG_CSV_COLUMNS);
     memcpy(names[n], text, length);
     names[n][length] = '\0';
     list[n] = names[n];
     n++;
   }
-  const glia_status s = gi_history_new(list, n, out);
+  const glia_status s = gi_log_csv_new(list, n, out);
   if (s == GLIA_OK) return s;
   return gi_where(s == GLIA_INVALID ? gi_fail(GLIA_FORMAT, "%s", glia_error_message()) : s,
                   "%s:1", r->path);
@@ -237,8 +237,8 @@ static bool parse_cell(const char *text, size_t n, double *v) {
   return gi_parse_f64(copy, v);
 }
 
-static glia_status read_row(const reader *r, gi_history *h, const char *line, size_t left) {
-  double row[GI_HISTORY_COLUMNS];
+static glia_status read_row(const reader *r, gi_log_csv *h, const char *line, size_t left) {
+  double row[GI_LOG_CSV_COLUMNS];
   const char *text;
   int n = 0;
   for (; line != NULL && n < h->columns; n++) {
@@ -250,16 +250,16 @@ static glia_status read_row(const reader *r, gi_history *h, const char *line, si
   if (n != h->columns || line != NULL)
     return gi_fail(GLIA_FORMAT, "%s:%lld: has %s than the %d columns of the header", r->path,
                    (long long)r->line, line != NULL ? "more" : "fewer", h->columns);
-  const glia_status s = gi_history_add(h, row);
+  const glia_status s = gi_log_csv_add(h, row);
   if (s != GLIA_INVALID) return s;
   return gi_fail(GLIA_FORMAT, "%s:%lld: epoch is %g, wanted 1, 2, 3 ... in order", r->path,
                  (long long)r->line, row[0]);
 }
 
-glia_status gi_log_csv_read(const char *path, gi_history **out) {
+glia_status gi_log_csv_read(const char *path, gi_log_csv **out) {
   char *text;
   size_t n;
-  gi_history *h = NULL;
+  gi_log_csv *h = NULL;
   GI_TRY(gi_read_file(path, FILE_LIMIT, &text, &n));
   reader r = {.path = path, .at = text, .end = text + n};
   glia_status s = read_header(&r, &h);
@@ -270,6 +270,6 @@ glia_status gi_log_csv_read(const char *path, gi_history **out) {
   if (s == GLIA_OK)
     *out = h;
   else
-    gi_history_free(h);
+    gi_log_csv_free(h);
   return s;
 }

@@ -13,34 +13,34 @@
 
 #include "base/base.h"
 
-enum { GI_HISTORY_COLUMNS = 256, GI_HISTORY_NAME = 64, GI_HISTORY_ROWS = 1000000 };
+enum { GI_LOG_CSV_COLUMNS = 256, GI_LOG_CSV_NAME = 64, GI_LOG_CSV_ROWS = 1000000 };
 
-typedef struct gi_history gi_history;
+typedef struct gi_log_csv gi_log_csv;
 
 /* An empty history with these columns (copied), the first of them "epoch". GLIA_INVALID for
  * fewer than two or more than 256 columns, equal names, or a name that is not 1..63 of A-Z a-z
  * 0-9 _ . - / and blanks. Owned. */
-glia_status gi_history_new(const char *const *names, int columns, gi_history **out);
-void gi_history_free(gi_history *h);
+glia_status gi_log_csv_new(const char *const *names, int columns, gi_log_csv **out);
+void gi_log_csv_free(gi_log_csv *h);
 
 /* One row of `columns` numbers; its epoch is that of the row before plus one, or any from 1 in
  * the first row: else GLIA_INVALID. */
-glia_status gi_history_add(gi_history *h, const double *row);
+glia_status gi_log_csv_add(gi_log_csv *h, const double *row);
 /* Forgets rows from the end until `rows` are left (a run resumed from an earlier checkpoint).
  */
-void gi_history_cut(gi_history *h, int64_t rows);
+void gi_log_csv_cut(gi_log_csv *h, int64_t rows);
 
-int gi_history_columns(const gi_history *h);
-int64_t gi_history_rows(const gi_history *h);
-const char *gi_history_name(const gi_history *h, int column);       /* NULL out of range */
-int gi_history_find(const gi_history *h, const char *name);         /* -1 if there is none */
-double gi_history_at(const gi_history *h, int64_t row, int column); /* NaN out of range */
+int gi_log_csv_columns(const gi_log_csv *h);
+int64_t gi_log_csv_rows(const gi_log_csv *h);
+const char *gi_log_csv_name(const gi_log_csv *h, int column);       /* NULL out of range */
+int gi_log_csv_find(const gi_log_csv *h, const char *name);         /* -1 if there is none */
+double gi_log_csv_at(const gi_log_csv *h, int64_t row, int column); /* NaN out of range */
 /* The numbers of a column, owned (gi_free); NULL without memory. */
-double *gi_history_column(const gi_history *h, int column);
+double *gi_log_csv_column(const gi_log_csv *h, int column);
 
 /* Atomically: the old file or the new one. */
-glia_status gi_log_csv_write(const gi_history *h, const char *path);
+glia_status gi_log_csv_write(const gi_log_csv *h, const char *path);
 /* GLIA_FORMAT names file, line and column. Owned. */
-glia_status gi_log_csv_read(const char *path, gi_history **out);
+glia_status gi_log_csv_read(const char *path, gi_log_csv **out);
 
 #endif /* GI_LOG_CSV_H */

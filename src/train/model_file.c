@@ -1,12 +1,13 @@
-/* model_file.c - models and checkpoints as safetensors files. A model is one file: its tensors under
- * their field names, and in the metadata, as JSON text under "glia", the network, the sample's shape,
- * classes, normalisation, history and seed. Loading runs no code.
+/* model_file.c - models and checkpoints as safetensors files. A model is one file: its tensors
+ * under their field names, and in the metadata, as JSON text under "glia", the network, the
+ * sample's shape, classes, normalisation, history and seed. Loading runs no code.
  */
 #include <math.h>
 
 #include "train/run.h"
 
-/* ---- tensors --------------------------------------------------------------------------------------- */
+/* ---- tensors
+ * --------------------------------------------------------------------------------------- */
 
 static glia_status write_store(const glia_store *s, const char *path, bool state,
                                const glia_metadata *metadata, int n) {
@@ -29,8 +30,9 @@ static glia_status read_entry(glia_store *s, int i, const glia_safetensors *f, c
   char have[128], want[128];
   const int at = glia_safetensors_find(f, name);
   if (at < 0)
-    return partial ? GLIA_OK : gi_fail(GLIA_MODEL, "%s: has no tensor %s, which the network wants",
-                                       path, name);
+    return partial ? GLIA_OK
+                   : gi_fail(GLIA_MODEL, "%s: has no tensor %s, which the network wants", path,
+                             name);
   GI_TRY(glia_safetensors_read(f, at, &read));
   const gi_type a = gi_tensor_type(read), b = gi_tensor_type(mine);
   glia_status status = GLIA_OK;
@@ -73,7 +75,8 @@ glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state) {
   return read_store(s, path, state, false);
 }
 
-/* ---- the info as text --------------------------------------------------------------------------------- */
+/* ---- the info as text
+ * --------------------------------------------------------------------------------- */
 
 static gi_json *floats(const float *v, int n) {
   gi_json *a = gi_json_array();
@@ -124,7 +127,8 @@ char *gi_info_text(const gi_model_info *info, const glia_history *h, int64_t ste
   return text;
 }
 
-/* ---- and back -------------------------------------------------------------------------------------- */
+/* ---- and back
+ * -------------------------------------------------------------------------------------- */
 
 static glia_status bad(const char *what, const char *field, const char *wanted) {
   return gi_fail(GLIA_FORMAT, "%s: metadata field \"%s\": wanted %s", what, field, wanted);
@@ -159,7 +163,8 @@ static glia_status parse_normalise(const gi_json *j, const char *what, glia_norm
 static glia_status parse_classes(const gi_json *j, const char *what, gi_model_info *out) {
   const gi_json *list = gi_json_get(j, "classes");
   const size_t n = gi_json_count(list);
-  if (gi_json_type(list) != GI_JSON_ARRAY || n > 1 << 24) return bad(what, "classes", "an array");
+  if (gi_json_type(list) != GI_JSON_ARRAY || n > 1 << 24)
+    return bad(what, "classes", "an array");
   out->classes = gi_alloc((n + 1) * sizeof *out->classes);
   if (out->classes == NULL) return gi_fail_nomem(n * sizeof *out->classes);
   for (size_t i = 0; i < n; i++) {
@@ -175,7 +180,8 @@ static glia_status parse_spec(const gi_json *j, const char *what, gi_model_info 
   const gi_json *shape = gi_json_get(j, "shape");
   const char *dtype = gi_json_str(gi_json_get(j, "dtype"), "");
   const size_t rank = gi_json_count(shape);
-  if (strcmp(dtype, "u8") != 0 && strcmp(dtype, "f32") != 0) return bad(what, "dtype", "u8 or f32");
+  if (strcmp(dtype, "u8") != 0 && strcmp(dtype, "f32") != 0)
+    return bad(what, "dtype", "u8 or f32");
   out->spec.dtype = strcmp(dtype, "u8") == 0 ? GLIA_U8 : GLIA_F32;
   if (rank < 1 || rank >= GLIA_MAX_RANK) return bad(what, "shape", "1 to 7 dimensions");
   out->spec.rank = (int)rank;
@@ -200,13 +206,13 @@ static glia_status parse_history(const gi_json *j, glia_history *h) {
   if (h->rows == NULL) return gi_fail_nomem(n * sizeof *h->rows);
   for (size_t i = 0; i < n; i++) {
     const gi_json *row = gi_json_at(rows, i);
-    h->rows[h->n++] = (glia_epoch){
-        .epoch = gi_json_int(gi_json_get(row, "epoch"), (int64_t)i + 1),
-        .train_loss = gi_json_num(gi_json_get(row, "train_loss"), NAN),
-        .valid_loss = gi_json_num(gi_json_get(row, "valid_loss"), NAN),
-        .metric = gi_json_num(gi_json_get(row, "metric"), NAN),
-        .lr = gi_json_num(gi_json_get(row, "lr"), NAN),
-        .seconds = gi_json_num(gi_json_get(row, "seconds"), NAN)};
+    h->rows[h->n++] =
+        (glia_epoch){.epoch = gi_json_int(gi_json_get(row, "epoch"), (int64_t)i + 1),
+                     .train_loss = gi_json_num(gi_json_get(row, "train_loss"), NAN),
+                     .valid_loss = gi_json_num(gi_json_get(row, "valid_loss"), NAN),
+                     .metric = gi_json_num(gi_json_get(row, "metric"), NAN),
+                     .lr = gi_json_num(gi_json_get(row, "lr"), NAN),
+                     .seconds = gi_json_num(gi_json_get(row, "seconds"), NAN)};
   }
   h->best = gi_json_int(gi_json_get(j, "best"), 0);
   h->best_value = gi_json_num(gi_json_get(j, "best_value"), NAN);
@@ -238,16 +244,19 @@ glia_status gi_read_info(gi_arena *a, const char *path, gi_model_info *out,
   glia_safetensors *f = NULL;
   GI_TRY(glia_safetensors_open(path, &f));
   const char *text = glia_safetensors_metadata(f, "glia");
-  const glia_status s =
-      text != NULL ? gi_info_parse(a, text, path, out, history, steps)
-                   : gi_fail(GLIA_MODEL, "%s: is no model of glia: its metadata have no key "
-                             "\"glia\"; hint: glia inspect shows what it holds", path);
+  const glia_status s = text != NULL
+                            ? gi_info_parse(a, text, path, out, history, steps)
+                            : gi_fail(GLIA_MODEL,
+                                      "%s: is no model of glia: its metadata have no key "
+                                      "\"glia\"; hint: glia inspect shows what it holds",
+                                      path);
   glia_safetensors_close(f);
   return s;
 }
 
 void gi_info_clear(gi_model_info *info) {
-  for (int i = 0; info->classes != NULL && i < info->spec.classes; i++) gi_free(info->classes[i]);
+  for (int i = 0; info->classes != NULL && i < info->spec.classes; i++)
+    gi_free(info->classes[i]);
   gi_free(info->classes);
   glia_normalise_clear(&info->normalise);
   *info = (gi_model_info){0};

@@ -11,10 +11,9 @@
 const gi_role_info gi_role_table[GI_ROLES] = {
     [GI_PAPER] = {"paper", 0xffffff, 0x16191f},   [GI_INK] = {"ink", 0x1d2430, 0xe8ebf0},
     [GI_MUTED] = {"muted", 0x5b6472, 0x9aa4b2},   [GI_GRID] = {"grid", 0xe3e6ea, 0x2c323c},
-    [GI_WHITE] = {"white", 0xffffff, 0xffffff},   [GI_BLUE] = {"blue", 0x0072b2, 0x4aa8e8},
-    [GI_RED] = {"red", 0xd55e00, 0xff8a45},       [GI_GREEN] = {"green", 0x009e73, 0x2fc79b},
-    [GI_PURPLE] = {"purple", 0xb4588f, 0xe59ac8}, [GI_ORANGE] = {"orange", 0xd99000, 0xf4bd4a},
-    [GI_SKY] = {"sky", 0x4aa3d6, 0x8fd0f5},
+    [GI_BLUE] = {"blue", 0x0072b2, 0x4aa8e8},     [GI_RED] = {"red", 0xd55e00, 0xff8a45},
+    [GI_GREEN] = {"green", 0x009e73, 0x2fc79b},   [GI_PURPLE] = {"purple", 0xb4588f, 0xe59ac8},
+    [GI_ORANGE] = {"orange", 0xd99000, 0xf4bd4a}, [GI_SKY] = {"sky", 0x4aa3d6, 0x8fd0f5},
 };
 
 glia_status gi_picture_new(double width, double height, gi_picture **out) {

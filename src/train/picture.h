@@ -20,9 +20,8 @@ typedef enum gi_role {
   GI_INK,   /* titles, values */
   GI_MUTED, /* labels, ticks */
   GI_GRID,
-  GI_WHITE, /* text on strong colours, in any theme */
-  GI_BLUE,  /* series 0 */
-  GI_RED,   /* vermillion: series 1, mistakes */
+  GI_BLUE, /* series 0 */
+  GI_RED,  /* vermillion: series 1, mistakes */
   GI_GREEN,
   GI_PURPLE,
   GI_ORANGE,

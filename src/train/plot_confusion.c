@@ -94,7 +94,7 @@ static void draw_cell(layout *l, int i, int j, int64_t total) {
   char text[24];
   short_count(c, text, n);
   const gi_paint ink = n == 0        ? (gi_paint){GI_MUTED, 0.55}
-                       : alpha > 0.6 ? solid(GI_WHITE)
+                       : alpha > 0.6 ? solid(GI_PAPER)
                                      : solid(GI_INK);
   const double size = l->cell >= 60 ? 14 : 11;
   gi_draw_text(l->p, x + inner / 2, y + inner / 2 + size * 0.36,

@@ -1,7 +1,8 @@
 /* run.c - runs: made, resumed, opened, trained, measured, asked. */
 #include "train/run.h"
 
-/* ---- the network that suits the data ---------------------------------------------------------------- */
+/* ---- the network that suits the data
+ * ---------------------------------------------------------------- */
 
 char *gi_default_net(const glia_sample_spec *spec) {
   gi_str out = {0};
@@ -20,14 +21,15 @@ char *gi_default_net(const glia_sample_spec *spec) {
   return gi_str_take(&out);
 }
 
-/* ---- data ------------------------------------------------------------------------------------------ */
+/* ---- data
+ * ------------------------------------------------------------------------------------------ */
 
 static glia_data_opts data_opts(const glia_run *r) {
   const glia_train_opts *o = &r->o;
-  glia_data_opts d = {.size = sizeof d,
-                      .image = {.size = sizeof d.image},
-                      .csv = {.size = sizeof d.csv, .target = o->target,
-                              .regression = o->regression}};
+  glia_data_opts d = {
+      .size = sizeof d,
+      .image = {.size = sizeof d.image},
+      .csv = {.size = sizeof d.csv, .target = o->target, .regression = o->regression}};
   return d;
 }
 
@@ -51,9 +53,13 @@ static glia_status take_classes(glia_run *r) {
 }
 
 static glia_loader_opts loader_opts(const glia_run *r, bool shuffle) {
-  return (glia_loader_opts){.size = sizeof(glia_loader_opts), .batch = r->o.batch,
-                            .shuffle = shuffle, .seed = r->o.seed, .workers = r->o.workers,
-                            .strict = r->o.strict, .normalise = &r->info.normalise};
+  return (glia_loader_opts){.size = sizeof(glia_loader_opts),
+                            .batch = r->o.batch,
+                            .shuffle = shuffle,
+                            .seed = r->o.seed,
+                            .workers = r->o.workers,
+                            .strict = r->o.strict,
+                            .normalise = &r->info.normalise};
 }
 
 static glia_status make_loaders(glia_run *r) {
@@ -62,13 +68,19 @@ static glia_status make_loaders(glia_run *r) {
   return glia_loader_new(r->valid_part, &valid, &r->valid_loader);
 }
 
-/* ---- building --------------------------------------------------------------------------------------- */
+/* ---- building
+ * --------------------------------------------------------------------------------------- */
 
 static glia_status make_learner(glia_run *r) {
-  glia_learner_opts o = {.size = sizeof o, .model = glia_net_apply, .user = r->net,
-                         .data = r->info.spec, .clip_norm = r->o.clip_norm,
-                         .label_smoothing = r->o.label_smoothing, .seed = r->o.seed,
-                         .backend = r->o.backend, .threads = r->o.threads};
+  glia_learner_opts o = {.size = sizeof o,
+                         .model = glia_net_apply,
+                         .user = r->net,
+                         .data = r->info.spec,
+                         .clip_norm = r->o.clip_norm,
+                         .label_smoothing = r->o.label_smoothing,
+                         .seed = r->o.seed,
+                         .backend = r->o.backend,
+                         .threads = r->o.threads};
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   return glia_learner_new(&o, &r->learner);
 }
@@ -120,8 +132,10 @@ static glia_status refuse_used_folder(const glia_run *r) {
   const bool used = gi_exists(path);
   gi_free(path);
   if (!used) return GLIA_OK;
-  return gi_fail(GLIA_INVALID, "%s: holds a run already; hint: --resume %s goes on with it, or give "
-                 "another folder", r->o.run, r->o.run);
+  return gi_fail(GLIA_INVALID,
+                 "%s: holds a run already; hint: --resume %s goes on with it, or give "
+                 "another folder",
+                 r->o.run, r->o.run);
 }
 
 static glia_status make_new(glia_run *r, const glia_train_opts *opt) {
@@ -172,7 +186,8 @@ void glia_run_free(glia_run *r) {
   gi_free(r);
 }
 
-/* ---- resuming ------------------------------------------------------------------------------------------ */
+/* ---- resuming
+ * ------------------------------------------------------------------------------------------ */
 
 static glia_status load_checkpoint(glia_run *r) {
   char *path = gi_run_file(r, "checkpoint.safetensors");
@@ -207,7 +222,8 @@ glia_status glia_run_resume(const char *dir, glia_run **out) {
   return GLIA_OK;
 }
 
-/* ---- opening for use ------------------------------------------------------------------------------------ */
+/* ---- opening for use
+ * ------------------------------------------------------------------------------------ */
 
 /* The model of a folder: the finished one, else the last checkpoint. Owned. */
 static glia_status model_path(glia_run *r, const char *dir, char **out) {
@@ -226,7 +242,8 @@ static glia_status model_path(glia_run *r, const char *dir, char **out) {
     gi_free(path);
   }
   (void)r;
-  return gi_fail(GLIA_IO, "%s: no model and no checkpoint in it; hint: glia train --run %s makes one",
+  return gi_fail(GLIA_IO,
+                 "%s: no model and no checkpoint in it; hint: glia train --run %s makes one",
                  dir, dir);
 }
 
@@ -257,20 +274,36 @@ glia_status glia_run_open(const char *dir, glia_run **out) {
   return GLIA_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------------
+ */
 
-const glia_train_opts *glia_run_opts(const glia_run *r) { return &r->o; }
-const glia_history *glia_run_history(const glia_run *r) { return &r->history; }
-glia_learner *glia_run_learner(glia_run *r) { return r->learner; }
-int glia_run_classes(const glia_run *r) { return r->info.spec.classes; }
-const glia_dataset *glia_run_train_data(const glia_run *r) { return r->train_part; }
-const glia_dataset *glia_run_valid_data(const glia_run *r) { return r->valid_part; }
+const glia_train_opts *glia_run_opts(const glia_run *r) {
+  return &r->o;
+}
+const glia_history *glia_run_history(const glia_run *r) {
+  return &r->history;
+}
+glia_learner *glia_run_learner(glia_run *r) {
+  return r->learner;
+}
+int glia_run_classes(const glia_run *r) {
+  return r->info.spec.classes;
+}
+const glia_dataset *glia_run_train_data(const glia_run *r) {
+  return r->train_part;
+}
+const glia_dataset *glia_run_valid_data(const glia_run *r) {
+  return r->valid_part;
+}
 
 const char *glia_run_class(const glia_run *r, int c) {
   return c >= 0 && c < r->info.spec.classes ? r->info.classes[c] : "?";
 }
 
-static int64_t skipped_by(const glia_loader *l) { return l != NULL ? glia_loader_skipped(l) : 0; }
+static int64_t skipped_by(const glia_loader *l) {
+  return l != NULL ? glia_loader_skipped(l) : 0;
+}
 
 int64_t glia_run_skipped(const glia_run *r) {
   return skipped_by(r->train_loader) + skipped_by(r->valid_loader);
@@ -279,7 +312,8 @@ int64_t glia_run_skipped(const glia_run *r) {
 const char *glia_run_skipped_message(const glia_run *r, int64_t i) {
   const int64_t first = skipped_by(r->train_loader);
   if (i < first) return glia_loader_skipped_message(r->train_loader, i);
-  return r->valid_loader != NULL ? glia_loader_skipped_message(r->valid_loader, i - first) : NULL;
+  return r->valid_loader != NULL ? glia_loader_skipped_message(r->valid_loader, i - first)
+                                 : NULL;
 }
 
 glia_status glia_run_summary(glia_run *r, glia_summary *out) {

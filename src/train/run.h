@@ -22,7 +22,7 @@ typedef struct gi_model_info {
 } gi_model_info;
 
 struct glia_run {
-  gi_arena arena;           /* strings of the settings */
+  gi_arena arena; /* strings of the settings */
   glia_train_opts o;
   gi_model_info info;
   glia_net *net;
@@ -31,11 +31,11 @@ struct glia_run {
   glia_dataset *train_part, *valid_part; /* of train */
   glia_loader *train_loader, *valid_loader;
   glia_history history;
-  glia_status failed;       /* of saving inside a callback, with its message */
+  glia_status failed; /* of saving inside a callback, with its message */
   char *failure;
   bool (*on_event)(const glia_progress *p, void *user);
   void *user;
-  glia_tensor *input, *probabilities;    /* of the last prediction */
+  glia_tensor *input, *probabilities; /* of the last prediction */
   double *values;
 };
 

@@ -53,23 +53,28 @@ static bool on_event(const glia_progress *p, void *user) {
 static glia_status load_best(glia_run *r) {
   char *path = gi_run_file(r, "best.safetensors");
   if (path == NULL) return gi_fail_nomem(1);
-  const glia_status s =
-      gi_exists(path) ? glia_load(r->learner->store, path, false) : GLIA_OK;
+  const glia_status s = gi_exists(path) ? glia_load(r->learner->store, path, false) : GLIA_OK;
   gi_free(path);
   return s;
 }
 
-glia_status glia_run_fit(glia_run *r, bool (*fn)(const glia_progress *p, void *user), void *user) {
-  const glia_fit_opts o = {.size = sizeof o, .epochs = r->o.epochs, .lr = r->o.lr,
-                           .schedule = r->o.schedule, .patience = r->o.patience,
-                           .on_event = on_event, .user = r};
+glia_status glia_run_fit(glia_run *r, bool (*fn)(const glia_progress *p, void *user),
+                         void *user) {
+  const glia_fit_opts o = {.size = sizeof o,
+                           .epochs = r->o.epochs,
+                           .lr = r->o.lr,
+                           .schedule = r->o.schedule,
+                           .patience = r->o.patience,
+                           .on_event = on_event,
+                           .user = r};
   if (r->train_loader == NULL)
     return gi_fail(GLIA_INVALID, "run: was opened for use; hint: resume it to train on");
   r->on_event = fn;
   r->user = user;
   const glia_status s =
       glia_fit_opt(r->learner, r->train_loader, r->valid_loader, &r->history, &o);
-  if (r->failed != GLIA_OK) return gi_fail(r->failed, "%s", r->failure != NULL ? r->failure : "");
+  if (r->failed != GLIA_OK)
+    return gi_fail(r->failed, "%s", r->failure != NULL ? r->failure : "");
   GI_TRY(s);
   if (r->o.patience > 0) GI_TRY(load_best(r));
   return save(r, "model.safetensors", false);

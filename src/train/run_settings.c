@@ -1,25 +1,31 @@
-/* run_settings.c - the settings of a run as run.json, written before the first step, so that a run
- * killed at any moment can be resumed.
+/* run_settings.c - the settings of a run as run.json, written before the first step, so that a
+ * run killed at any moment can be resumed.
  */
 #include <math.h>
 
 #include "train/run.h"
 
-char *gi_run_file(const glia_run *r, const char *name) { return gi_path_join(r->o.run, name); }
+char *gi_run_file(const glia_run *r, const char *name) {
+  return gi_path_join(r->o.run, name);
+}
 
 glia_status gi_settings_check(const glia_train_opts *o) {
   if (o->data == NULL || o->run == NULL)
     return gi_fail(GLIA_INVALID, "run: data and run folder must be given");
-  if (o->epochs < 1) return gi_fail(GLIA_INVALID, "run: epochs is %lld, wanted 1 or more", (long long)o->epochs);
-  if (o->batch < 1) return gi_fail(GLIA_INVALID, "run: batch is %d, wanted 1 or more", o->batch);
-  if (!(o->lr >= 0) || !isfinite(o->lr)) return gi_fail(GLIA_INVALID, "run: lr is %g, wanted above 0", o->lr);
+  if (o->epochs < 1)
+    return gi_fail(GLIA_INVALID, "run: epochs is %lld, wanted 1 or more", (long long)o->epochs);
+  if (o->batch < 1)
+    return gi_fail(GLIA_INVALID, "run: batch is %d, wanted 1 or more", o->batch);
+  if (!(o->lr >= 0) || !isfinite(o->lr))
+    return gi_fail(GLIA_INVALID, "run: lr is %g, wanted above 0", o->lr);
   if (!(o->valid > 0 && o->valid < 1))
     return gi_fail(GLIA_INVALID, "run: valid is %g, wanted a share between 0 and 1", o->valid);
   if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
-    return gi_fail(GLIA_INVALID, "run: label_smoothing is %g, wanted 0 <= e < 1", o->label_smoothing);
+    return gi_fail(GLIA_INVALID, "run: label_smoothing is %g, wanted 0 <= e < 1",
+                   o->label_smoothing);
   if (!(o->clip_norm >= 0) || o->patience < 0)
-    return gi_fail(GLIA_INVALID, "run: clip_norm %g, patience %lld: wanted 0 or more", o->clip_norm,
-                   (long long)o->patience);
+    return gi_fail(GLIA_INVALID, "run: clip_norm %g, patience %lld: wanted 0 or more",
+                   o->clip_norm, (long long)o->patience);
   return GLIA_OK;
 }
 
@@ -55,13 +61,15 @@ glia_status gi_settings_write(const glia_run *r) {
   return s;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 static const char *text_of(glia_run *r, const gi_json *j, const char *key) {
   return gi_arena_strdup(&r->arena, gi_json_str(gi_json_get(j, key), NULL));
 }
 
-static int whole(const gi_json *j, const char *key, int64_t low, int64_t high, int64_t fallback) {
+static int whole(const gi_json *j, const char *key, int64_t low, int64_t high,
+                 int64_t fallback) {
   const int64_t v = gi_json_int(gi_json_get(j, key), fallback);
   return (int)(v < low || v > high ? fallback : v);
 }

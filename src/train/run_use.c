@@ -1,11 +1,13 @@
 /* run_use.c - measuring a run's model on data, and asking it about files. */
 #include "train/run.h"
 
-/* ---- measuring --------------------------------------------------------------------------------------- */
+/* ---- measuring
+ * --------------------------------------------------------------------------------------- */
 
 static glia_status check_spec(const glia_run *r, const glia_dataset *d, const char *path) {
   const glia_sample_spec *a = &r->info.spec, *b = glia_dataset_spec(d);
-  const gi_type at = {.dtype = a->dtype, .rank = a->rank}, bt = {.dtype = b->dtype, .rank = b->rank};
+  const gi_type at = {.dtype = a->dtype, .rank = a->rank},
+                bt = {.dtype = b->dtype, .rank = b->rank};
   gi_type x = at, y = bt;
   char have[96], want[96];
   for (int i = 0; i < a->rank; i++) x.dim[i] = a->shape[i];
@@ -21,8 +23,11 @@ static glia_status check_spec(const glia_run *r, const glia_dataset *d, const ch
 
 static glia_status measure(glia_run *r, const glia_dataset *d, const char *path,
                            glia_result *out) {
-  const glia_loader_opts o = {.size = sizeof o, .batch = r->o.batch, .workers = r->o.workers,
-                              .strict = r->o.strict, .normalise = &r->info.normalise};
+  const glia_loader_opts o = {.size = sizeof o,
+                              .batch = r->o.batch,
+                              .workers = r->o.workers,
+                              .strict = r->o.strict,
+                              .normalise = &r->info.normalise};
   glia_loader *l = NULL;
   GI_TRY(check_spec(r, d, path));
   GI_TRY(glia_loader_new(d, &o, &l));
@@ -37,9 +42,10 @@ static glia_status measure(glia_run *r, const glia_dataset *d, const char *path,
 /* Data as this model knows them: same size and channels, classes in its order. */
 static glia_data_opts data_opts(const glia_run *r) {
   const glia_sample_spec *s = &r->info.spec;
-  glia_data_opts d = {.size = sizeof d, .image = {.size = sizeof d.image},
-                      .csv = {.size = sizeof d.csv, .target = r->o.target,
-                              .regression = s->classes == 0}};
+  glia_data_opts d = {
+      .size = sizeof d,
+      .image = {.size = sizeof d.image},
+      .csv = {.size = sizeof d.csv, .target = r->o.target, .regression = s->classes == 0}};
   const char *const *classes = NULL;
   memcpy(&classes, &r->info.classes, sizeof classes);
   if (s->rank == 3) {
@@ -52,7 +58,8 @@ static glia_data_opts data_opts(const glia_run *r) {
   return d;
 }
 
-/* The held-out part of the run's own data: its test set, or the part split off for validation. */
+/* The held-out part of the run's own data: its test set, or the part split off for validation.
+ */
 static glia_status measure_own(glia_run *r, glia_dataset *train, glia_dataset *test,
                                glia_result *out) {
   const glia_split_opts split = {.size = sizeof split, .ratio = r->o.valid, .seed = r->o.seed};
@@ -79,7 +86,8 @@ glia_status glia_run_evaluate(glia_run *r, const char *data, glia_result *out) {
   return s;
 }
 
-/* ---- predicting ---------------------------------------------------------------------------------------- */
+/* ---- predicting
+ * ---------------------------------------------------------------------------------------- */
 
 static glia_status make_space(glia_run *r) {
   const glia_sample_spec *s = &r->info.spec;

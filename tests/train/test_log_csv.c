@@ -8,12 +8,12 @@
 
 static const char *const names[] = {"epoch", "train_loss", "valid_loss", "f1_macro", "time"};
 
-static gi_history *sample(void) {
-  gi_history *h;
-  OK(gi_history_new(names, 5, &h));
-  OK(gi_history_add(h, (const double[]){1, 2.302585092994046, (double)NAN, 0.1, 1.25}));
-  OK(gi_history_add(h, (const double[]){2, 1.0 / 3, 1e-300, -0.0, 1e15}));
-  OK(gi_history_add(h,
+static gi_log_csv *sample(void) {
+  gi_log_csv *h;
+  OK(gi_log_csv_new(names, 5, &h));
+  OK(gi_log_csv_add(h, (const double[]){1, 2.302585092994046, (double)NAN, 0.1, 1.25}));
+  OK(gi_log_csv_add(h, (const double[]){2, 1.0 / 3, 1e-300, -0.0, 1e15}));
+  OK(gi_log_csv_add(h,
                     (const double[]){3, INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308}));
   return h;
 }
@@ -30,17 +30,17 @@ static const char *in_dir(const char *name) {
 
 static void round_trip(void) {
   const char *path = in_dir("log.csv");
-  gi_history *h = sample(), *back;
+  gi_log_csv *h = sample(), *back;
   OK(gi_log_csv_write(h, path));
   OK(gi_log_csv_read(path, &back));
-  assert_int_equal(gi_history_rows(back), 3);
-  assert_int_equal(gi_history_columns(back), 5);
+  assert_int_equal(gi_log_csv_rows(back), 3);
+  assert_int_equal(gi_log_csv_columns(back), 5);
   for (int c = 0; c < 5; c++) {
-    assert_string_equal(gi_history_name(back, c), names[c]);
+    assert_string_equal(gi_log_csv_name(back, c), names[c]);
     for (int64_t r = 0; r < 3; r++)
-      if (!same(gi_history_at(h, r, c), gi_history_at(back, r, c)))
-        fail_msg("row %d column %d: %.17g, wanted %.17g", (int)r, c, gi_history_at(back, r, c),
-                 gi_history_at(h, r, c));
+      if (!same(gi_log_csv_at(h, r, c), gi_log_csv_at(back, r, c)))
+        fail_msg("row %d column %d: %.17g, wanted %.17g", (int)r, c, gi_log_csv_at(back, r, c),
+                 gi_log_csv_at(h, r, c));
   }
   char *text;
   size_t n;
@@ -48,8 +48,8 @@ static void round_trip(void) {
   assert_memory_equal(
       text, "epoch,train_loss,valid_loss,f1_macro,time\n1,2.302585092994046,,0.1,1.25\n", 72);
   gi_free(text);
-  gi_history_free(h);
-  gi_history_free(back);
+  gi_log_csv_free(h);
+  gi_log_csv_free(back);
 }
 
 static void test_round_trip(void **state) {
@@ -64,29 +64,29 @@ static void test_round_trip(void **state) {
 
 static void test_table(void **state) {
   (void)state;
-  gi_history *h = sample();
-  assert_int_equal(gi_history_find(h, "valid_loss"), 2);
-  assert_int_equal(gi_history_find(h, "nothing"), -1);
-  assert_null(gi_history_name(h, 5));
-  assert_true(isnan(gi_history_at(h, 3, 0)));
-  double *v = gi_history_column(h, 0);
+  gi_log_csv *h = sample();
+  assert_int_equal(gi_log_csv_find(h, "valid_loss"), 2);
+  assert_int_equal(gi_log_csv_find(h, "nothing"), -1);
+  assert_null(gi_log_csv_name(h, 5));
+  assert_true(isnan(gi_log_csv_at(h, 3, 0)));
+  double *v = gi_log_csv_column(h, 0);
   assert_true(v[0] == 1 && v[2] == 3);
   gi_free(v);
-  FAILS(gi_history_add(h, (const double[]){5, 0, 0, 0, 0}), GLIA_INVALID, "epoch 5 follows 3");
-  gi_history_cut(h, 1);
-  assert_int_equal(gi_history_rows(h), 1);
-  OK(gi_history_add(h, (const double[]){2, 0, 0, 0, 0}));
-  gi_history_free(h);
-  gi_history_free(NULL);
-  FAILS(gi_history_new(names + 1, 3, &h), GLIA_INVALID, "wanted \"epoch\"");
-  FAILS(gi_history_new(names, 1, &h), GLIA_INVALID, "1 columns");
-  FAILS(gi_history_new((const char *const[]){"epoch", "a,b"}, 2, &h), GLIA_INVALID, "a,b");
-  FAILS(gi_history_new((const char *const[]){"epoch", "x", "x"}, 3, &h), GLIA_INVALID, "two");
+  FAILS(gi_log_csv_add(h, (const double[]){5, 0, 0, 0, 0}), GLIA_INVALID, "epoch 5 follows 3");
+  gi_log_csv_cut(h, 1);
+  assert_int_equal(gi_log_csv_rows(h), 1);
+  OK(gi_log_csv_add(h, (const double[]){2, 0, 0, 0, 0}));
+  gi_log_csv_free(h);
+  gi_log_csv_free(NULL);
+  FAILS(gi_log_csv_new(names + 1, 3, &h), GLIA_INVALID, "wanted \"epoch\"");
+  FAILS(gi_log_csv_new(names, 1, &h), GLIA_INVALID, "1 columns");
+  FAILS(gi_log_csv_new((const char *const[]){"epoch", "a,b"}, 2, &h), GLIA_INVALID, "a,b");
+  FAILS(gi_log_csv_new((const char *const[]){"epoch", "x", "x"}, 3, &h), GLIA_INVALID, "two");
 }
 
 static void refuse(const char *text, size_t n, const char *message) {
   const char *path = in_dir("bad.csv");
-  gi_history *h;
+  gi_log_csv *h;
   OK(gi_write_file(path, text, n));
   FAILS(gi_log_csv_read(path, &h), GLIA_FORMAT, message);
 }
@@ -121,7 +121,7 @@ static void test_hostile_files(void **state) {
   char wide[3000] = "epoch";
   for (int i = 0; i < 300; i++) snprintf(wide + strlen(wide), 9, ",c%d", i);
   refuse(wide, strlen(wide), "at most 256");
-  gi_history *h;
+  gi_log_csv *h;
   FAILS(gi_log_csv_read("/nowhere/log.csv", &h), GLIA_IO, "/nowhere/log.csv");
 }
 
@@ -129,36 +129,36 @@ static void test_hostile_files(void **state) {
 static void test_lenient(void **state) {
   (void)state;
   const char *path = in_dir("log.csv");
-  gi_history *h;
+  gi_log_csv *h;
   static const char text[] = "epoch,loss\r\n7,2\r\n8,";
   OK(gi_write_file(path, text, sizeof text - 1));
   OK(gi_log_csv_read(path, &h));
-  assert_int_equal(gi_history_rows(h), 2);
-  assert_true(gi_history_at(h, 0, 0) == 7 && isnan(gi_history_at(h, 1, 1)));
-  gi_history_free(h);
+  assert_int_equal(gi_log_csv_rows(h), 2);
+  assert_true(gi_log_csv_at(h, 0, 0) == 7 && isnan(gi_log_csv_at(h, 1, 1)));
+  gi_log_csv_free(h);
 }
 
 static void test_without_memory(void **state) {
   (void)state;
   const char *path = in_dir("log.csv");
-  gi_history *h = sample(), *back;
+  gi_log_csv *h = sample(), *back;
   OK(gi_log_csv_write(h, path));
   gi_alloc_count();
   OK(gi_log_csv_read(path, &back));
   const int64_t n = gi_alloc_count();
-  gi_history_free(back);
+  gi_log_csv_free(back);
   for (int64_t i = 1; i <= n; i++) {
     gi_alloc_fail_after(i);
     FAILS(gi_log_csv_read(path, &back), GLIA_NOMEM, "");
   }
-  gi_history_cut(h, 1);
+  gi_log_csv_cut(h, 1);
   gi_alloc_fail_after(1);
   FAILS(gi_log_csv_write(h, path), GLIA_NOMEM, "");
   gi_alloc_fail_after(0);
   OK(gi_log_csv_read(path, &back)); /* still the old file */
-  assert_int_equal(gi_history_rows(back), 3);
-  gi_history_free(back);
-  gi_history_free(h);
+  assert_int_equal(gi_log_csv_rows(back), 3);
+  gi_log_csv_free(back);
+  gi_log_csv_free(h);
 }
 
 int main(void) {

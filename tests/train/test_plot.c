@@ -1,51 +1,11 @@
 /* Plots: round axes, SVG that is well-formed whatever the names, PNG that decodes, and any
  * data, however odd, giving a picture. */
 #include "test.h"
+#include "train/markup.h"
 
 #include "train/plot.h"
 
 /* ---- helpers ---------------------------------------------------------------------------- */
-
-/* Checks that tags close in order, attributes are quoted and no bare & or < stands anywhere;
- * returns how many elements have this name. */
-static int well_formed(const char *svg, const char *name) {
-  char stack[16][32];
-  int depth = 0, found = 0;
-  assert_true(gi_is_utf8(svg));
-  for (const char *p = svg; *p != '\0';) {
-    if (*p == '&') {
-      const char *end = strchr(p, ';');
-      assert_true(end != NULL && end - p <= 6);
-    }
-    assert_true((unsigned char)*p >= 0x20 || *p == '\n');
-    if (*p++ != '<') continue;
-    const bool closing = *p == '/';
-    char tag[32];
-    p += closing;
-    const size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyz");
-    assert_true(n > 0 && n < sizeof tag);
-    snprintf(tag, sizeof tag, "%.*s", (int)n, p);
-    p += n;
-    bool quoted = false, alone = false;
-    for (; *p != '\0' && (quoted || *p != '>'); p++) {
-      assert_true(*p != '<');
-      if (*p == '"') quoted = !quoted;
-      alone = *p == '/';
-    }
-    assert_int_equal(*p, '>');
-    if (closing) {
-      assert_true(depth > 0);
-      assert_string_equal(stack[--depth], tag);
-      continue;
-    }
-    found += strcmp(tag, name) == 0;
-    if (alone) continue;
-    assert_true(depth < 16);
-    strcpy(stack[depth++], tag);
-  }
-  assert_int_equal(depth, 0);
-  return found;
-}
 
 /* The SVG (owned), after looking at both forms and at the PNG; frees the picture. */
 static char *render(gi_picture *p, const char *name, int *count) {
