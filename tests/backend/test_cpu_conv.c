@@ -34,7 +34,7 @@ static gi_conv_attr attr_of(const shape *s) {
 static void run(const gi_op *op, const gi_conv_attr *a, int n_in, gi_type x, gi_type y,
                 gi_type z) {
   for (int last = 0; last < 2; last++) {
-    trial t = {.op = op, .attr = a, .n_in = n_in, .in = {x, y, z}, .any_threads = true};
+    trial t = {.op = op, .attr = a, .n_in = n_in, .in = {x, y, z}, .onednn = true};
     t.channels_last = last;
     t.tolerance = 5e-5;
     try_kernel(&t, 11);

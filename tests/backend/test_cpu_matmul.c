@@ -3,7 +3,7 @@
 #include "ops/attrs.h"
 
 static void product(const gi_op *op, gi_matmul_attr attr, gi_type a, gi_type b, uint64_t seed) {
-  trial t = {.op = op, .attr = &attr, .n_in = 2, .in = {a, b}, .any_threads = true};
+  trial t = {.op = op, .attr = &attr, .n_in = 2, .in = {a, b}, .onednn = true};
   t.tolerance = 2e-5;
   if (op == &gi_op_matmul_bias_act) {
     t.n_in = 3;

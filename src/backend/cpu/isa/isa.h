@@ -7,6 +7,7 @@
 #ifndef GI_ISA_H
 #define GI_ISA_H
 
+#include "backend/cpu/isa/chance.h"
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/move.h"
@@ -18,6 +19,7 @@ typedef struct gi_isa {
   gi_group_run *group_run;
   gi_move_rectangle *move_rectangle;
   const gi_fold_loops *fold;
+  const gi_chance_loops *chance;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -36,6 +38,7 @@ extern const gi_micro_row GI_ISA(gi_micro_rows)[];
 gi_group_run GI_ISA(gi_group_run);
 gi_move_rectangle GI_ISA(gi_move_rectangle);
 extern const gi_fold_loops GI_ISA(gi_fold_loops);
+extern const gi_chance_loops GI_ISA(gi_chance_loops);
 #endif
 
 #endif /* GI_ISA_H */

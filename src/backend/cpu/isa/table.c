@@ -9,4 +9,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .group_run = GI_ISA(gi_group_run),
     .move_rectangle = GI_ISA(gi_move_rectangle),
     .fold = &GI_ISA(gi_fold_loops),
+    .chance = &GI_ISA(gi_chance_loops),
 };
