@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "train/learner.h"
+#include "train/log_csv.h"
 
 /* What a model file says beside its tensors: enough to use the model on raw files. */
 typedef struct gi_model_info {
@@ -62,5 +63,10 @@ glia_status gi_read_info(gi_arena *a, const char *path, gi_model_info *out,
 /* Text of a network that suits the data: a small convolutional one for pictures, a multi-layer
  * perceptron for rows of numbers. Owned (gi_free). */
 char *gi_default_net(const glia_sample_spec *spec);
+
+/* The history as a table, for log.csv and the report. Owned. */
+glia_status gi_run_log(const glia_run *r, gi_log_csv **out);
+/* Curves, confusion matrix and examples as PNG, and report.html, at the end of a fit. */
+glia_status gi_run_report(glia_run *r);
 
 #endif /* GI_RUN_H */

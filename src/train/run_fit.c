@@ -14,19 +14,12 @@ static glia_status save(glia_run *r, const char *name, bool state) {
   return s;
 }
 
-static glia_status write_log(glia_run *r) {
+static glia_status write_log(const glia_run *r) {
+  gi_log_csv *log = NULL;
   char *path = gi_run_file(r, "log.csv");
-  gi_str text = {0};
-  gi_str_printf(&text, "epoch,train_loss,valid_loss,%s,lr,seconds\n",
-                r->info.spec.classes > 0 ? "accuracy" : "r2");
-  for (int64_t i = 0; i < r->history.n; i++) {
-    const glia_epoch *e = &r->history.rows[i];
-    gi_str_printf(&text, "%lld,%.9g,%.9g,%.9g,%.9g,%.3f\n", (long long)e->epoch, e->train_loss,
-                  e->valid_loss, e->metric, e->lr, e->seconds);
-  }
-  glia_status s = path == NULL || text.failed ? gi_fail_nomem(1) : GLIA_OK;
-  if (s == GLIA_OK) s = gi_write_file(path, text.s, text.n);
-  gi_str_free(&text);
+  glia_status s = path == NULL ? gi_fail_nomem(1) : gi_run_log(r, &log);
+  if (s == GLIA_OK) s = gi_log_csv_write(log, path);
+  gi_log_csv_free(log);
   gi_free(path);
   return s;
 }
@@ -77,5 +70,6 @@ glia_status glia_run_fit(glia_run *r, bool (*fn)(const glia_progress *p, void *u
     return gi_fail(r->failed, "%s", r->failure != NULL ? r->failure : "");
   GI_TRY(s);
   if (r->o.patience > 0) GI_TRY(load_best(r));
-  return save(r, "model.safetensors", false);
+  GI_TRY(save(r, "model.safetensors", false));
+  return gi_run_report(r);
 }
