@@ -150,18 +150,22 @@ static void cell(gi_str *out, double v) {
   gi_str_puts(out, text);
 }
 
-glia_status gi_log_csv_write(const gi_log_csv *h, const char *path) {
-  gi_str out = {0};
+void gi_log_csv_text(const gi_log_csv *h, gi_str *out) {
   for (int i = 0; i < h->columns; i++)
-    gi_str_printf(&out, "%s%s", i > 0 ? "," : "", h->names[i]);
-  gi_str_puts(&out, "\n");
+    gi_str_printf(out, "%s%s", i > 0 ? "," : "", h->names[i]);
+  gi_str_puts(out, "\n");
   for (int64_t r = 0; r < h->rows; r++) {
     for (int i = 0; i < h->columns; i++) {
-      if (i > 0) gi_str_puts(&out, ",");
-      cell(&out, gi_log_csv_at(h, r, i));
+      if (i > 0) gi_str_puts(out, ",");
+      cell(out, gi_log_csv_at(h, r, i));
     }
-    gi_str_puts(&out, "\n");
+    gi_str_puts(out, "\n");
   }
+}
+
+glia_status gi_log_csv_write(const gi_log_csv *h, const char *path) {
+  gi_str out = {0};
+  gi_log_csv_text(h, &out);
   const glia_status s = out.failed ? gi_fail_nomem(out.n) : gi_write_file(path, out.s, out.n);
   gi_str_free(&out);
   return s;
@@ -256,20 +260,25 @@ static glia_status read_row(const reader *r, gi_log_csv *h, const char *line, si
                  (long long)r->line, row[0]);
 }
 
-glia_status gi_log_csv_read(const char *path, gi_log_csv **out) {
-  char *text;
-  size_t n;
+glia_status gi_log_csv_parse(const char *text, size_t n, const char *what, gi_log_csv **out) {
   gi_log_csv *h = NULL;
-  GI_TRY(gi_read_file(path, FILE_LIMIT, &text, &n));
-  reader r = {.path = path, .at = text, .end = text + n};
+  reader r = {.path = what, .at = text, .end = text + n};
   glia_status s = read_header(&r, &h);
   const char *line;
   size_t left;
   while (s == GLIA_OK && next_line(&r, &line, &left)) s = read_row(&r, h, line, left);
-  gi_free(text);
   if (s == GLIA_OK)
     *out = h;
   else
     gi_log_csv_free(h);
+  return s;
+}
+
+glia_status gi_log_csv_read(const char *path, gi_log_csv **out) {
+  char *text;
+  size_t n;
+  GI_TRY(gi_read_file(path, FILE_LIMIT, &text, &n));
+  const glia_status s = gi_log_csv_parse(text, n, path, out);
+  gi_free(text);
   return s;
 }

@@ -40,7 +40,11 @@ double *gi_log_csv_column(const gi_log_csv *h, int column);
 
 /* Atomically: the old file or the new one. */
 glia_status gi_log_csv_write(const gi_log_csv *h, const char *path);
+void gi_log_csv_text(const gi_log_csv *h, gi_str *out); /* what is written */
+
 /* GLIA_FORMAT names file, line and column. Owned. */
 glia_status gi_log_csv_read(const char *path, gi_log_csv **out);
+/* The same from n bytes of text; `what` stands for the file in messages. */
+glia_status gi_log_csv_parse(const char *text, size_t n, const char *what, gi_log_csv **out);
 
 #endif /* GI_LOG_CSV_H */
