@@ -1,6 +1,6 @@
-/* adaptive_pool.c - pooling to a size that is given: cell i of OH covers the rows
- * floor(i H / OH) .. ceil((i + 1) H / OH) - 1, so that all of x is covered and neighbours overlap
- * where H is not a multiple of OH (as PyTorch).
+/* adaptive_pool.c - pooling to a size that is given: cell i of OH covers the rows from
+ * floor(i H / OH) up to ceil((i + 1) H / OH), so that all of x is covered and neighbours
+ * overlap where H is not a multiple of OH (as PyTorch).
  *
  * Shapes: x [N, C, H, W] -> y [N, C, OH, OW]; the largest also gives its place in the plane,
  * row W + column. Where H and W are multiples, the average is an avg_pool2d, which is faster.
@@ -10,7 +10,7 @@
 #include "ops/attrs.h"
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static glia_status infer_pool(gi_infer *c, const char *op, const char *size) {
   const gi_dims *d = &((const gi_shape_attr *)c->attr)->shape;
@@ -40,14 +40,15 @@ static glia_status infer_max(gi_infer *c) {
   char text[GI_TEXT];
   GI_TRY(infer_pool(c, "adaptive_max_pool2d", "the output size"));
   if (c->in[0].dim[2] * c->in[0].dim[3] > INT32_MAX)
-    return gi_fail(GLIA_SHAPE, "adaptive_max_pool2d: x is %s, wanted at most 2^31 cells a plane",
+    return gi_fail(GLIA_SHAPE,
+                   "adaptive_max_pool2d: x is %s, wanted at most 2^31 cells a plane",
                    gi_shape_text(&c->in[0], text, sizeof text));
   c->out[1] = c->out[0];
   c->out[1].dtype = GLIA_I32;
   return GLIA_OK;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 static gi_shape_attr plane(glia_value x) {
   return (gi_shape_attr){{2, {glia_value_dim(x, 2), glia_value_dim(x, 3)}}};
@@ -76,9 +77,11 @@ static glia_status vjp_max(gi_vjp *c) {
   return GLIA_OK;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
-typedef struct region { int64_t from[2], to[2]; } region; /* rows, columns; to is behind the end */
+typedef struct region {
+  int64_t from[2], to[2];
+} region; /* rows, columns; to is behind the end */
 
 /* The cells of `large` that cell i, j of `small` covers. */
 static region covered(const gi_type *large, const gi_type *small, int64_t i, int64_t j) {
@@ -163,65 +166,86 @@ static gi_cost cost(const gi_infer *c) { /* each cell of the larger side about o
   return k;
 }
 
-/* ---- samples and rows -------------------------------------------------------------------- */
+/* ---- samples and rows ---------------------------------------------------------------- */
 
 static const gi_shape_attr to11 = {{2, {1, 1}}}, to22 = {{2, {2, 2}}}, to35 = {{2, {3, 5}}},
                            to77 = {{2, {7, 7}}}, to0 = {{2, {0, 2}}}, none = {{0, {0}}};
 #define R -2, 2, GLIA_F32
 static const gi_sample samples[] = {
-  {&to22, 1, {{4, {1, 1, 3, 3}, R}}, GLIA_OK},
-  {&to11, 1, {{4, {2, 3, 5, 4}, R}}, GLIA_OK},
-  {&to35, 1, {{4, {2, 3, 7, 11}, R}}, GLIA_OK},
-  {&to77, 1, {{4, {1, 2, 4, 5}, R}}, GLIA_OK}, /* larger than x */
-  {&to22, 1, {{4, {1, 17, 4, 4}, R}}, GLIA_OK},
-  {&to22, 1, {{4, {0, 3, 4, 4}, R}}, GLIA_OK},
-  {&to22, 1, {{4, {1, 3, 0, 4}, R}}, GLIA_SHAPE},
-  {&to22, 1, {{3, {3, 4, 4}, R}}, GLIA_SHAPE},
-  {&to0, 1, {{4, {1, 3, 4, 4}, R}}, GLIA_INVALID},
-  {&none, 1, {{4, {1, 3, 4, 4}, R}}, GLIA_INVALID},
-  {&to22, 1, {{4, {1, 1, 3, 3}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&to22, 1, {{4, {1, 1, 3, 3}, R}}, GLIA_OK},
+    {&to11, 1, {{4, {2, 3, 5, 4}, R}}, GLIA_OK},
+    {&to35, 1, {{4, {2, 3, 7, 11}, R}}, GLIA_OK},
+    {&to77, 1, {{4, {1, 2, 4, 5}, R}}, GLIA_OK}, /* larger than x */
+    {&to22, 1, {{4, {1, 17, 4, 4}, R}}, GLIA_OK},
+    {&to22, 1, {{4, {0, 3, 4, 4}, R}}, GLIA_OK},
+    {&to22, 1, {{4, {1, 3, 0, 4}, R}}, GLIA_SHAPE},
+    {&to22, 1, {{3, {3, 4, 4}, R}}, GLIA_SHAPE},
+    {&to0, 1, {{4, {1, 3, 4, 4}, R}}, GLIA_INVALID},
+    {&none, 1, {{4, {1, 3, 4, 4}, R}}, GLIA_INVALID},
+    {&to22, 1, {{4, {1, 1, 3, 3}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
 };
 #undef R
 
 static const gi_attr fields[] = {
-  {"shape", GI_ATTR_DIMS, offsetof(gi_shape_attr, shape), "rows and columns of the result"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"shape", GI_ATTR_DIMS, offsetof(gi_shape_attr, shape), "rows and columns of the result"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_adaptive_avg_pool2d = {
-  .name = "adaptive_avg_pool2d",
-  .doc = "averages of windows that divide the image into a given number of rows and columns",
-  .torch = "torch.nn.functional.adaptive_avg_pool2d(x0, shape)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_shape_attr), .attrs = fields,
-  .infer = infer_avg, .vjp = vjp_avg, .ref = ref_avg, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "adaptive_avg_pool2d",
+    .doc = "averages of windows that divide the image into a given number of rows and columns",
+    .torch = "torch.nn.functional.adaptive_avg_pool2d(x0, shape)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_shape_attr),
+    .attrs = fields,
+    .infer = infer_avg,
+    .vjp = vjp_avg,
+    .ref = ref_avg,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op gi_op_adaptive_avg_pool2d_grad = {
-  .name = "adaptive_avg_pool2d_grad",
-  .doc = "each element of dy spread evenly over the cells that its average was taken of",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_shape_attr), .attrs = fields,
-  .infer = infer_avg_grad, .vjp = vjp_avg_grad, .ref = ref_avg_grad, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "adaptive_avg_pool2d_grad",
+    .doc = "each element of dy spread evenly over the cells that its average was taken of",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_shape_attr),
+    .attrs = fields,
+    .infer = infer_avg_grad,
+    .vjp = vjp_avg_grad,
+    .ref = ref_avg_grad,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op gi_op_adaptive_max_pool2d = {
-  .name = "adaptive_max_pool2d",
-  .doc = "largest of windows that divide the image into a given number of rows and columns",
-  .torch = "torch.nn.functional.adaptive_max_pool2d(x0, shape)",
-  .min_in = 1, .max_in = 1, .n_out = 2,
-  .attr_size = sizeof(gi_shape_attr), .attrs = fields,
-  .infer = infer_max, .vjp = vjp_max, .ref = ref_max, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "adaptive_max_pool2d",
+    .doc = "largest of windows that divide the image into a given number of rows and columns",
+    .torch = "torch.nn.functional.adaptive_max_pool2d(x0, shape)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 2,
+    .attr_size = sizeof(gi_shape_attr),
+    .attrs = fields,
+    .infer = infer_max,
+    .vjp = vjp_max,
+    .ref = ref_max,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op *const gi_ops_adaptive_pool[] = {&gi_op_adaptive_avg_pool2d,
                                              &gi_op_adaptive_avg_pool2d_grad,
                                              &gi_op_adaptive_max_pool2d, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 glia_value glia_adaptive_avg_pool2d(glia_value x, int64_t height, int64_t width) {
   const gi_shape_attr a = {{2, {height, width}}};
@@ -240,7 +264,8 @@ glia_value glia_adaptive_max_pool2d(glia_value x, int64_t height, int64_t width)
 
 glia_value glia_global_avg_pool2d(glia_value x) {
   if (!gi_null(x) && glia_value_rank(x) != 4)
-    return gi_latch(x.graph, GLIA_SHAPE, "global_avg_pool2d: x has rank %d, wanted [N, C, H, W]",
+    return gi_latch(x.graph, GLIA_SHAPE,
+                    "global_avg_pool2d: x has rank %d, wanted [N, C, H, W]",
                     glia_value_rank(x));
   return glia_mean(x, .n = 2, .axes = {2, 3});
 }

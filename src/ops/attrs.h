@@ -1,5 +1,6 @@
-/* ops/attrs.h - the attributes of all ops, what the ops take and give, and the rows that passes,
- * layers and kernels name. Ops read the attributes in their rules, kernels while they prepare.
+/* ops/attrs.h - the attributes of all ops, what the ops take and give, and the rows that
+ * passes, layers and kernels name. Ops read the attributes in their rules, kernels while they
+ * prepare.
  *
  * Builders resolve before they emit: axes are 0 .. rank - 1, windows have two entries (rows,
  * columns), defaults are filled in. infer refuses anything else, so kernels may rely on it.
@@ -15,7 +16,7 @@
 #include "ops/elementwise.def"
 #undef ROW
 
-/* ---- convolution ------------------------------------------------------------------------ */
+/* ---- convolution --------------------------------------------------------------------- */
 
 /* conv2d             x [N, C, H, W], w [F, C/groups, KH, KW][, bias [F]] -> y [N, F, OH, OW]
  * conv2d_act         the same, then the activation
@@ -31,7 +32,7 @@ typedef struct gi_conv_attr {
 extern const gi_op gi_op_conv2d, gi_op_conv2d_act, gi_op_conv2d_input_grad,
     gi_op_conv2d_weight_grad;
 
-/* ---- matrices --------------------------------------------------------------------------- */
+/* ---- matrices ------------------------------------------------------------------------ */
 
 /* matmul           a [..., M, K], b [..., K, N] -> [..., M, N]; leading axes broadcast
  * matmul_bias_act  a [M, K], b [K, N], bias [N] -> activation(a b + bias)
@@ -42,7 +43,7 @@ typedef struct gi_matmul_attr {
 } gi_matmul_attr;
 extern const gi_op gi_op_matmul, gi_op_matmul_bias_act;
 
-/* ---- pooling ---------------------------------------------------------------------------- */
+/* ---- pooling ------------------------------------------------------------------------- */
 
 /* max_pool2d, min_pool2d  x [N, C, H, W] -> y [N, C, OH, OW] and, of y's shape, the cell of the
  *                         window that won, kh * KW + kw, the first of equals: u8, or i32 where
@@ -57,31 +58,38 @@ typedef struct gi_pool_attr {
   gi_dims kernel, stride, padding, dilation;
   bool count_padding; /* average: divide by the whole window */
   bool ceil_mode;
-  gi_dims size;       /* pool_scatter, pool_gather, avg_pool2d_grad only */
+  gi_dims size; /* pool_scatter, pool_gather, avg_pool2d_grad only */
 } gi_pool_attr;
 extern const gi_op gi_op_max_pool2d, gi_op_min_pool2d, gi_op_pool_scatter, gi_op_pool_gather,
     gi_op_avg_pool2d, gi_op_avg_pool2d_grad;
 
 /* adaptive_avg_pool2d       x [N, C, H, W]; shape = {OH, OW} -> y
  * adaptive_avg_pool2d_grad  dy; shape = {H, W} -> dx
- * adaptive_max_pool2d       x; shape = {OH, OW} -> y and, of y's shape, row * W + column, i32 */
+ * adaptive_max_pool2d       x; shape = {OH, OW} -> y and, of y's shape, row W + column, i32 */
 extern const gi_op gi_op_adaptive_avg_pool2d, gi_op_adaptive_avg_pool2d_grad,
     gi_op_adaptive_max_pool2d;
 
-/* ---- normalisation, softmax, chance ----------------------------------------------------- */
+/* ---- normalisation, softmax, chance -------------------------------------------------- */
 
 /* batch_norm_train  x [N, C, ...], gamma [C], beta [C] -> y, mean [C], variance [C] (biased)
  * batch_norm_grad   x, gamma, mean, variance, dy       -> dx, dgamma [C], dbeta [C] */
-typedef struct gi_batch_norm_attr { double eps; } gi_batch_norm_attr;
+typedef struct gi_batch_norm_attr {
+  double eps;
+} gi_batch_norm_attr;
 extern const gi_op gi_op_batch_norm_train, gi_op_batch_norm_grad;
 
 /* softmax, log_softmax  x -> y, along one axis; concat: the axis along which parts are put. */
-typedef struct gi_axis_attr { int64_t axis; } gi_axis_attr;
+typedef struct gi_axis_attr {
+  int64_t axis;
+} gi_axis_attr;
 extern const gi_op gi_op_softmax, gi_op_log_softmax, gi_op_concat;
 
 /* dropout  x -> x / (1 - p) where gi_rng_uniform(stream, element) >= p, else 0. The gradient is
  * the same op on the cotangent. Elements count in logical order. */
-typedef struct gi_dropout_attr { double p; uint64_t stream; } gi_dropout_attr;
+typedef struct gi_dropout_attr {
+  double p;
+  uint64_t stream;
+} gi_dropout_attr;
 /* random_uniform  () -> low + (high - low) u;  random_normal  () -> mean + deviation z */
 typedef struct gi_random_attr {
   gi_type type;
@@ -90,7 +98,7 @@ typedef struct gi_random_attr {
 } gi_random_attr;
 extern const gi_op gi_op_dropout, gi_op_random_uniform, gi_op_random_normal;
 
-/* ---- reductions ------------------------------------------------------------------------- */
+/* ---- reductions ---------------------------------------------------------------------- */
 
 /* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend and are all
  * listed. */
@@ -102,16 +110,27 @@ typedef struct gi_reduce_attr {
 extern const gi_op gi_op_sum, gi_op_mean, gi_op_max, gi_op_min, gi_op_prod, gi_op_variance,
     gi_op_argmax, gi_op_argmin;
 
-/* ---- shapes and places ------------------------------------------------------------------ */
+/* ---- shapes and places --------------------------------------------------------------- */
 
-typedef struct gi_shape_attr { gi_dims shape; } gi_shape_attr; /* reshape, broadcast_to */
-typedef struct gi_permute_attr { gi_dims axes; } gi_permute_attr; /* axis k is x's axes[k] */
+typedef struct gi_shape_attr {
+  gi_dims shape;
+} gi_shape_attr; /* reshape, broadcast_to */
+typedef struct gi_permute_attr {
+  gi_dims axes;
+} gi_permute_attr; /* axis k is x's axes[k] */
 extern const gi_op gi_op_reshape, gi_op_broadcast_to, gi_op_permute, gi_op_stop_gradient;
 
-/* place, the transpose of slice: element i goes to begin + i step of an axis of `size` zeros. */
-typedef struct gi_slice_attr { int64_t axis, begin, end, step; } gi_slice_attr;
-typedef struct gi_place_attr { int64_t axis, begin, step, size; } gi_place_attr;
-typedef struct gi_pad_attr { gi_dims before, after; double value; } gi_pad_attr;
+/* place, the transpose of slice: element i goes to begin + i step of `size` zeros. */
+typedef struct gi_slice_attr {
+  int64_t axis, begin, end, step;
+} gi_slice_attr;
+typedef struct gi_place_attr {
+  int64_t axis, begin, step, size;
+} gi_place_attr;
+typedef struct gi_pad_attr {
+  gi_dims before, after;
+  double value;
+} gi_pad_attr;
 extern const gi_op gi_op_slice, gi_op_place, gi_op_pad;
 
 /* gather       x, index -> x[:axis] + index + x[axis + 1:]
@@ -119,11 +138,16 @@ extern const gi_op gi_op_slice, gi_op_place, gi_op_pad;
  * take_along   x, index -> index's shape
  * put_along    y, index -> its transpose, `size` along axis
  * Indices are i64 or i32. */
-typedef struct gi_gather_attr { int64_t axis, size; } gi_gather_attr;
+typedef struct gi_gather_attr {
+  int64_t axis, size;
+} gi_gather_attr;
 extern const gi_op gi_op_gather, gi_op_scatter_add, gi_op_take_along, gi_op_put_along;
 
 /* one_hot  index [...] -> [..., classes];  range  () -> 0 .. classes - 1 */
-typedef struct gi_one_hot_attr { int64_t classes; glia_dtype dtype; } gi_one_hot_attr;
+typedef struct gi_one_hot_attr {
+  int64_t classes;
+  glia_dtype dtype;
+} gi_one_hot_attr;
 extern const gi_op gi_op_one_hot, gi_op_range;
 
 #endif /* GI_ATTRS_H */

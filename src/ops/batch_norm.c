@@ -2,32 +2,32 @@
  *
  *   y = (x - mean) r gamma + beta,   r = 1 / sqrt(variance + eps)
  *
- * Shapes: x [N, C, ...]; gamma, beta, mean, variance [C]; mean and variance (biased) are taken over
- * all axes but 1. Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
+ * Shapes: x [N, C, ...]; gamma, beta, mean, variance [C]; mean and variance (biased) are
+ * taken over all axes but 1. Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
  *
- * The two are ops of their own, not sums and products, because every library has a kernel for each.
+ * The two are ops of their own, not sums and products, because every library has a kernel for
+ * each.
  */
 #include <math.h>
 
 #include "ops/attrs.h"
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static glia_status check(const gi_infer *c, const char *op, int n_vectors) {
   const gi_type *x = &c->in[0];
   const double eps = ((const gi_batch_norm_attr *)c->attr)->eps;
   char tx[GI_TEXT], tv[GI_TEXT];
   gi_shape_text(x, tx, sizeof tx);
-  if (x->rank < 2)
-    return gi_fail(GLIA_SHAPE, "%s: x is %s, wanted [N, C, ...]", op, tx);
+  if (x->rank < 2) return gi_fail(GLIA_SHAPE, "%s: x is %s, wanted [N, C, ...]", op, tx);
   GI_TRY(gi_want_float(c, 0, op, "x"));
   for (int i = 1; i <= n_vectors; i++) {
     GI_TRY(gi_want_same(c, 0, i, op));
     if (c->in[i].rank != 1 || c->in[i].dim[0] != x->dim[1])
-      return gi_fail(GLIA_SHAPE, "%s: x is %s, input %d is %s; wanted [%" PRId64
-                     "], one for each channel", op, tx, i,
-                     gi_shape_text(&c->in[i], tv, sizeof tv), x->dim[1]);
+      return gi_fail(GLIA_SHAPE,
+                     "%s: x is %s, input %d is %s; wanted [%" PRId64 "], one for each channel",
+                     op, tx, i, gi_shape_text(&c->in[i], tv, sizeof tv), x->dim[1]);
   }
   for (int d = 0; d < x->rank; d++)
     if (d != 1 && x->dim[d] == 0)
@@ -57,7 +57,7 @@ static glia_status infer_grad(gi_infer *c) {
   return GLIA_OK;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 /* [C] as [1, C, 1, ...], to broadcast against x. */
 static glia_value per_channel(glia_value v, glia_value x) {
@@ -81,7 +81,8 @@ static double group_size(glia_value x) {
   return m;
 }
 
-/* Through y by batch_norm_grad; besides, d mean / dx = 1/m and d variance / dx = 2/m (x - mean). */
+/* Through y by batch_norm_grad; besides, mean and variance have the derivatives 1/m and
+ * 2/m (x - mean). */
 static glia_status vjp_train(gi_vjp *c) {
   const glia_value x = c->in[0], mean = c->out[1], dmean = c->dout[1], dvariance = c->dout[2];
   const double m = group_size(x);
@@ -107,7 +108,7 @@ static glia_status vjp_train(gi_vjp *c) {
 
 /* With h = (x - mean) r:  dbeta = sum dy,  dgamma = sum dy h,
  *   dx = gamma r (dy - dbeta / m - h dgamma / m).
- * As a function of mean and variance too, whose dependence on x is batch_norm_train's to tell. */
+ * A function of mean and variance too; how these depend on x, batch_norm_train tells. */
 static glia_status lower_grad(gi_lower *c) {
   const glia_value x = c->in[0], gamma = c->in[1], dy = c->in[4];
   const double eps = ((const gi_batch_norm_attr *)c->attr)->eps;
@@ -117,13 +118,14 @@ static glia_status lower_grad(gi_lower *c) {
   const glia_value dbeta = sum_channels(dy), dgamma = sum_channels(glia_mul(dy, h));
   const glia_value level = per_channel(glia_mul(dbeta, scale), x);
   const glia_value slope = glia_mul(h, per_channel(glia_mul(dgamma, scale), x));
-  c->out[0] = glia_mul(per_channel(glia_mul(gamma, r), x), glia_sub(glia_sub(dy, level), slope));
+  c->out[0] =
+      glia_mul(per_channel(glia_mul(gamma, r), x), glia_sub(glia_sub(dy, level), slope));
   c->out[1] = dgamma;
   c->out[2] = dbeta;
   return GLIA_OK;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 /* x as [N, C, S]: element i of channel k. */
 static int64_t place(const gi_rows *r, int64_t k, int64_t i) {
@@ -143,7 +145,8 @@ static glia_status ref_train(gi_ref *c) {
       variance += away * away;
     }
     variance /= (double)m;
-    const double scale = gi_get(&c->in[1], k) / sqrt(variance + eps), beta = gi_get(&c->in[2], k);
+    const double scale = gi_get(&c->in[1], k) / sqrt(variance + eps),
+                 beta = gi_get(&c->in[2], k);
     for (int64_t i = 0; i < m; i++) {
       const int64_t at = place(&r, k, i);
       gi_put(&c->out[0], at, (gi_get(&c->in[0], at) - mean) * scale + beta);
@@ -185,65 +188,94 @@ static gi_cost cost(const gi_infer *c) { /* about ten operations an element, eit
   return k;
 }
 
-/* ---- samples and rows -------------------------------------------------------------------- */
+/* ---- samples and rows ---------------------------------------------------------------- */
 
 static const gi_batch_norm_attr small = {1e-5}, zero = {0}, minus = {-1};
 #define X -2, 2, GLIA_F32
 #define V 0.5, 1.5, GLIA_F32
 static const gi_sample samples_train[] = {
-  {&small, 3, {{2, {3, 2}, X}, {1, {2}, V}, {1, {2}, V}}, GLIA_OK},
-  {&small, 3, {{4, {2, 3, 5, 7}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_OK},
-  {&zero, 3, {{4, {4, 17, 3, 3}, X}, {1, {17}, V}, {1, {17}, V}}, GLIA_OK},
-  {&small, 3, {{3, {2, 3, 9}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_OK},
-  {&small, 3, {{2, {4, 0}, X}, {1, {0}, V}, {1, {0}, V}}, GLIA_OK}, /* no channels */
-  {&small, 3, {{2, {0, 3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_SHAPE},
-  {&small, 3, {{1, {3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_SHAPE},
-  {&small, 3, {{2, {4, 3}, X}, {1, {4}, V}, {1, {3}, V}}, GLIA_SHAPE},
-  {&minus, 3, {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_INVALID},
-  {&small, 3, {{2, {4, 3}, 0, 4, GLIA_I32}, {1, {3}, V}, {1, {3}, V}}, GLIA_DTYPE},
+    {&small, 3, {{2, {3, 2}, X}, {1, {2}, V}, {1, {2}, V}}, GLIA_OK},
+    {&small, 3, {{4, {2, 3, 5, 7}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_OK},
+    {&zero, 3, {{4, {4, 17, 3, 3}, X}, {1, {17}, V}, {1, {17}, V}}, GLIA_OK},
+    {&small, 3, {{3, {2, 3, 9}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_OK},
+    {&small, 3, {{2, {4, 0}, X}, {1, {0}, V}, {1, {0}, V}}, GLIA_OK}, /* no channels */
+    {&small, 3, {{2, {0, 3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_SHAPE},
+    {&small, 3, {{1, {3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_SHAPE},
+    {&small, 3, {{2, {4, 3}, X}, {1, {4}, V}, {1, {3}, V}}, GLIA_SHAPE},
+    {&minus, 3, {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}}, GLIA_INVALID},
+    {&small, 3, {{2, {4, 3}, 0, 4, GLIA_I32}, {1, {3}, V}, {1, {3}, V}}, GLIA_DTYPE},
 };
 
 static const gi_sample samples_grad[] = {
-  {&small, 5, {{2, {3, 2}, X}, {1, {2}, V}, {1, {2}, V}, {1, {2}, V}, {2, {3, 2}, X}}, GLIA_OK},
-  {&small, 5, {{4, {2, 3, 5, 7}, X}, {1, {3}, V}, {1, {3}, V}, {1, {3}, V}, {4, {2, 3, 5, 7}, X}},
-   GLIA_OK},
-  {&zero, 5, {{4, {4, 17, 3, 3}, X}, {1, {17}, V}, {1, {17}, V}, {1, {17}, V},
-              {4, {4, 17, 3, 3}, X}}, GLIA_OK},
-  {&small, 5, {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}, {1, {3}, V}, {2, {3, 4}, X}}, GLIA_SHAPE},
-  {&small, 5, {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}, {1, {4}, V}, {2, {4, 3}, X}}, GLIA_SHAPE},
+    {&small,
+     5,
+     {{2, {3, 2}, X}, {1, {2}, V}, {1, {2}, V}, {1, {2}, V}, {2, {3, 2}, X}},
+     GLIA_OK},
+    {&small,
+     5,
+     {{4, {2, 3, 5, 7}, X}, {1, {3}, V}, {1, {3}, V}, {1, {3}, V}, {4, {2, 3, 5, 7}, X}},
+     GLIA_OK},
+    {&zero,
+     5,
+     {{4, {4, 17, 3, 3}, X}, {1, {17}, V}, {1, {17}, V}, {1, {17}, V}, {4, {4, 17, 3, 3}, X}},
+     GLIA_OK},
+    {&small,
+     5,
+     {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}, {1, {3}, V}, {2, {3, 4}, X}},
+     GLIA_SHAPE},
+    {&small,
+     5,
+     {{2, {4, 3}, X}, {1, {3}, V}, {1, {3}, V}, {1, {4}, V}, {2, {4, 3}, X}},
+     GLIA_SHAPE},
 };
 #undef X
 #undef V
 
 static const gi_attr fields[] = {
-  {"eps", GI_ATTR_F64, offsetof(gi_batch_norm_attr, eps), "added to the variance; usually 1e-5"},
-  {NULL, GI_ATTR_F64, 0, NULL},
+    {"eps", GI_ATTR_F64, offsetof(gi_batch_norm_attr, eps),
+     "added to the variance; usually 1e-5"},
+    {NULL, GI_ATTR_F64, 0, NULL},
 };
 
 const gi_op gi_op_batch_norm_train = {
-  .name = "batch_norm_train",
-  .doc = "normalisation of each channel by the mean and variance of the batch",
-  .paper = "arXiv:1502.03167",
-  .torch = "torch.nn.functional.batch_norm(x0, None, None, x1, x2, True, 0, eps)",
-  .min_in = 3, .max_in = 3, .n_out = 3,
-  .attr_size = sizeof(gi_batch_norm_attr), .attrs = fields,
-  .infer = infer_train, .vjp = vjp_train, .ref = ref_train, .cost = cost,
-  .samples = samples_train, .n_samples = GI_COUNT(samples_train),
+    .name = "batch_norm_train",
+    .doc = "normalisation of each channel by the mean and variance of the batch",
+    .paper = "arXiv:1502.03167",
+    .torch = "torch.nn.functional.batch_norm(x0, None, None, x1, x2, True, 0, eps)",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 3,
+    .attr_size = sizeof(gi_batch_norm_attr),
+    .attrs = fields,
+    .infer = infer_train,
+    .vjp = vjp_train,
+    .ref = ref_train,
+    .cost = cost,
+    .samples = samples_train,
+    .n_samples = GI_COUNT(samples_train),
 };
 
 const gi_op gi_op_batch_norm_grad = {
-  .name = "batch_norm_grad",
-  .doc = "gradients of batch_norm_train through y: dx, dgamma, dbeta",
-  .paper = "arXiv:1502.03167",
-  .min_in = 5, .max_in = 5, .n_out = 3,
-  .attr_size = sizeof(gi_batch_norm_attr), .attrs = fields,
-  .infer = infer_grad, .lower = lower_grad, .ref = ref_grad, .cost = cost,
-  .samples = samples_grad, .n_samples = GI_COUNT(samples_grad),
+    .name = "batch_norm_grad",
+    .doc = "gradients of batch_norm_train through y: dx, dgamma, dbeta",
+    .paper = "arXiv:1502.03167",
+    .min_in = 5,
+    .max_in = 5,
+    .n_out = 3,
+    .attr_size = sizeof(gi_batch_norm_attr),
+    .attrs = fields,
+    .infer = infer_grad,
+    .lower = lower_grad,
+    .ref = ref_grad,
+    .cost = cost,
+    .samples = samples_grad,
+    .n_samples = GI_COUNT(samples_grad),
 };
 
-const gi_op *const gi_ops_batch_norm[] = {&gi_op_batch_norm_train, &gi_op_batch_norm_grad, NULL};
+const gi_op *const gi_ops_batch_norm[] = {&gi_op_batch_norm_train, &gi_op_batch_norm_grad,
+                                          NULL};
 
-/* ---- builder ----------------------------------------------------------------------------- */
+/* ---- builder ------------------------------------------------------------------------- */
 
 glia_value glia_batch_norm_train(glia_value x, glia_value gamma, glia_value beta, double eps,
                                  glia_value *mean, glia_value *variance) {

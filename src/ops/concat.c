@@ -15,8 +15,10 @@ static glia_status infer(gi_infer *c) {
     GI_TRY(gi_want_same(c, 0, i, "concat"));
     if (like.rank == t.rank) like.dim[axis] = t.dim[axis];
     if (!gi_shape_equal(&like, &t))
-      return gi_fail(GLIA_SHAPE, "concat: part 0 is %s, part %d is %s; they may differ on axis %"
-                     PRId64 " alone", gi_shape_text(&c->in[0], first, sizeof first), i,
+      return gi_fail(GLIA_SHAPE,
+                     "concat: part 0 is %s, part %d is %s; they may differ on axis %" PRId64
+                     " alone",
+                     gi_shape_text(&c->in[0], first, sizeof first), i,
                      gi_shape_text(&c->in[i], other, sizeof other), axis);
     if (c->in[i].dim[axis] > INT64_MAX - t.dim[axis])
       return gi_fail(GLIA_SHAPE, "concat: axis %" PRId64 " becomes too long", axis);
@@ -60,31 +62,38 @@ static gi_cost cost(const gi_infer *c) {
 #define R -2, 2, GLIA_F32
 static const gi_axis_attr axis0 = {.axis = 0}, axis1 = {.axis = 1}, axis4 = {.axis = 4};
 static const gi_sample samples[] = {
-  {&axis0, 2, {{2, {1, 3}, R}, {2, {2, 3}, R}}, GLIA_OK},
-  {&axis1, 3, {{3, {2, 1, 5}, R}, {3, {2, 3, 5}, R}, {3, {2, 0, 5}, R}}, GLIA_OK},
-  {&axis1, 2, {{2, {33, 1}, R}, {2, {33, 17}, R}}, GLIA_OK},
-  {&axis0, 1, {{1, {3}, R}}, GLIA_OK},
-  {&axis0, 2, {{1, {3}, 0, 4, GLIA_I32}, {1, {1}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&axis0, 2, {{2, {1, 3}, R}, {2, {1, 4}, R}}, GLIA_SHAPE},
-  {&axis0, 2, {{2, {1, 3}, R}, {1, {3}, R}}, GLIA_SHAPE},
-  {&axis4, 2, {{2, {1, 3}, R}, {2, {1, 3}, R}}, GLIA_SHAPE},
-  {&axis0, 2, {{1, {3}, R}, {1, {3}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&axis0, 2, {{2, {1, 3}, R}, {2, {2, 3}, R}}, GLIA_OK},
+    {&axis1, 3, {{3, {2, 1, 5}, R}, {3, {2, 3, 5}, R}, {3, {2, 0, 5}, R}}, GLIA_OK},
+    {&axis1, 2, {{2, {33, 1}, R}, {2, {33, 17}, R}}, GLIA_OK},
+    {&axis0, 1, {{1, {3}, R}}, GLIA_OK},
+    {&axis0, 2, {{1, {3}, 0, 4, GLIA_I32}, {1, {1}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&axis0, 2, {{2, {1, 3}, R}, {2, {1, 4}, R}}, GLIA_SHAPE},
+    {&axis0, 2, {{2, {1, 3}, R}, {1, {3}, R}}, GLIA_SHAPE},
+    {&axis4, 2, {{2, {1, 3}, R}, {2, {1, 3}, R}}, GLIA_SHAPE},
+    {&axis0, 2, {{1, {3}, R}, {1, {3}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
 };
 #undef R
 
 static const gi_attr fields[] = {
-  {"axis", GI_ATTR_I64, offsetof(gi_axis_attr, axis), "along which the parts are put"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"axis", GI_ATTR_I64, offsetof(gi_axis_attr, axis), "along which the parts are put"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_concat = {
-  .name = "concat",
-  .doc = "tensors one behind the other along an axis",
-  .torch = "torch.cat(x, axis)",
-  .min_in = 1, .max_in = -1, .n_out = 1,
-  .attr_size = sizeof(gi_axis_attr), .attrs = fields,
-  .infer = infer, .vjp = vjp, .ref = ref, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "concat",
+    .doc = "tensors one behind the other along an axis",
+    .torch = "torch.cat(x, axis)",
+    .min_in = 1,
+    .max_in = -1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_axis_attr),
+    .attrs = fields,
+    .infer = infer,
+    .vjp = vjp,
+    .ref = ref,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op *const gi_ops_concat[] = {&gi_op_concat, NULL};
@@ -93,8 +102,10 @@ glia_value glia_concat(const glia_value *parts, int n, int axis) {
   if (n < 1 || gi_null(parts[0])) return GLIA_NONE;
   const int at = gi_axis(axis, glia_value_rank(parts[0]));
   if (at < 0)
-    return gi_latch(parts[0].graph, GLIA_SHAPE, "concat: axis %d is out of range, parts have "
-                    "rank %d", axis, glia_value_rank(parts[0]));
+    return gi_latch(parts[0].graph, GLIA_SHAPE,
+                    "concat: axis %d is out of range, parts have "
+                    "rank %d",
+                    axis, glia_value_rank(parts[0]));
   const gi_axis_attr a = {.axis = at};
   return n == 1 ? parts[0] : gi_emit(NULL, &gi_op_concat, &a, parts, n, NULL);
 }

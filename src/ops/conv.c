@@ -1,10 +1,10 @@
-/* conv.c - convolution of images (cross-correlation), its two gradients, and the fused op with an
- * activation.
+/* conv.c - convolution of images (cross-correlation), its two gradients, and the fused op
+ * with an activation.
  *
  *   y[n, f, i, j] = bias[f] + sum over c, p, q of
  *       x[n, g C/G + c, i s - pad + p d, j s - pad + q d] w[f, c, p, q],   g = the group of f
  *
- * Shapes: x [N, C, H, W], w [F, C/groups, KH, KW], bias [F] -> y [N, F, OH, OW],
+ * Shapes: x [N, C, H, W], w [F, C/groups, KH, KW], bias [F] -> y [N, F, OH, OW], where
  * OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1. x is zero in the padding.
  *
  * y is linear in x and in w. The three ops are the three ways to contract the same tensor of
@@ -14,7 +14,7 @@
 #include "ops/match.h"
 #include "ops/window.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static glia_status check_attr(const gi_conv_attr *a, const char *op) {
   GI_TRY(gi_window_field(&a->stride, op, "stride", 1));
@@ -33,12 +33,15 @@ static glia_status check_shapes(const gi_conv_attr *a, const gi_type *x, const g
   gi_shape_text(w, tw, sizeof tw);
   const int64_t channels = x->dim[1], filters = w->dim[0];
   if (channels % a->groups != 0 || filters % a->groups != 0)
-    return gi_fail(GLIA_SHAPE, "%s: x is %s, weight %s; %" PRId64
-                   " groups divide neither channels nor filters evenly", op, tx, tw, a->groups);
+    return gi_fail(GLIA_SHAPE,
+                   "%s: x is %s, weight %s; %" PRId64
+                   " groups divide neither channels nor filters evenly",
+                   op, tx, tw, a->groups);
   if (w->dim[1] != channels / a->groups)
-    return gi_fail(GLIA_SHAPE, "%s: x is %s, weight is %s; weight wants %" PRId64
-                   " channels a group, x has %" PRId64 " channels in %" PRId64 " groups", op, tx,
-                   tw, w->dim[1], channels, a->groups);
+    return gi_fail(GLIA_SHAPE,
+                   "%s: x is %s, weight is %s; weight wants %" PRId64
+                   " channels a group, x has %" PRId64 " channels in %" PRId64 " groups",
+                   op, tx, tw, w->dim[1], channels, a->groups);
   *y = (gi_type){.dtype = x->dtype, .rank = 4, .dim = {x->dim[0], filters}};
   for (int i = 0; i < 2; i++) {
     const int64_t size = x->dim[2 + i], kernel = w->dim[2 + i];
@@ -48,9 +51,10 @@ static glia_status check_shapes(const gi_conv_attr *a, const gi_type *x, const g
     y->dim[2 + i] = gi_window_count(size, kernel, a->stride.at[i], a->padding.at[i],
                                     a->dilation.at[i], false);
     if (y->dim[2 + i] == 0)
-      return gi_fail(GLIA_SHAPE, "%s: x is %s, weight is %s; the kernel spans %" PRId64
-                     " cells of axis %d, x with its padding has %" PRId64, op, tx, tw,
-                     gi_window_span(kernel, a->dilation.at[i]), 2 + i,
+      return gi_fail(GLIA_SHAPE,
+                     "%s: x is %s, weight is %s; the kernel spans %" PRId64
+                     " cells of axis %d, x with its padding has %" PRId64,
+                     op, tx, tw, gi_window_span(kernel, a->dilation.at[i]), 2 + i,
                      size + 2 * a->padding.at[i]);
   }
   return GLIA_OK;
@@ -72,7 +76,9 @@ static glia_status infer_forward(gi_infer *c, const char *op) {
   return GLIA_OK;
 }
 
-static glia_status infer_conv(gi_infer *c) { return infer_forward(c, "conv2d"); }
+static glia_status infer_conv(gi_infer *c) {
+  return infer_forward(c, "conv2d");
+}
 
 static glia_status infer_act(gi_infer *c) {
   const gi_conv_attr *a = c->attr;
@@ -134,7 +140,7 @@ static glia_status infer_weight_grad(gi_infer *c) {
   return GLIA_OK;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 static glia_value input_grad(const gi_conv_attr *a, glia_value dy, glia_value w, glia_value x) {
   gi_conv_attr with_size = *a;
@@ -142,7 +148,8 @@ static glia_value input_grad(const gi_conv_attr *a, glia_value dy, glia_value w,
   return gi_emit2(&gi_op_conv2d_input_grad, &with_size, dy, w);
 }
 
-static glia_value weight_grad(const gi_conv_attr *a, glia_value x, glia_value dy, glia_value w) {
+static glia_value weight_grad(const gi_conv_attr *a, glia_value x, glia_value dy,
+                              glia_value w) {
   gi_conv_attr with_size = *a;
   with_size.size = (gi_dims){2, {glia_value_dim(w, 2), glia_value_dim(w, 3)}};
   return gi_emit2(&gi_op_conv2d_weight_grad, &with_size, x, dy);
@@ -198,7 +205,7 @@ static bool match_act(gi_match *m) {
   return true;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 typedef struct taps { /* x, w and y of one convolution, whichever of them is the result */
   const gi_conv_attr *a;
@@ -211,7 +218,8 @@ static int64_t at4(const gi_buf *b, int64_t i, int64_t j, int64_t k, int64_t l) 
 }
 
 /* x at cell (p, q) of window (i, j), channel k; 0 in the padding. */
-static double tap(const taps *t, int64_t n, int64_t k, const int64_t at[2], const int64_t pq[2]) {
+static double tap(const taps *t, int64_t n, int64_t k, const int64_t at[2],
+                  const int64_t pq[2]) {
   const gi_conv_attr *a = t->a;
   int64_t cell[2];
   for (int d = 0; d < 2; d++) {
@@ -247,7 +255,9 @@ static glia_status ref_forward(gi_ref *c, bool relu) {
   return GLIA_OK;
 }
 
-static glia_status ref_conv(gi_ref *c) { return ref_forward(c, false); }
+static glia_status ref_conv(gi_ref *c) {
+  return ref_forward(c, false);
+}
 static glia_status ref_act(gi_ref *c) {
   return ref_forward(c, ((const gi_conv_attr *)c->attr)->activation[0] != '\0');
 }
@@ -315,31 +325,47 @@ static gi_cost with_flops(const gi_infer *c, const gi_type *w, const gi_type *y)
   k.flops = 2.0 * (double)gi_type_count(y) * (double)(w->dim[1] * w->dim[2] * w->dim[3]);
   return k;
 }
-static gi_cost cost_conv(const gi_infer *c) { return with_flops(c, &c->in[1], &c->out[0]); }
-static gi_cost cost_input_grad(const gi_infer *c) { return with_flops(c, &c->in[1], &c->in[0]); }
+static gi_cost cost_conv(const gi_infer *c) {
+  return with_flops(c, &c->in[1], &c->out[0]);
+}
+static gi_cost cost_input_grad(const gi_infer *c) {
+  return with_flops(c, &c->in[1], &c->in[0]);
+}
 static gi_cost cost_weight_grad(const gi_infer *c) {
   return with_flops(c, &c->out[0], &c->in[1]);
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define TWO(a, b) {2, {a, b}}
 #define CONV(s, p, d, g, ...)                                                                  \
   {.stride = {2, {s, s}}, .padding = {2, {p, p}}, .dilation = {2, {d, d}}, .groups = g,        \
    .activation = "", __VA_ARGS__}
+/* clang-format on */
 static const gi_conv_attr s1p0 = CONV(1, 0, 1, 1, ), s1p1 = CONV(1, 1, 1, 1, ),
                           s2p1 = CONV(2, 1, 1, 1, ), d2p2 = CONV(1, 2, 2, 1, ),
                           g2 = CONV(1, 1, 1, 2, ), depth = CONV(1, 1, 1, 4, ),
                           s0 = CONV(0, 0, 1, 1, ), g0 = CONV(1, 0, 1, 0, ),
                           minus = CONV(1, -1, 1, 1, ),
-                          relu = {.stride = TWO(1, 1), .padding = TWO(1, 1),
-                                  .dilation = TWO(1, 1), .groups = 1, .activation = "relu"},
-                          tanh_act = {.stride = TWO(1, 1), .padding = TWO(1, 1),
-                                      .dilation = TWO(1, 1), .groups = 1, .activation = "tanh"},
-                          uneven = {.stride = TWO(1, 2), .padding = TWO(2, 0),
-                                    .dilation = TWO(2, 1), .groups = 1, .activation = ""};
+                          relu = {.stride = TWO(1, 1),
+                                  .padding = TWO(1, 1),
+                                  .dilation = TWO(1, 1),
+                                  .groups = 1,
+                                  .activation = "relu"},
+                          tanh_act = {.stride = TWO(1, 1),
+                                      .padding = TWO(1, 1),
+                                      .dilation = TWO(1, 1),
+                                      .groups = 1,
+                                      .activation = "tanh"},
+                          uneven = {.stride = TWO(1, 2),
+                                    .padding = TWO(2, 0),
+                                    .dilation = TWO(2, 1),
+                                    .groups = 1,
+                                    .activation = ""};
 
 #define R -1, 1, GLIA_F32
+/* clang-format off */
 #define FORWARD                                                                                \
   {&s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},                           \
   {&s1p1, 3, {{4, {2, 3, 5, 7}, R}, {4, {4, 3, 3, 3}, R}, {1, {4}, R}}, GLIA_OK},              \
@@ -360,13 +386,14 @@ static const gi_conv_attr s1p0 = CONV(1, 0, 1, 1, ), s1p1 = CONV(1, 1, 1, 1, ),
   {&s0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID},                        \
   {&minus, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID},                     \
   {&g0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID}
+/* clang-format on */
 
 static const gi_sample samples_conv[] = {FORWARD};
 static const gi_sample samples_act[] = {
-  FORWARD,
-  {&relu, 3, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 3, 3}, R}, {1, {1}, R}}, GLIA_OK},
-  {&relu, 2, {{4, {2, 16, 6, 6}, R}, {4, {16, 16, 3, 3}, R}}, GLIA_OK},
-  {&tanh_act, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 3, 3}, R}}, GLIA_INVALID},
+    FORWARD,
+    {&relu, 3, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 3, 3}, R}, {1, {1}, R}}, GLIA_OK},
+    {&relu, 2, {{4, {2, 16, 6, 6}, R}, {4, {16, 16, 3, 3}, R}}, GLIA_OK},
+    {&tanh_act, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 3, 3}, R}}, GLIA_INVALID},
 };
 
 static const gi_conv_attr i_s1p0 = CONV(1, 0, 1, 1, .size = TWO(3, 3)),
@@ -380,99 +407,133 @@ static const gi_conv_attr i_s1p0 = CONV(1, 0, 1, 1, .size = TWO(3, 3)),
                           k_d2p2 = CONV(1, 2, 2, 1, .size = TWO(3, 3)),
                           k_g2 = CONV(1, 1, 1, 2, .size = TWO(3, 3));
 static const gi_sample samples_input_grad[] = {
-  {&i_s1p0, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
-  {&i_s1p1, 2, {{4, {2, 4, 5, 7}, R}, {4, {4, 3, 3, 3}, R}}, GLIA_OK},
-  {&i_s2p1, 2, {{4, {2, 5, 4, 4}, R}, {4, {5, 3, 3, 3}, R}}, GLIA_OK},
-  {&i_d2p2, 2, {{4, {1, 3, 7, 7}, R}, {4, {3, 2, 3, 3}, R}}, GLIA_OK},
-  {&i_g2, 2, {{4, {2, 6, 5, 5}, R}, {4, {6, 2, 3, 3}, R}}, GLIA_OK},
-  {&i_s1p0, 2, {{4, {0, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
-  {&i_s1p0, 2, {{4, {1, 1, 3, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
-  {&i_s1p0, 2, {{4, {1, 2, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
-  {&s1p0, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID}, /* no size */
+    {&i_s1p0, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
+    {&i_s1p1, 2, {{4, {2, 4, 5, 7}, R}, {4, {4, 3, 3, 3}, R}}, GLIA_OK},
+    {&i_s2p1, 2, {{4, {2, 5, 4, 4}, R}, {4, {5, 3, 3, 3}, R}}, GLIA_OK},
+    {&i_d2p2, 2, {{4, {1, 3, 7, 7}, R}, {4, {3, 2, 3, 3}, R}}, GLIA_OK},
+    {&i_g2, 2, {{4, {2, 6, 5, 5}, R}, {4, {6, 2, 3, 3}, R}}, GLIA_OK},
+    {&i_s1p0, 2, {{4, {0, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
+    {&i_s1p0, 2, {{4, {1, 1, 3, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
+    {&i_s1p0, 2, {{4, {1, 2, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
+    {&s1p0, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID}, /* no size */
 };
 static const gi_sample samples_weight_grad[] = {
-  {&k_s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
-  {&k_s1p1, 2, {{4, {2, 3, 5, 7}, R}, {4, {2, 4, 5, 7}, R}}, GLIA_OK},
-  {&k_s2p1, 2, {{4, {2, 3, 8, 7}, R}, {4, {2, 5, 4, 4}, R}}, GLIA_OK},
-  {&k_d2p2, 2, {{4, {1, 2, 7, 7}, R}, {4, {1, 3, 7, 7}, R}}, GLIA_OK},
-  {&k_g2, 2, {{4, {2, 4, 5, 5}, R}, {4, {2, 6, 5, 5}, R}}, GLIA_OK},
-  {&k_s1p0, 2, {{4, {0, 1, 3, 3}, R}, {4, {0, 1, 2, 2}, R}}, GLIA_OK}, /* zeros */
-  {&k_s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {2, 1, 2, 2}, R}}, GLIA_SHAPE},
-  {&k_s1p1, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
-  {&s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID}, /* no size */
+    {&k_s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_OK},
+    {&k_s1p1, 2, {{4, {2, 3, 5, 7}, R}, {4, {2, 4, 5, 7}, R}}, GLIA_OK},
+    {&k_s2p1, 2, {{4, {2, 3, 8, 7}, R}, {4, {2, 5, 4, 4}, R}}, GLIA_OK},
+    {&k_d2p2, 2, {{4, {1, 2, 7, 7}, R}, {4, {1, 3, 7, 7}, R}}, GLIA_OK},
+    {&k_g2, 2, {{4, {2, 4, 5, 5}, R}, {4, {2, 6, 5, 5}, R}}, GLIA_OK},
+    {&k_s1p0, 2, {{4, {0, 1, 3, 3}, R}, {4, {0, 1, 2, 2}, R}}, GLIA_OK}, /* zeros */
+    {&k_s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {2, 1, 2, 2}, R}}, GLIA_SHAPE},
+    {&k_s1p1, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_SHAPE},
+    {&s1p0, 2, {{4, {1, 1, 3, 3}, R}, {4, {1, 1, 2, 2}, R}}, GLIA_INVALID}, /* no size */
 };
 #undef R
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define WINDOW                                                                                 \
   {"stride", GI_ATTR_DIMS, offsetof(gi_conv_attr, stride), "from window to window"},           \
   {"padding", GI_ATTR_DIMS, offsetof(gi_conv_attr, padding), "zeros on both sides"},           \
   {"dilation", GI_ATTR_DIMS, offsetof(gi_conv_attr, dilation), "from cell to cell"},           \
   {"groups", GI_ATTR_I64, offsetof(gi_conv_attr, groups), "channels are cut into as many"}
+/* clang-format on */
 static const gi_attr fields[] = {WINDOW, {NULL, GI_ATTR_I64, 0, NULL}};
 static const gi_attr fields_act[] = {
-  WINDOW,
-  {"activation", GI_ATTR_NAME, offsetof(gi_conv_attr, activation), "\"\" or \"relu\""},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    WINDOW,
+    {"activation", GI_ATTR_NAME, offsetof(gi_conv_attr, activation), "\"\" or \"relu\""},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 static const gi_attr fields_grad[] = {
-  WINDOW,
-  {"size", GI_ATTR_DIMS, offsetof(gi_conv_attr, size), "rows, columns of x or of the kernel"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    WINDOW,
+    {"size", GI_ATTR_DIMS, offsetof(gi_conv_attr, size), "rows, columns of x or of the kernel"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_conv2d = {
-  .name = "conv2d",
-  .doc = "cross-correlation of images [N, C, H, W] with weights [F, C/groups, KH, KW], plus bias",
-  .torch = "torch.nn.functional.conv2d(*x, stride=stride, padding=padding, dilation=dilation, "
-           "groups=groups)",
-  .min_in = 2, .max_in = 3, .n_out = 1,
-  .attr_size = sizeof(gi_conv_attr), .attrs = fields,
-  .infer = infer_conv, .vjp = vjp_conv, .ref = ref_conv, .cost = cost_conv,
-  .samples = samples_conv, .n_samples = GI_COUNT(samples_conv),
+    .name = "conv2d",
+    .doc =
+        "cross-correlation of images [N, C, H, W] with weights [F, C/groups, KH, KW], plus "
+        "bias",
+    .torch =
+        "torch.nn.functional.conv2d(*x, stride=stride, padding=padding, dilation=dilation, "
+        "groups=groups)",
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_size = sizeof(gi_conv_attr),
+    .attrs = fields,
+    .infer = infer_conv,
+    .vjp = vjp_conv,
+    .ref = ref_conv,
+    .cost = cost_conv,
+    .samples = samples_conv,
+    .n_samples = GI_COUNT(samples_conv),
 };
 
 const gi_op gi_op_conv2d_act = {
-  .name = "conv2d_act",
-  .doc = "conv2d, then an activation, in one kernel",
-  .torch = "act(torch.nn.functional.conv2d(*x, stride=stride, padding=padding, "
-           "dilation=dilation, groups=groups))",
-  .min_in = 2, .max_in = 3, .n_out = 1,
-  .attr_size = sizeof(gi_conv_attr), .attrs = fields_act,
-  .infer = infer_act, .lower = lower_act, .match = match_act, .ref = ref_act,
-  .cost = cost_conv,
-  .samples = samples_act, .n_samples = GI_COUNT(samples_act),
+    .name = "conv2d_act",
+    .doc = "conv2d, then an activation, in one kernel",
+    .torch =
+        "act(torch.nn.functional.conv2d(*x, stride=stride, padding=padding, "
+        "dilation=dilation, groups=groups))",
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_size = sizeof(gi_conv_attr),
+    .attrs = fields_act,
+    .infer = infer_act,
+    .lower = lower_act,
+    .match = match_act,
+    .ref = ref_act,
+    .cost = cost_conv,
+    .samples = samples_act,
+    .n_samples = GI_COUNT(samples_act),
 };
 
 const gi_op gi_op_conv2d_input_grad = {
-  .name = "conv2d_input_grad",
-  .doc = "gradient of conv2d in its input: also called transposed convolution",
-  .torch = "torch.nn.grad.conv2d_input((x0.shape[0], x1.shape[1] * groups, *size), x1, x0, "
-           "stride, padding, dilation, groups)",
-  .min_in = 2, .max_in = 2, .n_out = 1,
-  .attr_size = sizeof(gi_conv_attr), .attrs = fields_grad,
-  .infer = infer_input_grad, .vjp = vjp_input_grad, .ref = ref_input_grad,
-  .cost = cost_input_grad,
-  .samples = samples_input_grad, .n_samples = GI_COUNT(samples_input_grad),
+    .name = "conv2d_input_grad",
+    .doc = "gradient of conv2d in its input: also called transposed convolution",
+    .torch =
+        "torch.nn.grad.conv2d_input((x0.shape[0], x1.shape[1] * groups, *size), x1, x0, "
+        "stride, padding, dilation, groups)",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(gi_conv_attr),
+    .attrs = fields_grad,
+    .infer = infer_input_grad,
+    .vjp = vjp_input_grad,
+    .ref = ref_input_grad,
+    .cost = cost_input_grad,
+    .samples = samples_input_grad,
+    .n_samples = GI_COUNT(samples_input_grad),
 };
 
 const gi_op gi_op_conv2d_weight_grad = {
-  .name = "conv2d_weight_grad",
-  .doc = "gradient of conv2d in its weight",
-  .torch = "torch.nn.grad.conv2d_weight(x0, (x1.shape[1], x0.shape[1] // groups, *size), x1, "
-           "stride, padding, dilation, groups)",
-  .min_in = 2, .max_in = 2, .n_out = 1,
-  .attr_size = sizeof(gi_conv_attr), .attrs = fields_grad,
-  .infer = infer_weight_grad, .vjp = vjp_weight_grad, .ref = ref_weight_grad,
-  .cost = cost_weight_grad,
-  .samples = samples_weight_grad, .n_samples = GI_COUNT(samples_weight_grad),
+    .name = "conv2d_weight_grad",
+    .doc = "gradient of conv2d in its weight",
+    .torch =
+        "torch.nn.grad.conv2d_weight(x0, (x1.shape[1], x0.shape[1] // groups, *size), x1, "
+        "stride, padding, dilation, groups)",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(gi_conv_attr),
+    .attrs = fields_grad,
+    .infer = infer_weight_grad,
+    .vjp = vjp_weight_grad,
+    .ref = ref_weight_grad,
+    .cost = cost_weight_grad,
+    .samples = samples_weight_grad,
+    .n_samples = GI_COUNT(samples_weight_grad),
 };
 
 const gi_op *const gi_ops_conv[] = {&gi_op_conv2d, &gi_op_conv2d_act, &gi_op_conv2d_input_grad,
                                     &gi_op_conv2d_weight_grad, NULL};
 
-/* ---- builder ----------------------------------------------------------------------------- */
+/* ---- builder ------------------------------------------------------------------------- */
 
 glia_value glia_conv2d_with(glia_value x, glia_value weight, glia_value bias,
                             const glia_window_opts *opt) {

@@ -1,77 +1,77 @@
 /* elementwise.c - the rows of elementwise.def as ops: y[i] = f(x[i], ...), shapes broadcast.
  *
- * From each row come its scalar function in double, its gradient rule, its checks, its samples and
- * its public builder. The cpu backend compiles the same value column for vectors of floats.
+ * From each row come its scalar function in double, its gradient rule, its checks, its samples
+ * and its public builder. The cpu backend compiles the same value column for vectors of floats.
  */
 #include <math.h>
 
 #include "ops/attrs.h"
 #include "ops/ref.h"
 
-/* ---- values: one element in double ------------------------------------------------------- */
+/* ---- values: one element in double --------------------------------------------------- */
 
-#define K(v)                      ((double)(v))
-#define P0                        (p->a)
-#define P1                        (p->b)
-#define SEL(condition, yes, no)   ((condition) ? (yes) : (no))
-#define EXP(x)                    exp(x)
-#define EXPM1(x)                  expm1(x)
-#define LOG(x)                    log(x)
-#define LOG1P(x)                  log1p(x)
-#define SQRT(x)                   sqrt(x)
-#define SIN(x)                    sin(x)
-#define COS(x)                    cos(x)
-#define TANH(x)                   tanh(x)
-#define ERF(x)                    erf(x)
-#define ABS(x)                    fabs(x)
-#define FLOOR(x)                  floor(x)
-#define CEIL(x)                   ceil(x)
-#define ROUND(x)                  rint(x)
-#define POW(x, y)                 pow(x, y)
+#define K(v)                    ((double)(v))
+#define P0                      (p->a)
+#define P1                      (p->b)
+#define SEL(condition, yes, no) ((condition) ? (yes) : (no))
+#define EXP(x)                  exp(x)
+#define EXPM1(x)                expm1(x)
+#define LOG(x)                  log(x)
+#define LOG1P(x)                log1p(x)
+#define SQRT(x)                 sqrt(x)
+#define SIN(x)                  sin(x)
+#define COS(x)                  cos(x)
+#define TANH(x)                 tanh(x)
+#define ERF(x)                  erf(x)
+#define ABS(x)                  fabs(x)
+#define FLOOR(x)                floor(x)
+#define CEIL(x)                 ceil(x)
+#define ROUND(x)                rint(x)
+#define POW(x, y)               pow(x, y)
 
 #define ELEMENTS_1 const double x = in[0];
 #define ELEMENTS_2 const double a = in[0], b = in[1];
 #define ELEMENTS_3 const double c = in[0], a = in[1], b = in[2];
 
-#define ROW(name, inputs, takes, gives, parameters, flags, low, high, doc, torch, paper, value, \
-            gradients)                                                                         \
-  static double scalar_##name(const double *in, const void *attr) {                            \
-    const gi_elementwise_attr *p = attr;                                                       \
-    (void)p;                                                                                   \
-    ELEMENTS_##inputs return value;                                                            \
+#define ROW(name, inputs, takes, gives, parameters, flags, low, high, doc, torch, paper, \
+            value, gradients)                                                            \
+  static double scalar_##name(const double *in, const void *attr) {                      \
+    const gi_elementwise_attr *p = attr;                                                 \
+    (void)p;                                                                             \
+    ELEMENTS_##inputs return value;                                                      \
   }
 #include "ops/elementwise.def"
 #undef ROW
 #undef P0
 #undef P1
 
-/* ---- gradients: nodes -------------------------------------------------------------------- */
+/* ---- gradients: nodes ---------------------------------------------------------------- */
 
-#define ADD(a, b)       glia_add(a, b)
-#define SUB(a, b)       glia_sub(a, b)
-#define MUL(a, b)       glia_mul(a, b)
-#define DIV(a, b)       glia_div(a, b)
-#define NEG(a)          glia_neg(a)
-#define SQUARE(a)       glia_square(a)
-#define WHERE(c, a, b)  glia_where(c, a, b)
-#define GREATER(a, b)   glia_greater(a, b)
-#define LESS(a, b)      glia_less(a, b)
-#define EQUAL(a, b)     glia_equal(a, b)
-#define AND(a, b)       glia_logical_and(a, b)
-#define CALL(name, x)   glia_##name(x)
+#define ADD(a, b)         glia_add(a, b)
+#define SUB(a, b)         glia_sub(a, b)
+#define MUL(a, b)         glia_mul(a, b)
+#define DIV(a, b)         glia_div(a, b)
+#define NEG(a)            glia_neg(a)
+#define SQUARE(a)         glia_square(a)
+#define WHERE(c, a, b)    glia_where(c, a, b)
+#define GREATER(a, b)     glia_greater(a, b)
+#define LESS(a, b)        glia_less(a, b)
+#define EQUAL(a, b)       glia_equal(a, b)
+#define AND(a, b)         glia_logical_and(a, b)
+#define CALL(name, x)     glia_##name(x)
 #define CALL2(name, a, b) glia_##name(a, b)
-#define C(v)            glia_scalar_like(dy, v)
-#define ZERO            glia_full_like(dy, 0)
-#define P0              (p->a)
-#define P1              (p->b)
+#define C(v)              glia_scalar_like(dy, v)
+#define ZERO              glia_full_like(dy, 0)
+#define P0                (p->a)
+#define P1                (p->b)
 
 static glia_value gelu_tanh_slope(glia_value x) {
 #define SLOPE_C(v) glia_scalar_like(x, v)
   const glia_value x2 = glia_square(x);
   const glia_value inner = ADD(SLOPE_C(1), MUL(SLOPE_C(GI_GELU_CUBE), x2));
   const glia_value t = glia_tanh(MUL(SLOPE_C(GI_GELU_SLOPE), MUL(x, inner)));
-  const glia_value du = MUL(SLOPE_C(GI_GELU_SLOPE),
-                            ADD(SLOPE_C(1), MUL(SLOPE_C(3 * GI_GELU_CUBE), x2)));
+  const glia_value du =
+      MUL(SLOPE_C(GI_GELU_SLOPE), ADD(SLOPE_C(1), MUL(SLOPE_C(3 * GI_GELU_CUBE), x2)));
   const glia_value curve = MUL(MUL(x, SUB(SLOPE_C(1), SQUARE(t))), du);
   return MUL(SLOPE_C(0.5), ADD(ADD(SLOPE_C(1), t), curve));
 }
@@ -86,6 +86,7 @@ static glia_value cast_like(glia_value dy, glia_value x) {
   return glia_cast(dy, glia_value_dtype(x));
 }
 
+/* clang-format off */
 #define VALUES_1 const glia_value x = v->in[0]; (void)x;
 #define VALUES_2 const glia_value a = v->in[0], b = v->in[1]; (void)a, (void)b;
 #define VALUES_3 const glia_value c = v->in[0]; (void)c;
@@ -96,46 +97,47 @@ static glia_value cast_like(glia_value dy, glia_value x) {
 #define G3(for_a, for_b)                                                                       \
   if (v->need[1]) v->din[1] = glia_sum_to(for_a, v->in[1]);                                    \
   if (v->need[2]) v->din[2] = glia_sum_to(for_b, v->in[2]);
-#define RULE_G1(e)     1
-#define RULE_G2(e, f)  1
-#define RULE_G3(e, f)  1
+/* clang-format on */
+#define RULE_G1(e)       1
+#define RULE_G2(e, f)    1
+#define RULE_G3(e, f)    1
 #define RULE_NO_GRADIENT 0
 #define NO_GRADIENT
 
-#define ROW(name, inputs, takes, gives, parameters, flags, low, high, doc, torch, paper, value, \
-            gradients)                                                                         \
-  static glia_status vjp_##name(gi_vjp *v) {                                                   \
-    const gi_elementwise_attr *p = v->attr;                                                    \
-    const glia_value y = v->out[0], dy = v->dout[0];                                           \
-    (void)p, (void)y, (void)dy;                                                                \
-    VALUES_##inputs gradients                                                                  \
-    return glia_graph_status(v->g);                                                            \
+#define ROW(name, inputs, takes, gives, parameters, flags, low, high, doc, torch, paper, \
+            value, gradients)                                                            \
+  static glia_status vjp_##name(gi_vjp *v) {                                             \
+    const gi_elementwise_attr *p = v->attr;                                              \
+    const glia_value y = v->out[0], dy = v->dout[0];                                     \
+    (void)p, (void)y, (void)dy;                                                          \
+    VALUES_##inputs gradients return glia_graph_status(v->g);                            \
   }
 #include "ops/elementwise.def"
 #undef ROW
 
-/* ---- shapes and dtypes ------------------------------------------------------------------- */
+/* ---- shapes and dtypes --------------------------------------------------------------- */
 
 typedef enum operand { FLOATS, NUMBERS, ANYTHING, TRUTHS } operand;
 typedef enum result { SAME, TRUTH, CAST } result;
 
 static const gi_attr fields_none[] = {{NULL, GI_ATTR_F64, 0, NULL}};
 static const gi_attr fields_slope[] = {
-  {"slope", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "factor where x <= 0; usually 0.01"},
-  {NULL, GI_ATTR_F64, 0, NULL},
+    {"slope", GI_ATTR_F64, offsetof(gi_elementwise_attr, a),
+     "factor where x <= 0; usually 0.01"},
+    {NULL, GI_ATTR_F64, 0, NULL},
 };
 static const gi_attr fields_alpha[] = {
-  {"alpha", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "-alpha is the limit; usually 1"},
-  {NULL, GI_ATTR_F64, 0, NULL},
+    {"alpha", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "-alpha is the limit; usually 1"},
+    {NULL, GI_ATTR_F64, 0, NULL},
 };
 static const gi_attr fields_range[] = {
-  {"low", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "smallest result"},
-  {"high", GI_ATTR_F64, offsetof(gi_elementwise_attr, b), "largest result"},
-  {NULL, GI_ATTR_F64, 0, NULL},
+    {"low", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "smallest result"},
+    {"high", GI_ATTR_F64, offsetof(gi_elementwise_attr, b), "largest result"},
+    {NULL, GI_ATTR_F64, 0, NULL},
 };
 static const gi_attr fields_dtype[] = {
-  {"dtype", GI_ATTR_DTYPE, offsetof(gi_elementwise_attr, dtype), "of the result"},
-  {NULL, GI_ATTR_F64, 0, NULL},
+    {"dtype", GI_ATTR_DTYPE, offsetof(gi_elementwise_attr, dtype), "of the result"},
+    {NULL, GI_ATTR_F64, 0, NULL},
 };
 
 static glia_status check_dtype(const char *op, operand takes, const gi_type *t) {
@@ -170,7 +172,7 @@ static glia_status infer_row(const char *op, operand takes, result gives, const 
   return GLIA_OK;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 static glia_status ref_row(double (*scalar)(const double *, const void *), gi_ref *c) {
   const gi_type *t = &c->out[0].t;
@@ -186,8 +188,8 @@ static glia_status ref_row(double (*scalar)(const double *, const void *), gi_re
   return GLIA_OK;
 }
 
-/* A cast of integers to integers must not pass through double. Elements are read before they are
- * written over, in pieces, since the result may take the place of the input. */
+/* A cast of integers to integers must not pass through double. Elements are read before they
+ * are written over, in pieces, since the result may take the place of the input. */
 static glia_status ref_cast(gi_ref *c) {
   const glia_dtype from = c->in[0].t.dtype, to = c->out[0].t.dtype;
   const int64_t count = gi_type_count(&c->out[0].t);
@@ -202,7 +204,7 @@ static glia_status ref_cast(gi_ref *c) {
   return GLIA_OK;
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
 static const gi_elementwise_attr attr_none;
 static const gi_elementwise_attr attr_slope = {.a = 0.1};
@@ -219,6 +221,7 @@ static const gi_elementwise_attr attr_dtype = {.dtype = GLIA_F64};
 #define INTEGER_ANYTHING GLIA_OK
 #define INTEGER_TRUTHS   GLIA_DTYPE
 
+/* clang-format off */
 #define SAMPLES_1(p, t, low, high, integers)                                                   \
   {p, 1, {{2, {3, 5}, low, high, t}}, GLIA_OK},                                                \
   {p, 1, {{0, {0}, low, high, t}}, GLIA_OK},                                                   \
@@ -244,29 +247,38 @@ static const gi_elementwise_attr attr_dtype = {.dtype = GLIA_F64};
    integers},                                                                                  \
   {p, 3, {{1, {3}, low, high, t}, {1, {3}, low, high, t}, {1, {3}, low, high, t}}, GLIA_DTYPE}, \
   {p, 3, {{1, {2}, 0, 1, GLIA_BOOL}, {1, {3}, low, high, t}, {1, {3}, low, high, t}}, GLIA_SHAPE},
+/* clang-format on */
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
-#define ROW(name_, inputs, takes, gives, parameters, flags_, low, high, doc_, torch_, paper_,  \
-            value, gradients)                                                                  \
-  static glia_status infer_##name_(gi_infer *c) {                                              \
-    return infer_row(#name_, takes, gives, fields_##parameters, c);                            \
-  }                                                                                            \
-  static glia_status ref_of_##name_(gi_ref *c) {                                               \
-    return gives == CAST ? ref_cast(c) : ref_row(scalar_##name_, c);                           \
-  }                                                                                            \
-  static const gi_sample samples_##name_[] = {                                                 \
-    SAMPLES_##inputs(&attr_##parameters, OPERAND_##takes, low, high, INTEGER_##takes)          \
-  };                                                                                           \
-  const gi_op gi_op_##name_ = {                                                                \
-    .name = #name_, .doc = doc_, .paper = paper_, .torch = torch_,                             \
-    .min_in = inputs, .max_in = inputs, .n_out = 1,                                            \
-    .flags = GI_ELEMENTWISE | GI_IN_PLACE | (flags_),                                          \
-    .attr_size = sizeof(gi_elementwise_attr), .attrs = fields_##parameters,                    \
-    .infer = infer_##name_, .vjp = RULE_##gradients ? vjp_##name_ : NULL,                      \
-    .no_grad = RULE_##gradients ? NULL : "its result is true or false",                        \
-    .ref = ref_of_##name_, .scalar = scalar_##name_,                                           \
-    .samples = samples_##name_, .n_samples = GI_COUNT(samples_##name_),                        \
+#define ROW(name_, inputs, takes, gives, parameters, flags_, low, high, doc_, torch_, paper_, \
+            value, gradients)                                                                 \
+  static glia_status infer_##name_(gi_infer *c) {                                             \
+    return infer_row(#name_, takes, gives, fields_##parameters, c);                           \
+  }                                                                                           \
+  static glia_status ref_of_##name_(gi_ref *c) {                                              \
+    return gives == CAST ? ref_cast(c) : ref_row(scalar_##name_, c);                          \
+  }                                                                                           \
+  static const gi_sample samples_##name_[] = {                                                \
+      SAMPLES_##inputs(&attr_##parameters, OPERAND_##takes, low, high, INTEGER_##takes)};     \
+  const gi_op gi_op_##name_ = {                                                               \
+      .name = #name_,                                                                         \
+      .doc = doc_,                                                                            \
+      .paper = paper_,                                                                        \
+      .torch = torch_,                                                                        \
+      .min_in = inputs,                                                                       \
+      .max_in = inputs,                                                                       \
+      .n_out = 1,                                                                             \
+      .flags = GI_ELEMENTWISE | GI_IN_PLACE | (flags_),                                       \
+      .attr_size = sizeof(gi_elementwise_attr),                                               \
+      .attrs = fields_##parameters,                                                           \
+      .infer = infer_##name_,                                                                 \
+      .vjp = RULE_##gradients ? vjp_##name_ : NULL,                                           \
+      .no_grad = RULE_##gradients ? NULL : "its result is true or false",                     \
+      .ref = ref_of_##name_,                                                                  \
+      .scalar = scalar_##name_,                                                               \
+      .samples = samples_##name_,                                                             \
+      .n_samples = GI_COUNT(samples_##name_),                                                 \
   };
 #include "ops/elementwise.def"
 #undef ROW
@@ -274,41 +286,43 @@ static const gi_elementwise_attr attr_dtype = {.dtype = GLIA_F64};
 #define ROW(name, ...) &gi_op_##name,
 const gi_op *const gi_ops_elementwise[] = {
 #include "ops/elementwise.def"
-  NULL,
+    NULL,
 };
 #undef ROW
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 /* The parameters say the signature: none of 1, 2 or 3 inputs; one number; two; a dtype. */
 #define BUILD_none(name, inputs) BUILD_##inputs(name)
-#define BUILD_1(name)                                                                          \
-  glia_value glia_##name(glia_value x) { return gi_emit1(&gi_op_##name, &attr_none, x); }
-#define BUILD_2(name)                                                                          \
-  glia_value glia_##name(glia_value a, glia_value b) {                                         \
-    return gi_emit2(&gi_op_##name, &attr_none, a, b);                                          \
+#define BUILD_1(name)                              \
+  glia_value glia_##name(glia_value x) {           \
+    return gi_emit1(&gi_op_##name, &attr_none, x); \
   }
-#define BUILD_3(name)                                                                          \
-  glia_value glia_##name(glia_value condition, glia_value a, glia_value b) {                   \
-    const glia_value in[] = {condition, a, b};                                                 \
-    return gi_emit(NULL, &gi_op_##name, &attr_none, in, 3, NULL);                              \
+#define BUILD_2(name)                                  \
+  glia_value glia_##name(glia_value a, glia_value b) { \
+    return gi_emit2(&gi_op_##name, &attr_none, a, b);  \
   }
-#define BUILD_slope(name, inputs)                                                              \
-  glia_value glia_##name(glia_value x, double a) {                                             \
-    const gi_elementwise_attr p = {.a = a};                                                    \
-    return gi_emit1(&gi_op_##name, &p, x);                                                     \
+#define BUILD_3(name)                                                        \
+  glia_value glia_##name(glia_value condition, glia_value a, glia_value b) { \
+    const glia_value in[] = {condition, a, b};                               \
+    return gi_emit(NULL, &gi_op_##name, &attr_none, in, 3, NULL);            \
+  }
+#define BUILD_slope(name, inputs)                  \
+  glia_value glia_##name(glia_value x, double a) { \
+    const gi_elementwise_attr p = {.a = a};        \
+    return gi_emit1(&gi_op_##name, &p, x);         \
   }
 #define BUILD_alpha(name, inputs) BUILD_slope(name, inputs)
-#define BUILD_range(name, inputs)                                                              \
-  glia_value glia_##name(glia_value x, double low, double high) {                              \
-    const gi_elementwise_attr p = {.a = low, .b = high};                                       \
-    return gi_emit1(&gi_op_##name, &p, x);                                                     \
+#define BUILD_range(name, inputs)                                 \
+  glia_value glia_##name(glia_value x, double low, double high) { \
+    const gi_elementwise_attr p = {.a = low, .b = high};          \
+    return gi_emit1(&gi_op_##name, &p, x);                        \
   }
-#define BUILD_dtype(name, inputs)                                                              \
-  glia_value glia_##name(glia_value x, glia_dtype dtype) {                                     \
-    const gi_elementwise_attr p = {.dtype = dtype};                                            \
-    if (!gi_null(x) && glia_value_dtype(x) == dtype) return x; /* nothing to do */             \
-    return gi_emit1(&gi_op_##name, &p, x);                                                     \
+#define BUILD_dtype(name, inputs)                                                  \
+  glia_value glia_##name(glia_value x, glia_dtype dtype) {                         \
+    const gi_elementwise_attr p = {.dtype = dtype};                                \
+    if (!gi_null(x) && glia_value_dtype(x) == dtype) return x; /* nothing to do */ \
+    return gi_emit1(&gi_op_##name, &p, x);                                         \
   }
 #define ROW(name, inputs, takes, gives, parameters, ...) BUILD_##parameters(name, inputs)
 #include "ops/elementwise.def"

@@ -7,13 +7,14 @@
  *                x [A.., n, B..], index [A.., m, B..] -> y [A.., m, B..]
  *   put_along    y [A.., m, B..], index [A.., m, B..] -> x [A.., size, B..]
  *
- * Each of a pair is the gradient of the other. Indices are data, so they are checked at run time:
- * the first that is negative or too large fails with its position, nothing is read out of bounds.
+ * Each of a pair is the gradient of the other. Indices are data, so they are checked at run
+ * time: the first that is negative or too large fails with its position, nothing is read out
+ * of bounds.
  */
 #include "ops/attrs.h"
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static glia_status want_index(const gi_infer *c, const char *op) {
   char text[GI_TEXT];
@@ -54,12 +55,17 @@ static glia_status infer_scatter(gi_infer *c) {
   bool fits = a->axis >= 0 && a->axis + index->rank <= y->rank;
   for (int d = 0; fits && d < index->rank; d++) fits = y->dim[a->axis + d] == index->dim[d];
   if (!fits)
-    return gi_fail(GLIA_SHAPE, "scatter_add: y is %s, index is %s; wanted index's axes in y from "
-                   "axis %" PRId64 " on", gi_shape_text(y, ty, sizeof ty),
-                   gi_shape_text(index, ti, sizeof ti), a->axis);
+    return gi_fail(GLIA_SHAPE,
+                   "scatter_add: y is %s, index is %s; wanted index's axes in y from "
+                   "axis %" PRId64 " on",
+                   gi_shape_text(y, ty, sizeof ty), gi_shape_text(index, ti, sizeof ti),
+                   a->axis);
   if (y->rank - index->rank + 1 > GLIA_MAX_RANK || a->size < 0)
-    return gi_fail(GLIA_SHAPE, "scatter_add: y is %s, size %" PRId64 "; too many axes or a "
-                   "negative size", gi_shape_text(y, ty, sizeof ty), a->size);
+    return gi_fail(GLIA_SHAPE,
+                   "scatter_add: y is %s, size %" PRId64
+                   "; too many axes or a "
+                   "negative size",
+                   gi_shape_text(y, ty, sizeof ty), a->size);
   gi_type x = {.dtype = y->dtype};
   for (int d = 0; d < a->axis; d++) x.dim[x.rank++] = y->dim[d];
   x.dim[x.rank++] = a->size;
@@ -76,9 +82,10 @@ static glia_status want_alike(const gi_infer *c, int64_t axis, const char *op) {
   GI_TRY(gi_want_axis(axis, &c->in[0], op));
   if (like.rank == c->in[0].rank) like.dim[axis] = c->in[0].dim[axis];
   if (gi_shape_equal(&like, &c->in[0])) return GLIA_OK;
-  return gi_fail(GLIA_SHAPE, "%s: the values are %s, index is %s; they may differ on axis %"
-                 PRId64 " alone", op, gi_shape_text(&c->in[0], tx, sizeof tx),
-                 gi_shape_text(&c->in[1], ti, sizeof ti), axis);
+  return gi_fail(
+      GLIA_SHAPE,
+      "%s: the values are %s, index is %s; they may differ on axis %" PRId64 " alone", op,
+      gi_shape_text(&c->in[0], tx, sizeof tx), gi_shape_text(&c->in[1], ti, sizeof ti), axis);
 }
 
 static glia_status infer_take(gi_infer *c) {
@@ -94,7 +101,8 @@ static glia_status infer_put(gi_infer *c) {
   GI_TRY(want_alike(c, a->axis, "put_along"));
   GI_TRY(want_numbers(c, "put_along"));
   if (!gi_shape_equal(&c->in[0], &c->in[1]) || a->size < 0)
-    return gi_fail(GLIA_SHAPE, "put_along: y is %s, index is %s, size %" PRId64
+    return gi_fail(GLIA_SHAPE,
+                   "put_along: y is %s, index is %s, size %" PRId64
                    "; wanted equal shapes and a size >= 0",
                    gi_shape_text(&c->in[0], ty, sizeof ty),
                    gi_shape_text(&c->in[1], ti, sizeof ti), a->size);
@@ -103,7 +111,7 @@ static glia_status infer_put(gi_infer *c) {
   return GLIA_OK;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 static glia_status transpose_with(gi_vjp *c, const gi_op *op) {
   gi_gather_attr a = *(const gi_gather_attr *)c->attr;
@@ -111,8 +119,12 @@ static glia_status transpose_with(gi_vjp *c, const gi_op *op) {
   if (c->need[0]) c->din[0] = gi_emit2(op, &a, c->dout[0], c->in[1]);
   return GLIA_OK;
 }
-static glia_status vjp_gather(gi_vjp *c) { return transpose_with(c, &gi_op_scatter_add); }
-static glia_status vjp_take(gi_vjp *c) { return transpose_with(c, &gi_op_put_along); }
+static glia_status vjp_gather(gi_vjp *c) {
+  return transpose_with(c, &gi_op_scatter_add);
+}
+static glia_status vjp_take(gi_vjp *c) {
+  return transpose_with(c, &gi_op_put_along);
+}
 static glia_status vjp_scatter(gi_vjp *c) {
   const gi_gather_attr a = {.axis = ((const gi_gather_attr *)c->attr)->axis};
   if (c->need[0]) c->din[0] = gi_emit2(&gi_op_gather, &a, c->dout[0], c->in[1]);
@@ -124,18 +136,19 @@ static glia_status vjp_put(gi_vjp *c) {
   return GLIA_OK;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 /* Index e, checked against an axis of n. */
 static glia_status checked(const gi_buf *index, int64_t e, int64_t n, const char *op,
                            int64_t *out) {
   *out = gi_index_at(index, e);
   if (*out >= 0 && *out < n) return GLIA_OK;
-  return gi_fail(GLIA_INVALID, "%s: index %" PRId64 " at position %" PRId64
-                 " is not in 0 .. %" PRId64, op, *out, e, n - 1);
+  return gi_fail(GLIA_INVALID,
+                 "%s: index %" PRId64 " at position %" PRId64 " is not in 0 .. %" PRId64, op,
+                 *out, e, n - 1);
 }
 
-/* Between x, seen as [outer, n, inner], and y, [outer, count, inner]: rows move, or are added. */
+/* Rows move, or are added, between x, [outer, n, inner], and y, [outer, count, inner]. */
 static glia_status by_row(gi_ref *c, const gi_buf *x, const gi_buf *y, bool to_x,
                           const char *op) {
   const gi_buf *index = &c->in[1];
@@ -147,8 +160,10 @@ static glia_status by_row(gi_ref *c, const gi_buf *x, const gi_buf *y, bool to_x
     for (int64_t o = 0; o < r.outer; o++)
       for (int64_t i = 0; i < r.inner; i++) {
         const int64_t px = (o * r.n + at) * r.inner + i, py = (o * count + e) * r.inner + i;
-        if (to_x) gi_put(x, px, gi_get(x, px) + gi_get(y, py));
-        else gi_put(y, py, gi_get(x, px));
+        if (to_x)
+          gi_put(x, px, gi_get(x, px) + gi_get(y, py));
+        else
+          gi_put(y, py, gi_get(x, px));
       }
   }
   return GLIA_OK;
@@ -173,8 +188,10 @@ static glia_status by_element(gi_ref *c, const gi_buf *x, const gi_buf *y, bool 
     int64_t at;
     GI_TRY(checked(index, e, r.n, op, &at));
     const int64_t px = (e / r.inner / m * r.n + at) * r.inner + e % r.inner;
-    if (to_x) gi_put(x, px, gi_get(x, px) + gi_get(y, e));
-    else gi_put(y, e, gi_get(x, px));
+    if (to_x)
+      gi_put(x, px, gi_get(x, px) + gi_get(y, e));
+    else
+      gi_put(y, e, gi_get(x, px));
   }
   return GLIA_OK;
 }
@@ -189,96 +206,109 @@ static glia_status ref_put(gi_ref *c) {
 
 static gi_cost cost(const gi_infer *c) { /* of x, only what is looked at */
   const double part = (double)GI_MIN(gi_type_bytes(&c->in[0]), gi_type_bytes(&c->out[0]));
-  return (gi_cost){.flops = 0, .bytes = part + (double)gi_type_bytes(&c->in[1]) +
-                                        (double)gi_type_bytes(&c->out[0])};
+  return (gi_cost){
+      .flops = 0,
+      .bytes = part + (double)gi_type_bytes(&c->in[1]) + (double)gi_type_bytes(&c->out[0])};
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
-static const gi_gather_attr a0 = {.axis = 0}, a1 = {.axis = 1}, a2 = {.axis = 2}, a3 = {.axis = 3},
-                            a0s4 = {0, 4}, a1s4 = {1, 4}, a2s5 = {2, 5}, a0s0 = {0, 0},
-                            a1minus = {1, -1};
+static const gi_gather_attr a0 = {.axis = 0}, a1 = {.axis = 1}, a2 = {.axis = 2},
+                            a3 = {.axis = 3}, a0s4 = {0, 4}, a1s4 = {1, 4}, a2s5 = {2, 5},
+                            a0s0 = {0, 0}, a1minus = {1, -1};
 #define R -2, 2, GLIA_F32
 #define I 0, 4, GLIA_I64
 static const gi_sample samples_gather[] = {
-  {&a0, 2, {{2, {4, 2}, R}, {1, {3}, I}}, GLIA_OK},
-  {&a1, 2, {{3, {3, 5, 2}, R}, {2, {2, 3}, I}}, GLIA_OK},
-  {&a2, 2, {{3, {2, 1, 4}, R}, {0, {0}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&a0, 2, {{1, {4}, R}, {1, {17}, I}}, GLIA_OK}, /* one element many times */
-  {&a0, 2, {{2, {4, 3}, R}, {1, {0}, I}}, GLIA_OK},
-  {&a1, 2, {{2, {0, 4}, R}, {1, {2}, I}}, GLIA_OK},
-  {&a0, 2, {{2, {4, 2}, 0, 9, GLIA_I32}, {1, {3}, I}}, GLIA_OK},
-  {&a3, 2, {{2, {4, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
-  {&a0, 2, {{5, {4, 1, 1, 1, 1}, R}, {5, {1, 1, 1, 1, 1}, I}}, GLIA_SHAPE},
-  {&a0, 2, {{2, {4, 2}, R}, {1, {3}, R}}, GLIA_DTYPE},
+    {&a0, 2, {{2, {4, 2}, R}, {1, {3}, I}}, GLIA_OK},
+    {&a1, 2, {{3, {3, 5, 2}, R}, {2, {2, 3}, I}}, GLIA_OK},
+    {&a2, 2, {{3, {2, 1, 4}, R}, {0, {0}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&a0, 2, {{1, {4}, R}, {1, {17}, I}}, GLIA_OK}, /* one element many times */
+    {&a0, 2, {{2, {4, 3}, R}, {1, {0}, I}}, GLIA_OK},
+    {&a1, 2, {{2, {0, 4}, R}, {1, {2}, I}}, GLIA_OK},
+    {&a0, 2, {{2, {4, 2}, 0, 9, GLIA_I32}, {1, {3}, I}}, GLIA_OK},
+    {&a3, 2, {{2, {4, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
+    {&a0, 2, {{5, {4, 1, 1, 1, 1}, R}, {5, {1, 1, 1, 1, 1}, I}}, GLIA_SHAPE},
+    {&a0, 2, {{2, {4, 2}, R}, {1, {3}, R}}, GLIA_DTYPE},
 };
 static const gi_sample samples_scatter[] = {
-  {&a0s4, 2, {{2, {3, 2}, R}, {1, {3}, I}}, GLIA_OK},
-  {&a1s4, 2, {{4, {3, 2, 3, 2}, R}, {2, {2, 3}, I}}, GLIA_OK},
-  {&a2s5, 2, {{2, {2, 1}, R}, {0, {0}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&a0s4, 2, {{1, {17}, R}, {1, {17}, I}}, GLIA_OK},
-  {&a0s0, 2, {{2, {0, 3}, R}, {1, {0}, I}}, GLIA_OK},
-  {&a0s4, 2, {{2, {2, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
-  {&a2s5, 2, {{2, {2, 3}, R}, {1, {3}, I}}, GLIA_SHAPE},
-  {&a0s4, 2, {{1, {3}, R}, {1, {3}, R}}, GLIA_DTYPE},
-  {&a0s4, 2, {{1, {3}, 0, 1, GLIA_BOOL}, {1, {3}, I}}, GLIA_DTYPE},
+    {&a0s4, 2, {{2, {3, 2}, R}, {1, {3}, I}}, GLIA_OK},
+    {&a1s4, 2, {{4, {3, 2, 3, 2}, R}, {2, {2, 3}, I}}, GLIA_OK},
+    {&a2s5, 2, {{2, {2, 1}, R}, {0, {0}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&a0s4, 2, {{1, {17}, R}, {1, {17}, I}}, GLIA_OK},
+    {&a0s0, 2, {{2, {0, 3}, R}, {1, {0}, I}}, GLIA_OK},
+    {&a0s4, 2, {{2, {2, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
+    {&a2s5, 2, {{2, {2, 3}, R}, {1, {3}, I}}, GLIA_SHAPE},
+    {&a0s4, 2, {{1, {3}, R}, {1, {3}, R}}, GLIA_DTYPE},
+    {&a0s4, 2, {{1, {3}, 0, 1, GLIA_BOOL}, {1, {3}, I}}, GLIA_DTYPE},
 };
 static const gi_sample samples_take[] = {
-  {&a1, 2, {{2, {2, 4}, R}, {2, {2, 1}, I}}, GLIA_OK},
-  {&a0, 2, {{2, {4, 3}, R}, {2, {7, 3}, I}}, GLIA_OK},
-  {&a1, 2, {{3, {3, 5, 2}, R}, {3, {3, 2, 2}, 0, 5, GLIA_I32}}, GLIA_OK},
-  {&a0, 2, {{1, {4}, R}, {1, {0}, I}}, GLIA_OK},
-  {&a1, 2, {{2, {2, 4}, R}, {1, {2}, I}}, GLIA_SHAPE},
-  {&a1, 2, {{2, {2, 4}, R}, {2, {3, 4}, I}}, GLIA_SHAPE},
-  {&a2, 2, {{2, {2, 4}, R}, {2, {2, 4}, I}}, GLIA_SHAPE},
-  {&a1, 2, {{2, {2, 4}, R}, {2, {2, 4}, R}}, GLIA_DTYPE},
+    {&a1, 2, {{2, {2, 4}, R}, {2, {2, 1}, I}}, GLIA_OK},
+    {&a0, 2, {{2, {4, 3}, R}, {2, {7, 3}, I}}, GLIA_OK},
+    {&a1, 2, {{3, {3, 5, 2}, R}, {3, {3, 2, 2}, 0, 5, GLIA_I32}}, GLIA_OK},
+    {&a0, 2, {{1, {4}, R}, {1, {0}, I}}, GLIA_OK},
+    {&a1, 2, {{2, {2, 4}, R}, {1, {2}, I}}, GLIA_SHAPE},
+    {&a1, 2, {{2, {2, 4}, R}, {2, {3, 4}, I}}, GLIA_SHAPE},
+    {&a2, 2, {{2, {2, 4}, R}, {2, {2, 4}, I}}, GLIA_SHAPE},
+    {&a1, 2, {{2, {2, 4}, R}, {2, {2, 4}, R}}, GLIA_DTYPE},
 };
 static const gi_sample samples_put[] = {
-  {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 3}, I}}, GLIA_OK},
-  {&a0s4, 2, {{2, {7, 3}, R}, {2, {7, 3}, I}}, GLIA_OK},
-  {&a2s5, 2, {{3, {3, 2, 2}, R}, {3, {3, 2, 2}, 0, 5, GLIA_I32}}, GLIA_OK},
-  {&a0s0, 2, {{1, {0}, R}, {1, {0}, I}}, GLIA_OK},
-  {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 2}, I}}, GLIA_SHAPE},
-  {&a1minus, 2, {{2, {2, 3}, R}, {2, {2, 3}, I}}, GLIA_SHAPE},
-  {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 3}, R}}, GLIA_DTYPE},
+    {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 3}, I}}, GLIA_OK},
+    {&a0s4, 2, {{2, {7, 3}, R}, {2, {7, 3}, I}}, GLIA_OK},
+    {&a2s5, 2, {{3, {3, 2, 2}, R}, {3, {3, 2, 2}, 0, 5, GLIA_I32}}, GLIA_OK},
+    {&a0s0, 2, {{1, {0}, R}, {1, {0}, I}}, GLIA_OK},
+    {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 2}, I}}, GLIA_SHAPE},
+    {&a1minus, 2, {{2, {2, 3}, R}, {2, {2, 3}, I}}, GLIA_SHAPE},
+    {&a1s4, 2, {{2, {2, 3}, R}, {2, {2, 3}, R}}, GLIA_DTYPE},
 };
 #undef R
 #undef I
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define AXIS {"axis", GI_ATTR_I64, offsetof(gi_gather_attr, axis), "of x, that is looked into"}
+/* clang-format on */
 static const gi_attr fields[] = {AXIS, {NULL, GI_ATTR_I64, 0, NULL}};
 static const gi_attr fields_size[] = {
-  AXIS,
-  {"size", GI_ATTR_I64, offsetof(gi_gather_attr, size), "of that axis in the result"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    AXIS,
+    {"size", GI_ATTR_I64, offsetof(gi_gather_attr, size), "of that axis in the result"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
-#define GATHERING(row, text, expression, list, ...)                                            \
-  const gi_op gi_op_##row = {                                                                  \
-    .name = #row, .doc = text, .torch = expression, .min_in = 2, .max_in = 2, .n_out = 1,      \
-    .attr_size = sizeof(gi_gather_attr), .cost = cost,                                         \
-    .samples = list, .n_samples = GI_COUNT(list), __VA_ARGS__                                  \
-  }
+#define GATHERING(row, text, expression, list, ...)               \
+  const gi_op gi_op_##row = {.name = #row,                        \
+                             .doc = text,                         \
+                             .torch = expression,                 \
+                             .min_in = 2,                         \
+                             .max_in = 2,                         \
+                             .n_out = 1,                          \
+                             .attr_size = sizeof(gi_gather_attr), \
+                             .cost = cost,                        \
+                             .samples = list,                     \
+                             .n_samples = GI_COUNT(list),         \
+                             __VA_ARGS__}
 GATHERING(gather, "entries of one axis by index",
-          "torch.index_select(x0, axis, x1.flatten()).unflatten(axis, x1.shape)", samples_gather,
-          .attrs = fields, .infer = infer_gather, .vjp = vjp_gather, .ref = ref_gather);
+          "torch.index_select(x0, axis, x1.flatten()).unflatten(axis, x1.shape)",
+          samples_gather, .attrs = fields, .infer = infer_gather, .vjp = vjp_gather,
+          .ref = ref_gather);
 GATHERING(scatter_add, "entries added to zeros by index: the transpose of gather", NULL,
           samples_scatter, .attrs = fields_size, .infer = infer_scatter, .vjp = vjp_scatter,
           .ref = ref_scatter);
 GATHERING(take_along, "an element of an axis for every index", "torch.gather(x0, axis, x1)",
           samples_take, .attrs = fields, .infer = infer_take, .vjp = vjp_take, .ref = ref_take);
 GATHERING(put_along, "elements added to zeros along an axis: the transpose of take_along", NULL,
-          samples_put, .attrs = fields_size, .infer = infer_put, .vjp = vjp_put, .ref = ref_put);
+          samples_put, .attrs = fields_size, .infer = infer_put, .vjp = vjp_put,
+          .ref = ref_put);
 
 const gi_op *const gi_ops_gather[] = {&gi_op_gather, &gi_op_scatter_add, &gi_op_take_along,
                                       &gi_op_put_along, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 /* Negative axes count from the end of a tensor of this rank; infer refuses what is left. */
-static int64_t resolved(int axis, int rank) { return axis < 0 ? axis + rank : axis; }
+static int64_t resolved(int axis, int rank) {
+  return axis < 0 ? axis + rank : axis;
+}
 
 glia_value glia_gather(glia_value x, glia_value index, int axis) {
   const gi_gather_attr a = {.axis = resolved(axis, glia_value_rank(x))};

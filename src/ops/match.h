@@ -5,7 +5,7 @@
 
 #include "graph/graph.h"
 
-/* The node that makes value v, if it is this op and v is used once, inside the pattern; or NULL. */
+/* The node that makes value v, if it is this op and only the pattern uses v; or NULL. */
 static inline const gi_node *gi_match_inner(const gi_match *m, uint32_t v, const gi_op *op) {
   const gi_node *n = &m->g->nodes.at[m->g->values.at[v].node];
   return n->op == op && m->uses[v] == 1 ? n : NULL;

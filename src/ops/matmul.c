@@ -1,21 +1,26 @@
 /* matmul.c - y = a b over the last two axes; leading axes broadcast.
  *
- * Shapes: a [..., M, K] (with transpose_a [..., K, M]), b [..., K, N] (with transpose_b [..., N, K])
- * -> y [..., M, N]. The flags are attributes, not permutes, because every kernel takes them for
- * nothing. Also matmul_bias_act, the fused op of a dense layer, for matrices alone.
+ * Shapes: a [..., M, K], b [..., K, N] -> y [..., M, N]; with transpose_a, a is
+ * [..., K, M]; with transpose_b, b is [..., N, K]. The flags are attributes, not permutes,
+ * because every kernel takes them for nothing. Also matmul_bias_act, the fused op of a dense
+ * layer, for matrices alone.
  */
 #include "ops/attrs.h"
 #include "ops/match.h"
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
-typedef struct sizes { int64_t m, k, n, kb; } sizes; /* kb: the inner axis as b has it */
+typedef struct sizes {
+  int64_t m, k, n, kb;
+} sizes; /* kb: the inner axis as b has it */
 
 static sizes sizes_of(const gi_type *a, const gi_type *b, const gi_matmul_attr *p) {
   const int64_t *da = a->dim + a->rank - 2, *db = b->dim + b->rank - 2;
-  return (sizes){.m = da[p->transpose_a ? 1 : 0], .k = da[p->transpose_a ? 0 : 1],
-                 .kb = db[p->transpose_b ? 1 : 0], .n = db[p->transpose_b ? 0 : 1]};
+  return (sizes){.m = da[p->transpose_a ? 1 : 0],
+                 .k = da[p->transpose_a ? 0 : 1],
+                 .kb = db[p->transpose_b ? 1 : 0],
+                 .n = db[p->transpose_b ? 0 : 1]};
 }
 
 static glia_status infer_product(gi_infer *c, const char *op) {
@@ -25,14 +30,17 @@ static glia_status infer_product(gi_infer *c, const char *op) {
   gi_shape_text(a, ta, sizeof ta);
   gi_shape_text(b, tb, sizeof tb);
   if (a->rank < 2 || b->rank < 2)
-    return gi_fail(GLIA_SHAPE, "%s: a is %s, b is %s; both want two axes or more; hint: "
-                   "glia_reshape a vector to [1, n] or [n, 1]", op, ta, tb);
+    return gi_fail(GLIA_SHAPE,
+                   "%s: a is %s, b is %s; both want two axes or more; hint: "
+                   "glia_reshape a vector to [1, n] or [n, 1]",
+                   op, ta, tb);
   GI_TRY(gi_want_float(c, 0, op, "a"));
   GI_TRY(gi_want_same(c, 0, 1, op));
   const sizes s = sizes_of(a, b, p);
   if (s.k != s.kb)
-    return gi_fail(GLIA_SHAPE, "%s: a is %s%s, b is %s%s; inner axes %" PRId64 " and %" PRId64
-                   " differ", op, ta, p->transpose_a ? " transposed" : "", tb,
+    return gi_fail(GLIA_SHAPE,
+                   "%s: a is %s%s, b is %s%s; inner axes %" PRId64 " and %" PRId64 " differ",
+                   op, ta, p->transpose_a ? " transposed" : "", tb,
                    p->transpose_b ? " transposed" : "", s.k, s.kb);
   gi_type ba = *a, bb = *b, y;
   ba.rank -= 2;
@@ -47,7 +55,9 @@ static glia_status infer_product(gi_infer *c, const char *op) {
   return GLIA_OK;
 }
 
-static glia_status infer_matmul(gi_infer *c) { return infer_product(c, "matmul"); }
+static glia_status infer_matmul(gi_infer *c) {
+  return infer_product(c, "matmul");
+}
 
 static glia_status infer_dense(gi_infer *c) {
   const gi_matmul_attr *p = c->attr;
@@ -58,15 +68,17 @@ static glia_status infer_dense(gi_infer *c) {
   GI_TRY(infer_product(c, "matmul_bias_act"));
   GI_TRY(gi_want_same(c, 0, 2, "matmul_bias_act"));
   if (c->in[2].dim[0] != c->out[0].dim[1])
-    return gi_fail(GLIA_SHAPE, "matmul_bias_act: bias is %s, the product has %" PRId64
-                   " columns", gi_shape_text(&c->in[2], text, sizeof text), c->out[0].dim[1]);
+    return gi_fail(GLIA_SHAPE,
+                   "matmul_bias_act: bias is %s, the product has %" PRId64 " columns",
+                   gi_shape_text(&c->in[2], text, sizeof text), c->out[0].dim[1]);
   if (strcmp(p->activation, "") != 0 && strcmp(p->activation, "relu") != 0)
-    return gi_fail(GLIA_INVALID, "matmul_bias_act: activation is \"%s\", wanted \"\" or \"relu\"",
+    return gi_fail(GLIA_INVALID,
+                   "matmul_bias_act: activation is \"%s\", wanted \"\" or \"relu\"",
                    p->activation);
   return GLIA_OK;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 static glia_value product(glia_value a, glia_value b, bool transpose_a, bool transpose_b) {
   return glia_matmul(a, b, .transpose_a = transpose_a, .transpose_b = transpose_b);
@@ -119,7 +131,7 @@ static bool match_dense(gi_match *m) {
   return false;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 /* One matrix product; a, b and y begin at these elements. A third input is a bias. */
 static void multiply(gi_ref *c, const sizes *s, int64_t a, int64_t b, int64_t y, bool relu) {
@@ -167,9 +179,10 @@ static gi_cost cost(const gi_infer *c) {
   return k;
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
-static const gi_matmul_attr nn = {.activation = ""}, tn = {.transpose_a = true, .activation = ""},
+static const gi_matmul_attr nn = {.activation = ""},
+                            tn = {.transpose_a = true, .activation = ""},
                             nt = {.transpose_b = true, .activation = ""},
                             tt = {.transpose_a = true, .transpose_b = true, .activation = ""},
                             relu = {.activation = "relu"},
@@ -178,80 +191,98 @@ static const gi_matmul_attr nn = {.activation = ""}, tn = {.transpose_a = true, 
 
 #define R -1, 1, GLIA_F32
 static const gi_sample samples_matmul[] = {
-  {&nn, 2, {{2, {2, 3}, R}, {2, {3, 2}, R}}, GLIA_OK},
-  {&tn, 2, {{2, {3, 5}, R}, {2, {3, 7}, R}}, GLIA_OK},
-  {&nt, 2, {{2, {5, 3}, R}, {2, {7, 3}, R}}, GLIA_OK},
-  {&tt, 2, {{2, {3, 5}, R}, {2, {7, 3}, R}}, GLIA_OK},
-  {&nn, 2, {{3, {2, 5, 3}, R}, {3, {2, 3, 4}, R}}, GLIA_OK},
-  {&nt, 2, {{4, {2, 1, 5, 3}, R}, {3, {3, 4, 3}, R}}, GLIA_OK},
-  {&tn, 2, {{2, {3, 5}, R}, {3, {2, 3, 4}, R}}, GLIA_OK},
-  {&tt, 2, {{3, {2, 3, 5}, R}, {2, {4, 3}, R}}, GLIA_OK},
-  {&nn, 2, {{2, {1, 1}, R}, {2, {1, 1}, R}}, GLIA_OK},
-  {&nn, 2, {{2, {33, 65}, R}, {2, {65, 17}, R}}, GLIA_OK},
-  {&nn, 2, {{2, {0, 3}, R}, {2, {3, 2}, R}}, GLIA_OK},
-  {&nn, 2, {{2, {2, 0}, R}, {2, {0, 3}, R}}, GLIA_OK}, /* zeros */
-  {&nn, 2, {{2, {2, 3}, R}, {2, {2, 3}, R}}, GLIA_SHAPE},
-  {&nn, 2, {{3, {2, 2, 3}, R}, {3, {3, 3, 2}, R}}, GLIA_SHAPE},
-  {&nn, 2, {{1, {3}, R}, {2, {3, 2}, R}}, GLIA_SHAPE},
-  {&nn, 2, {{2, {2, 3}, R}, {2, {3, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
-  {&nn, 2, {{2, {2, 3}, 0, 4, GLIA_I32}, {2, {3, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&nn, 2, {{2, {2, 3}, R}, {2, {3, 2}, R}}, GLIA_OK},
+    {&tn, 2, {{2, {3, 5}, R}, {2, {3, 7}, R}}, GLIA_OK},
+    {&nt, 2, {{2, {5, 3}, R}, {2, {7, 3}, R}}, GLIA_OK},
+    {&tt, 2, {{2, {3, 5}, R}, {2, {7, 3}, R}}, GLIA_OK},
+    {&nn, 2, {{3, {2, 5, 3}, R}, {3, {2, 3, 4}, R}}, GLIA_OK},
+    {&nt, 2, {{4, {2, 1, 5, 3}, R}, {3, {3, 4, 3}, R}}, GLIA_OK},
+    {&tn, 2, {{2, {3, 5}, R}, {3, {2, 3, 4}, R}}, GLIA_OK},
+    {&tt, 2, {{3, {2, 3, 5}, R}, {2, {4, 3}, R}}, GLIA_OK},
+    {&nn, 2, {{2, {1, 1}, R}, {2, {1, 1}, R}}, GLIA_OK},
+    {&nn, 2, {{2, {33, 65}, R}, {2, {65, 17}, R}}, GLIA_OK},
+    {&nn, 2, {{2, {0, 3}, R}, {2, {3, 2}, R}}, GLIA_OK},
+    {&nn, 2, {{2, {2, 0}, R}, {2, {0, 3}, R}}, GLIA_OK}, /* zeros */
+    {&nn, 2, {{2, {2, 3}, R}, {2, {2, 3}, R}}, GLIA_SHAPE},
+    {&nn, 2, {{3, {2, 2, 3}, R}, {3, {3, 3, 2}, R}}, GLIA_SHAPE},
+    {&nn, 2, {{1, {3}, R}, {2, {3, 2}, R}}, GLIA_SHAPE},
+    {&nn, 2, {{2, {2, 3}, R}, {2, {3, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&nn, 2, {{2, {2, 3}, 0, 4, GLIA_I32}, {2, {3, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
 };
 static const gi_sample samples_dense[] = {
-  {&nn, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_OK},
-  {&relu, 3, {{2, {5, 3}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
-  {&relu_nt, 3, {{2, {33, 65}, R}, {2, {17, 65}, R}, {1, {17}, R}}, GLIA_OK},
-  {&tn, 3, {{2, {3, 5}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
-  {&tt, 3, {{2, {3, 1}, R}, {2, {1, 3}, R}, {1, {1}, R}}, GLIA_OK},
-  {&relu, 3, {{2, {0, 3}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
-  {&relu, 3, {{2, {5, 0}, R}, {2, {0, 7}, R}, {1, {7}, R}}, GLIA_OK},
-  {&nn, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {3}, R}}, GLIA_SHAPE},
-  {&nn, 3, {{2, {2, 3}, R}, {2, {2, 2}, R}, {1, {2}, R}}, GLIA_SHAPE},
-  {&nn, 3, {{3, {1, 2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_SHAPE},
-  {&unknown, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_INVALID},
+    {&nn, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_OK},
+    {&relu, 3, {{2, {5, 3}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
+    {&relu_nt, 3, {{2, {33, 65}, R}, {2, {17, 65}, R}, {1, {17}, R}}, GLIA_OK},
+    {&tn, 3, {{2, {3, 5}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
+    {&tt, 3, {{2, {3, 1}, R}, {2, {1, 3}, R}, {1, {1}, R}}, GLIA_OK},
+    {&relu, 3, {{2, {0, 3}, R}, {2, {3, 7}, R}, {1, {7}, R}}, GLIA_OK},
+    {&relu, 3, {{2, {5, 0}, R}, {2, {0, 7}, R}, {1, {7}, R}}, GLIA_OK},
+    {&nn, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {3}, R}}, GLIA_SHAPE},
+    {&nn, 3, {{2, {2, 3}, R}, {2, {2, 2}, R}, {1, {2}, R}}, GLIA_SHAPE},
+    {&nn, 3, {{3, {1, 2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_SHAPE},
+    {&unknown, 3, {{2, {2, 3}, R}, {2, {3, 2}, R}, {1, {2}, R}}, GLIA_INVALID},
 };
 #undef R
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define FLAGS                                                                                  \
   {"transpose_a", GI_ATTR_BOOL, offsetof(gi_matmul_attr, transpose_a), "a is [..., K, M]"},    \
   {"transpose_b", GI_ATTR_BOOL, offsetof(gi_matmul_attr, transpose_b), "b is [..., N, K]"}
+/* clang-format on */
 
 static const gi_attr fields[] = {FLAGS, {NULL, GI_ATTR_BOOL, 0, NULL}};
 static const gi_attr fields_dense[] = {
-  FLAGS,
-  {"activation", GI_ATTR_NAME, offsetof(gi_matmul_attr, activation), "\"\" or \"relu\""},
-  {NULL, GI_ATTR_BOOL, 0, NULL},
+    FLAGS,
+    {"activation", GI_ATTR_NAME, offsetof(gi_matmul_attr, activation), "\"\" or \"relu\""},
+    {NULL, GI_ATTR_BOOL, 0, NULL},
 };
 
 const gi_op gi_op_matmul = {
-  .name = "matmul",
-  .doc = "matrix product over the last two axes; leading axes broadcast",
-  .torch = "torch.matmul(x0.mT if transpose_a else x0, x1.mT if transpose_b else x1)",
-  .min_in = 2, .max_in = 2, .n_out = 1,
-  .attr_size = sizeof(gi_matmul_attr), .attrs = fields,
-  .infer = infer_matmul, .vjp = vjp_matmul, .ref = ref_matmul, .cost = cost,
-  .samples = samples_matmul, .n_samples = GI_COUNT(samples_matmul),
+    .name = "matmul",
+    .doc = "matrix product over the last two axes; leading axes broadcast",
+    .torch = "torch.matmul(x0.mT if transpose_a else x0, x1.mT if transpose_b else x1)",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(gi_matmul_attr),
+    .attrs = fields,
+    .infer = infer_matmul,
+    .vjp = vjp_matmul,
+    .ref = ref_matmul,
+    .cost = cost,
+    .samples = samples_matmul,
+    .n_samples = GI_COUNT(samples_matmul),
 };
 
 const gi_op gi_op_matmul_bias_act = {
-  .name = "matmul_bias_act",
-  .doc = "matrix product plus a bias, then an activation: a dense layer in one kernel",
-  .torch = "act(torch.matmul(x0.mT if transpose_a else x0, x1.mT if transpose_b else x1) + x2)",
-  .min_in = 3, .max_in = 3, .n_out = 1,
-  .attr_size = sizeof(gi_matmul_attr), .attrs = fields_dense,
-  .infer = infer_dense, .lower = lower_dense, .match = match_dense, .ref = ref_dense, .cost = cost,
-  .samples = samples_dense, .n_samples = GI_COUNT(samples_dense),
+    .name = "matmul_bias_act",
+    .doc = "matrix product plus a bias, then an activation: a dense layer in one kernel",
+    .torch =
+        "act(torch.matmul(x0.mT if transpose_a else x0, x1.mT if transpose_b else x1) + x2)",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_size = sizeof(gi_matmul_attr),
+    .attrs = fields_dense,
+    .infer = infer_dense,
+    .lower = lower_dense,
+    .match = match_dense,
+    .ref = ref_dense,
+    .cost = cost,
+    .samples = samples_dense,
+    .n_samples = GI_COUNT(samples_dense),
 };
 
 const gi_op *const gi_ops_matmul[] = {&gi_op_matmul, &gi_op_matmul_bias_act, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmul_opts *opt) {
   glia_matmul_opts o;
   gi_opts(&o, sizeof o, opt);
-  const gi_matmul_attr p = {.transpose_a = o.transpose_a, .transpose_b = o.transpose_b,
-                            .activation = ""};
+  const gi_matmul_attr p = {
+      .transpose_a = o.transpose_a, .transpose_b = o.transpose_b, .activation = ""};
   return gi_emit2(&gi_op_matmul, &p, a, b);
 }

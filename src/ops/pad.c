@@ -16,8 +16,11 @@ static glia_status infer(gi_infer *c) {
   for (int d = 0; d < x->rank; d++) {
     const int64_t before = a->before.at[d], after = a->after.at[d];
     if (before < 0 || after < 0)
-      return gi_fail(GLIA_INVALID, "pad: %" PRId64 " and %" PRId64 " on axis %d, want >= 0; hint: "
-                     "glia_slice cuts", before, after, d);
+      return gi_fail(GLIA_INVALID,
+                     "pad: %" PRId64 " and %" PRId64
+                     " on axis %d, want >= 0; hint: "
+                     "glia_slice cuts",
+                     before, after, d);
     if (before > INT64_MAX / 4 || after > INT64_MAX / 4 || x->dim[d] > INT64_MAX / 4)
       return gi_fail(GLIA_SHAPE, "pad: axis %d becomes too long", d);
     c->out[0].dim[d] = before + x->dim[d] + after;
@@ -57,32 +60,40 @@ static const gi_pad_attr ring = {{2, {1, 1}}, {2, {1, 1}}, 0.5}, left = {{1, {3}
                          uneven = {{4, {0, 0, 2, 1}}, {4, {0, 0, 0, 3}}, -1},
                          minus = {{1, {-1}}, {1, {0}}, 0}, scalar = {{0, {0}}, {0, {0}}, 0};
 static const gi_sample samples[] = {
-  {&ring, 1, {{2, {2, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&uneven, 1, {{4, {2, 3, 5, 7}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&uneven, 1, {{4, {1, 1, 1, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&left, 1, {{1, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&left, 1, {{1, {5}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&scalar, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&left, 1, {{2, {2, 2}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&minus, 1, {{1, {4}, -2, 2, GLIA_F32}}, GLIA_INVALID},
+    {&ring, 1, {{2, {2, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&uneven, 1, {{4, {2, 3, 5, 7}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&uneven, 1, {{4, {1, 1, 1, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&left, 1, {{1, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&left, 1, {{1, {5}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&scalar, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&left, 1, {{2, {2, 2}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&minus, 1, {{1, {4}, -2, 2, GLIA_F32}}, GLIA_INVALID},
 };
 
 static const gi_attr fields[] = {
-  {"before", GI_ATTR_DIMS, offsetof(gi_pad_attr, before), "elements put before each axis"},
-  {"after", GI_ATTR_DIMS, offsetof(gi_pad_attr, after), "elements put behind each axis"},
-  {"value", GI_ATTR_F64, offsetof(gi_pad_attr, value), "of the frame"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"before", GI_ATTR_DIMS, offsetof(gi_pad_attr, before), "elements put before each axis"},
+    {"after", GI_ATTR_DIMS, offsetof(gi_pad_attr, after), "elements put behind each axis"},
+    {"value", GI_ATTR_F64, offsetof(gi_pad_attr, value), "of the frame"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_pad = {
-  .name = "pad",
-  .doc = "a frame of one value around a tensor",
-  .torch = "torch.nn.functional.pad(x0, "
-           "[n for p in reversed(list(zip(before, after))) for n in p], value=value)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_pad_attr), .attrs = fields,
-  .infer = infer, .vjp = vjp, .ref = ref, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "pad",
+    .doc = "a frame of one value around a tensor",
+    .torch =
+        "torch.nn.functional.pad(x0, "
+        "[n for p in reversed(list(zip(before, after))) for n in p], value=value)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_pad_attr),
+    .attrs = fields,
+    .infer = infer,
+    .vjp = vjp,
+    .ref = ref,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op *const gi_ops_pad[] = {&gi_op_pad, NULL};

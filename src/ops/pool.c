@@ -1,19 +1,20 @@
 /* pool.c - pooling of images: largest, smallest and average of windows, and their gradients.
  *
- * Shapes: x [N, C, H, W] -> y [N, C, OH, OW]; OH counts windows as conv.c does or, with ceil_mode,
- * rounds up but leaves out a last window that would begin behind the end.
+ * Shapes: x [N, C, H, W] -> y [N, C, OH, OW]; OH counts windows as conv.c does or, with
+ * ceil_mode, rounds up but leaves out a last window that would begin behind the end.
  *
- * max_pool2d and min_pool2d also give the position of the winner inside its window, kh KW + kw, in
- * one byte where that is enough: a quarter of y's memory is kept for the gradient, not x. The
- * gradient (pool_scatter) is linear in dy, its transpose is pool_gather, and so on for ever; the
- * same holds for avg_pool2d and avg_pool2d_grad. Cells in the padding are never chosen.
+ * max_pool2d and min_pool2d also give the position of the winner inside its window,
+ * kh KW + kw, in one byte where that is enough: a quarter of y's memory is kept for the
+ * gradient, not x. The gradient (pool_scatter) is linear in dy, its transpose is pool_gather,
+ * and so on for ever; the same holds for avg_pool2d and avg_pool2d_grad. Cells in the padding
+ * are never chosen.
  */
 #include <math.h>
 
 #include "ops/attrs.h"
 #include "ops/window.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static glia_status check_attr(const gi_pool_attr *a, const char *op) {
   GI_TRY(gi_window_field(&a->kernel, op, "kernel", 1));
@@ -22,9 +23,10 @@ static glia_status check_attr(const gi_pool_attr *a, const char *op) {
   GI_TRY(gi_window_field(&a->dilation, op, "dilation", 1));
   for (int d = 0; d < 2; d++)
     if (a->padding.at[d] > gi_window_span(a->kernel.at[d], a->dilation.at[d]) / 2)
-      return gi_fail(GLIA_INVALID, "%s: padding is %" PRId64 ", wanted at most half the kernel's %"
-                     PRId64 " cells, so that no window is all padding", op, a->padding.at[d],
-                     gi_window_span(a->kernel.at[d], a->dilation.at[d]));
+      return gi_fail(GLIA_INVALID,
+                     "%s: padding is %" PRId64 ", wanted at most half the kernel's %" PRId64
+                     " cells, so that no window is all padding",
+                     op, a->padding.at[d], gi_window_span(a->kernel.at[d], a->dilation.at[d]));
   return GLIA_OK;
 }
 
@@ -32,27 +34,32 @@ static glia_dtype position_dtype(const gi_pool_attr *a) {
   return a->kernel.at[0] * a->kernel.at[1] <= 256 ? GLIA_U8 : GLIA_I32;
 }
 
-/* The shape of y from that of x. Every window must hold a cell of x: its first cell lies before the
- * end and its last at or behind the beginning, so only steps longer than x could miss it. */
+/* The shape of y from that of x. Every window must hold a cell of x: its first cell lies
+ * before the end and its last at or behind the beginning, so only steps longer than x could
+ * miss it. */
 static glia_status pooled(const gi_pool_attr *a, const gi_type *x, gi_type *y, const char *op) {
   char text[GI_TEXT];
   GI_TRY(check_attr(a, op));
   *y = *x;
   for (int d = 0; d < 2; d++) {
     const int64_t size = x->dim[2 + d];
-    y->dim[2 + d] = size > INT32_MAX ? 0
-                                     : gi_window_count(size, a->kernel.at[d], a->stride.at[d],
-                                                       a->padding.at[d], a->dilation.at[d],
-                                                       a->ceil_mode);
+    y->dim[2 + d] = size > INT32_MAX
+                        ? 0
+                        : gi_window_count(size, a->kernel.at[d], a->stride.at[d],
+                                          a->padding.at[d], a->dilation.at[d], a->ceil_mode);
     if (y->dim[2 + d] == 0)
-      return gi_fail(GLIA_SHAPE, "%s: x is %s; the window spans %" PRId64 " cells of axis %d, x "
-                     "with its padding has %" PRId64, op, gi_shape_text(x, text, sizeof text),
+      return gi_fail(GLIA_SHAPE,
+                     "%s: x is %s; the window spans %" PRId64
+                     " cells of axis %d, x "
+                     "with its padding has %" PRId64,
+                     op, gi_shape_text(x, text, sizeof text),
                      gi_window_span(a->kernel.at[d], a->dilation.at[d]), 2 + d,
                      size + 2 * a->padding.at[d]);
     if (a->padding.at[d] > 0 && a->dilation.at[d] > size)
-      return gi_fail(GLIA_SHAPE, "%s: x is %s; with dilation %" PRId64
-                     " a window may lie in the padding alone", op,
-                     gi_shape_text(x, text, sizeof text), a->dilation.at[d]);
+      return gi_fail(GLIA_SHAPE,
+                     "%s: x is %s; with dilation %" PRId64
+                     " a window may lie in the padding alone",
+                     op, gi_shape_text(x, text, sizeof text), a->dilation.at[d]);
   }
   return GLIA_OK;
 }
@@ -73,11 +80,17 @@ static glia_status infer_extreme(gi_infer *c, const char *op) {
   c->out[1].dtype = position_dtype(a);
   return GLIA_OK;
 }
-static glia_status infer_max(gi_infer *c) { return infer_extreme(c, "max_pool2d"); }
-static glia_status infer_min(gi_infer *c) { return infer_extreme(c, "min_pool2d"); }
-static glia_status infer_avg(gi_infer *c) { return infer_pool(c, "avg_pool2d"); }
+static glia_status infer_max(gi_infer *c) {
+  return infer_extreme(c, "max_pool2d");
+}
+static glia_status infer_min(gi_infer *c) {
+  return infer_extreme(c, "min_pool2d");
+}
+static glia_status infer_avg(gi_infer *c) {
+  return infer_pool(c, "avg_pool2d");
+}
 
-/* The shape of x from that of y (input k) and the attribute size, checked against each other. */
+/* The shape of x from that of y (input k) and the attribute size; they must agree. */
 static glia_status unpooled(gi_infer *c, int k, gi_type *x, const char *op) {
   const gi_pool_attr *a = c->attr;
   gi_type y;
@@ -88,8 +101,9 @@ static glia_status unpooled(gi_infer *c, int k, gi_type *x, const char *op) {
   x->dim[3] = a->size.at[1];
   GI_TRY(pooled(a, x, &y, op));
   if (!gi_shape_equal(&y, &c->in[k]))
-    return gi_fail(GLIA_SHAPE, "%s: the pooled shape is %s, wanted %s for x of %" PRId64 " x %"
-                   PRId64, op, gi_shape_text(&c->in[k], got, sizeof got),
+    return gi_fail(GLIA_SHAPE,
+                   "%s: the pooled shape is %s, wanted %s for x of %" PRId64 " x %" PRId64, op,
+                   gi_shape_text(&c->in[k], got, sizeof got),
                    gi_shape_text(&y, want, sizeof want), a->size.at[0], a->size.at[1]);
   return GLIA_OK;
 }
@@ -124,7 +138,8 @@ static glia_status infer_gather(gi_infer *c) {
   GI_TRY(unpooled(c, 1, &x, "pool_gather"));
   if (!gi_shape_equal(&x, &c->in[0]))
     return gi_fail(GLIA_SHAPE, "pool_gather: x is %s, wanted %s",
-                   gi_shape_text(&c->in[0], tx, sizeof tx), gi_shape_text(&x, want, sizeof want));
+                   gi_shape_text(&c->in[0], tx, sizeof tx),
+                   gi_shape_text(&x, want, sizeof want));
   c->out[0] = c->in[1];
   c->out[0].dtype = c->in[0].dtype;
   return GLIA_OK;
@@ -136,7 +151,7 @@ static glia_status infer_avg_grad(gi_infer *c) {
   return unpooled(c, 0, &c->out[0], "avg_pool2d_grad");
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
 static gi_pool_attr with_size(const void *attr, glia_value x) {
   gi_pool_attr a = *(const gi_pool_attr *)attr;
@@ -169,7 +184,7 @@ static glia_status vjp_avg_grad(gi_vjp *c) {
   return GLIA_OK;
 }
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 typedef struct plane { /* one image of one channel, x and pooled */
   const gi_pool_attr *a;
@@ -187,10 +202,10 @@ static plane plane_of(const gi_pool_attr *a, const gi_type *x, const gi_type *y,
 /* The element of x at cell k of window o; -1 in the padding. */
 static int64_t cell(const plane *p, int64_t o, int64_t k) {
   const gi_pool_attr *a = p->a;
-  const int64_t i = gi_window_cell(&a->stride, &a->padding, &a->dilation, 0, o / p->ow,
-                                   k / a->kernel.at[1]);
-  const int64_t j = gi_window_cell(&a->stride, &a->padding, &a->dilation, 1, o % p->ow,
-                                   k % a->kernel.at[1]);
+  const int64_t i =
+      gi_window_cell(&a->stride, &a->padding, &a->dilation, 0, o / p->ow, k / a->kernel.at[1]);
+  const int64_t j =
+      gi_window_cell(&a->stride, &a->padding, &a->dilation, 1, o % p->ow, k % a->kernel.at[1]);
   return i < 0 || j < 0 || i >= p->h || j >= p->w ? -1 : p->x + i * p->w + j;
 }
 
@@ -217,8 +232,12 @@ static glia_status ref_extreme(gi_ref *c, double sign) {
   }
   return GLIA_OK;
 }
-static glia_status ref_max(gi_ref *c) { return ref_extreme(c, 1); }
-static glia_status ref_min(gi_ref *c) { return ref_extreme(c, -1); }
+static glia_status ref_max(gi_ref *c) {
+  return ref_extreme(c, 1);
+}
+static glia_status ref_min(gi_ref *c) {
+  return ref_extreme(c, -1);
+}
 
 /* The winner of window o. Positions come from memory, so they are not taken on trust. */
 static glia_status winner(const plane *p, const gi_buf *position, int64_t o, int64_t *at) {
@@ -226,8 +245,9 @@ static glia_status winner(const plane *p, const gi_buf *position, int64_t o, int
   const bool inside = k >= 0 && k < p->a->kernel.at[0] * p->a->kernel.at[1];
   *at = inside ? cell(p, o, k) : -1;
   if (*at >= 0) return GLIA_OK;
-  return gi_fail(GLIA_INVALID, "pooling: position %" PRId64 " of element %" PRId64
-                 " is not a cell of x", k, p->y + o);
+  return gi_fail(GLIA_INVALID,
+                 "pooling: position %" PRId64 " of element %" PRId64 " is not a cell of x", k,
+                 p->y + o);
 }
 
 static glia_status ref_scatter(gi_ref *c) {
@@ -328,24 +348,30 @@ static gi_cost cost_winners(const gi_infer *c) { /* one addition or copy a windo
   return k;
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define TWO(a, b) {2, {a, b}}
 #define POOL(k, s, p, d, ...)                                                                  \
   {.kernel = TWO(k, k), .stride = TWO(s, s), .padding = TWO(p, p), .dilation = TWO(d, d),      \
    __VA_ARGS__}
+/* clang-format on */
 static const gi_pool_attr k2 = POOL(2, 2, 0, 1, ), k3s2p1 = POOL(3, 2, 1, 1, ),
-                          k3s1d2 = POOL(3, 1, 1, 2, ), ceiled = POOL(3, 2, 0, 1, .ceil_mode = true),
+                          k3s1d2 = POOL(3, 1, 1, 2, ),
+                          ceiled = POOL(3, 2, 0, 1, .ceil_mode = true),
                           counted = POOL(3, 2, 1, 1, .count_padding = true),
-                          counted_ceiled = POOL(3, 2, 1, 1, .count_padding = true,
-                                                .ceil_mode = true),
-                          wide = {.kernel = TWO(20, 16), .stride = TWO(1, 3), .padding = TWO(3, 0),
+                          counted_ceiled =
+                              POOL(3, 2, 1, 1, .count_padding = true, .ceil_mode = true),
+                          wide = {.kernel = TWO(20, 16),
+                                  .stride = TWO(1, 3),
+                                  .padding = TWO(3, 0),
                                   .dilation = TWO(1, 1)},
                           k1 = POOL(1, 1, 0, 1, ), k0 = POOL(0, 1, 0, 1, ),
                           padded = POOL(2, 2, 2, 1, ), k9 = POOL(9, 1, 0, 1, ),
                           misses = POOL(2, 1, 5, 10, );
 
 #define R -2, 2, GLIA_F32
+/* clang-format off */
 #define FORWARD                                                                                \
   {&k2, 1, {{4, {1, 1, 4, 4}, R}}, GLIA_OK},                                                   \
   {&k3s2p1, 1, {{4, {2, 3, 7, 8}, R}}, GLIA_OK},                                               \
@@ -360,57 +386,65 @@ static const gi_pool_attr k2 = POOL(2, 2, 0, 1, ), k3s2p1 = POOL(3, 2, 1, 1, ),
   {&k0, 1, {{4, {1, 1, 4, 4}, R}}, GLIA_INVALID},                                              \
   {&padded, 1, {{4, {1, 1, 4, 4}, R}}, GLIA_INVALID},                                          \
   {&k2, 1, {{4, {1, 1, 4, 4}, 0, 4, GLIA_I32}}, GLIA_DTYPE}
+/* clang-format on */
 static const gi_sample samples_extreme[] = {FORWARD};
 static const gi_sample samples_avg[] = {
-  FORWARD,
-  {&counted, 1, {{4, {2, 2, 7, 8}, R}}, GLIA_OK},
-  {&counted_ceiled, 1, {{4, {1, 2, 6, 6}, R}}, GLIA_OK},
+    FORWARD,
+    {&counted, 1, {{4, {2, 2, 7, 8}, R}}, GLIA_OK},
+    {&counted_ceiled, 1, {{4, {1, 2, 6, 6}, R}}, GLIA_OK},
 };
 
 static const gi_pool_attr x_k2 = POOL(2, 2, 0, 1, .size = TWO(4, 4)),
                           x_k2odd = POOL(2, 2, 0, 1, .size = TWO(7, 5)),
                           x_k3s1 = POOL(3, 1, 0, 1, .size = TWO(5, 6)),
-                          x_wide = {.kernel = TWO(20, 16), .stride = TWO(1, 3),
-                                    .padding = TWO(0, 0), .dilation = TWO(1, 1),
+                          x_wide = {.kernel = TWO(20, 16),
+                                    .stride = TWO(1, 3),
+                                    .padding = TWO(0, 0),
+                                    .dilation = TWO(1, 1),
                                     .size = TWO(21, 23)},
-                          x_counted = POOL(3, 2, 1, 1, .size = TWO(7, 8), .count_padding = true),
+                          x_counted =
+                              POOL(3, 2, 1, 1, .size = TWO(7, 8), .count_padding = true),
                           x_ceiled = POOL(3, 2, 0, 1, .size = TWO(6, 8), .ceil_mode = true);
 #define U8 0, 4, GLIA_U8
 static const gi_sample samples_scatter[] = {
-  {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_OK},
-  {&x_k2odd, 2, {{4, {2, 3, 3, 2}, R}, {4, {2, 3, 3, 2}, U8}}, GLIA_OK},
-  {&x_k3s1, 2, {{4, {1, 2, 3, 4}, R}, {4, {1, 2, 3, 4}, 0, 9, GLIA_U8}}, GLIA_OK}, /* overlap */
-  {&x_wide, 2, {{4, {1, 1, 2, 3}, R}, {4, {1, 1, 2, 3}, 0, 320, GLIA_I32}}, GLIA_OK},
-  {&x_k2, 2, {{4, {0, 1, 2, 2}, R}, {4, {0, 1, 2, 2}, U8}}, GLIA_OK},
-  {&x_k2, 2, {{4, {1, 1, 2, 3}, R}, {4, {1, 1, 2, 3}, U8}}, GLIA_SHAPE},
-  {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 2, 2, 2}, U8}}, GLIA_SHAPE},
-  {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
-  {&k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_INVALID}, /* no size */
+    {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_OK},
+    {&x_k2odd, 2, {{4, {2, 3, 3, 2}, R}, {4, {2, 3, 3, 2}, U8}}, GLIA_OK},
+    {&x_k3s1,
+     2,
+     {{4, {1, 2, 3, 4}, R}, {4, {1, 2, 3, 4}, 0, 9, GLIA_U8}},
+     GLIA_OK}, /* overlap */
+    {&x_wide, 2, {{4, {1, 1, 2, 3}, R}, {4, {1, 1, 2, 3}, 0, 320, GLIA_I32}}, GLIA_OK},
+    {&x_k2, 2, {{4, {0, 1, 2, 2}, R}, {4, {0, 1, 2, 2}, U8}}, GLIA_OK},
+    {&x_k2, 2, {{4, {1, 1, 2, 3}, R}, {4, {1, 1, 2, 3}, U8}}, GLIA_SHAPE},
+    {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 2, 2, 2}, U8}}, GLIA_SHAPE},
+    {&x_k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&k2, 2, {{4, {1, 1, 2, 2}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_INVALID}, /* no size */
 };
 static const gi_sample samples_gather[] = {
-  {&x_k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_OK},
-  {&x_k2odd, 2, {{4, {2, 3, 7, 5}, R}, {4, {2, 3, 3, 2}, U8}}, GLIA_OK},
-  {&x_k3s1, 2, {{4, {1, 2, 5, 6}, R}, {4, {1, 2, 3, 4}, 0, 9, GLIA_U8}}, GLIA_OK},
-  {&x_wide, 2, {{4, {1, 1, 21, 23}, R}, {4, {1, 1, 2, 3}, 0, 320, GLIA_I32}}, GLIA_OK},
-  {&x_k2, 2, {{4, {0, 1, 4, 4}, R}, {4, {0, 1, 2, 2}, U8}}, GLIA_OK},
-  {&x_k2, 2, {{4, {1, 1, 5, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_SHAPE},
-  {&x_k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
-  {&k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_INVALID},
+    {&x_k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_OK},
+    {&x_k2odd, 2, {{4, {2, 3, 7, 5}, R}, {4, {2, 3, 3, 2}, U8}}, GLIA_OK},
+    {&x_k3s1, 2, {{4, {1, 2, 5, 6}, R}, {4, {1, 2, 3, 4}, 0, 9, GLIA_U8}}, GLIA_OK},
+    {&x_wide, 2, {{4, {1, 1, 21, 23}, R}, {4, {1, 1, 2, 3}, 0, 320, GLIA_I32}}, GLIA_OK},
+    {&x_k2, 2, {{4, {0, 1, 4, 4}, R}, {4, {0, 1, 2, 2}, U8}}, GLIA_OK},
+    {&x_k2, 2, {{4, {1, 1, 5, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_SHAPE},
+    {&x_k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&k2, 2, {{4, {1, 1, 4, 4}, R}, {4, {1, 1, 2, 2}, U8}}, GLIA_INVALID},
 };
 static const gi_sample samples_avg_grad[] = {
-  {&x_k2, 1, {{4, {1, 1, 2, 2}, R}}, GLIA_OK},
-  {&x_k2odd, 1, {{4, {2, 3, 3, 2}, R}}, GLIA_OK},
-  {&x_k3s1, 1, {{4, {1, 2, 3, 4}, R}}, GLIA_OK},
-  {&x_counted, 1, {{4, {1, 2, 4, 4}, R}}, GLIA_OK},
-  {&x_ceiled, 1, {{4, {1, 2, 3, 4}, R}}, GLIA_OK},
-  {&x_k2, 1, {{4, {0, 1, 2, 2}, R}}, GLIA_OK},
-  {&x_k2, 1, {{4, {1, 1, 3, 2}, R}}, GLIA_SHAPE},
-  {&k2, 1, {{4, {1, 1, 2, 2}, R}}, GLIA_INVALID},
+    {&x_k2, 1, {{4, {1, 1, 2, 2}, R}}, GLIA_OK},
+    {&x_k2odd, 1, {{4, {2, 3, 3, 2}, R}}, GLIA_OK},
+    {&x_k3s1, 1, {{4, {1, 2, 3, 4}, R}}, GLIA_OK},
+    {&x_counted, 1, {{4, {1, 2, 4, 4}, R}}, GLIA_OK},
+    {&x_ceiled, 1, {{4, {1, 2, 3, 4}, R}}, GLIA_OK},
+    {&x_k2, 1, {{4, {0, 1, 2, 2}, R}}, GLIA_OK},
+    {&x_k2, 1, {{4, {1, 1, 3, 2}, R}}, GLIA_SHAPE},
+    {&k2, 1, {{4, {1, 1, 2, 2}, R}}, GLIA_INVALID},
 };
 #undef R
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define WINDOW                                                                                 \
   {"kernel", GI_ATTR_DIMS, offsetof(gi_pool_attr, kernel), "rows, columns of a window"},       \
   {"stride", GI_ATTR_DIMS, offsetof(gi_pool_attr, stride), "from window to window"},           \
@@ -422,24 +456,30 @@ static const gi_sample samples_avg_grad[] = {
    "divide by the whole window"}
 #define SIZE {"size", GI_ATTR_DIMS, offsetof(gi_pool_attr, size), "rows, columns of x"}
 #define END {NULL, GI_ATTR_I64, 0, NULL}
+/* clang-format on */
 static const gi_attr fields[] = {WINDOW, END}, fields_avg[] = {WINDOW, COUNT, END},
                      fields_winner[] = {WINDOW, SIZE, END},
                      fields_avg_grad[] = {WINDOW, COUNT, SIZE, END};
 
-#define POOLING(row, text, inputs, outputs, ...)                                               \
-  const gi_op gi_op_##row = {                                                                  \
-    .name = #row, .doc = text, .min_in = inputs, .max_in = inputs, .n_out = outputs,           \
-    .attr_size = sizeof(gi_pool_attr), __VA_ARGS__                                             \
-  }
+#define POOLING(row, text, inputs, outputs, ...)                \
+  const gi_op gi_op_##row = {.name = #row,                      \
+                             .doc = text,                       \
+                             .min_in = inputs,                  \
+                             .max_in = inputs,                  \
+                             .n_out = outputs,                  \
+                             .attr_size = sizeof(gi_pool_attr), \
+                             __VA_ARGS__}
 #define WITH(list) .samples = list, .n_samples = GI_COUNT(list)
 
-POOLING(max_pool2d, "largest of each window, and where it was", 1, 2, .attrs = fields,
-        .torch = "torch.nn.functional.max_pool2d(x0, kernel, stride, padding, dilation, ceil_mode)",
-        .infer = infer_max, .vjp = vjp_extreme, .ref = ref_max, .cost = cost_forward,
-        WITH(samples_extreme));
+POOLING(
+    max_pool2d, "largest of each window, and where it was", 1, 2, .attrs = fields,
+    .torch = "torch.nn.functional.max_pool2d(x0, kernel, stride, padding, dilation, ceil_mode)",
+    .infer = infer_max, .vjp = vjp_extreme, .ref = ref_max, .cost = cost_forward,
+    WITH(samples_extreme));
 POOLING(min_pool2d, "smallest of each window, and where it was", 1, 2, .attrs = fields,
-        .torch = "-torch.nn.functional.max_pool2d(-x0, kernel, stride, padding, dilation, "
-                 "ceil_mode)",
+        .torch =
+            "-torch.nn.functional.max_pool2d(-x0, kernel, stride, padding, dilation, "
+            "ceil_mode)",
         .infer = infer_min, .vjp = vjp_extreme, .ref = ref_min, .cost = cost_forward,
         WITH(samples_extreme));
 POOLING(pool_scatter, "zeros, with dy added where the winner of each window was", 2, 1,
@@ -449,19 +489,24 @@ POOLING(pool_gather, "the elements where the winner of each window was", 2, 1,
         .attrs = fields_winner, .infer = infer_gather, .vjp = vjp_gather, .ref = ref_gather,
         .cost = cost_winners, WITH(samples_gather));
 POOLING(avg_pool2d, "average of each window", 1, 1, .attrs = fields_avg,
-        .torch = "torch.nn.functional.avg_pool2d(x0, kernel, stride, padding, ceil_mode, "
-                 "count_padding)",
+        .torch =
+            "torch.nn.functional.avg_pool2d(x0, kernel, stride, padding, ceil_mode, "
+            "count_padding)",
         .infer = infer_avg, .vjp = vjp_avg, .ref = ref_avg, .cost = cost_forward,
         WITH(samples_avg));
 POOLING(avg_pool2d_grad, "each element of dy spread evenly over its window", 1, 1,
         .attrs = fields_avg_grad, .infer = infer_avg_grad, .vjp = vjp_avg_grad,
         .ref = ref_avg_grad, .cost = cost_avg_grad, WITH(samples_avg_grad));
 
-const gi_op *const gi_ops_pool[] = {&gi_op_max_pool2d,   &gi_op_min_pool2d,
-                                    &gi_op_pool_scatter, &gi_op_pool_gather,
-                                    &gi_op_avg_pool2d,   &gi_op_avg_pool2d_grad, NULL};
+const gi_op *const gi_ops_pool[] = {&gi_op_max_pool2d,
+                                    &gi_op_min_pool2d,
+                                    &gi_op_pool_scatter,
+                                    &gi_op_pool_gather,
+                                    &gi_op_avg_pool2d,
+                                    &gi_op_avg_pool2d_grad,
+                                    NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 static glia_value pool(const gi_op *op, glia_value x, const glia_window_opts *opt) {
   glia_window_opts o;

@@ -13,7 +13,7 @@ static gi_rng rng_of(const gi_ref *c, uint64_t stream) {
   return (gi_rng){.seed = c->clock->seed, .stream = stream, .step = c->clock->step};
 }
 
-/* ---- dropout: y = x / (1 - p) or 0; arXiv:1207.0580 -------------------------------------- */
+/* ---- dropout: y = x / (1 - p) or 0; arXiv:1207.0580 ---------------------------------- */
 
 static glia_status infer_dropout(gi_infer *c) {
   const double p = ((const gi_dropout_attr *)c->attr)->p;
@@ -40,7 +40,7 @@ static glia_status ref_dropout(gi_ref *c) {
   return GLIA_OK;
 }
 
-/* ---- uniform and normal ------------------------------------------------------------------ */
+/* ---- uniform and normal -------------------------------------------------------------- */
 
 static glia_status infer_random(gi_infer *c, const char *op, bool ordered) {
   const gi_random_attr *a = c->attr;
@@ -49,14 +49,19 @@ static glia_status infer_random(gi_infer *c, const char *op, bool ordered) {
     return gi_fail(GLIA_DTYPE, "%s: %s is asked for, wanted a float type", op,
                    gi_type_text(&a->type, text, sizeof text));
   if (!isfinite(a->a) || !isfinite(a->b) || (ordered ? a->a > a->b : a->b < 0))
-    return gi_fail(GLIA_INVALID, ordered ? "%s: from %g to %g, wanted low <= high"
-                                         : "%s: mean %g, deviation %g, wanted deviation >= 0",
+    return gi_fail(GLIA_INVALID,
+                   ordered ? "%s: from %g to %g, wanted low <= high"
+                           : "%s: mean %g, deviation %g, wanted deviation >= 0",
                    op, a->a, a->b);
   c->out[0] = a->type;
   return GLIA_OK;
 }
-static glia_status infer_uniform(gi_infer *c) { return infer_random(c, "random_uniform", true); }
-static glia_status infer_normal(gi_infer *c) { return infer_random(c, "random_normal", false); }
+static glia_status infer_uniform(gi_infer *c) {
+  return infer_random(c, "random_uniform", true);
+}
+static glia_status infer_normal(gi_infer *c) {
+  return infer_random(c, "random_normal", false);
+}
 
 static glia_status ref_uniform(gi_ref *c) {
   const gi_random_attr *a = c->attr;
@@ -82,19 +87,19 @@ static gi_cost cost(const gi_infer *c) { /* ten rounds of Philox for four number
   return k;
 }
 
-/* ---- samples and rows -------------------------------------------------------------------- */
+/* ---- samples and rows ---------------------------------------------------------------- */
 
-static const gi_dropout_attr third = {1.0 / 3, 7}, never = {0, 7}, always = {1, 7}, minus = {-0.1, 7},
-                             not_a_number = {NAN, 7};
+static const gi_dropout_attr third = {1.0 / 3, 7}, never = {0, 7}, always = {1, 7},
+                             minus = {-0.1, 7}, not_a_number = {NAN, 7};
 static const gi_sample samples_dropout[] = {
-  {&third, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&third, 1, {{3, {3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&never, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&always, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&third, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&minus, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_INVALID},
-  {&not_a_number, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_INVALID},
-  {&third, 1, {{1, {9}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&third, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&third, 1, {{3, {3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&never, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&always, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&third, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&minus, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_INVALID},
+    {&not_a_number, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_INVALID},
+    {&third, 1, {{1, {9}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
 };
 
 static const gi_random_attr vector = {{GLIA_F32, 1, {67}}, 0, 1, 3},
@@ -104,63 +109,88 @@ static const gi_random_attr vector = {{GLIA_F32, 1, {67}}, 0, 1, 3},
                             whole = {{GLIA_I32, 1, {2}}, 0, 1, 7},
                             endless = {{GLIA_F32, 1, {2}}, 0, INFINITY, 8};
 static const gi_sample samples_random[] = {
-  {&vector, 0, {{0}}, GLIA_OK},        {&matrix, 0, {{0}}, GLIA_OK},
-  {&empty, 0, {{0}}, GLIA_OK},         {&reversed, 0, {{0}}, GLIA_INVALID},
-  {&endless, 0, {{0}}, GLIA_INVALID},  {&whole, 0, {{0}}, GLIA_DTYPE},
+    {&vector, 0, {{0}}, GLIA_OK},       {&matrix, 0, {{0}}, GLIA_OK},
+    {&empty, 0, {{0}}, GLIA_OK},        {&reversed, 0, {{0}}, GLIA_INVALID},
+    {&endless, 0, {{0}}, GLIA_INVALID}, {&whole, 0, {{0}}, GLIA_DTYPE},
 };
 
 static const gi_attr fields_dropout[] = {
-  {"p", GI_ATTR_F64, offsetof(gi_dropout_attr, p), "probability of falling away; usually 0.5"},
-  {"stream", GI_ATTR_U64, offsetof(gi_dropout_attr, stream), "which random numbers"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"p", GI_ATTR_F64, offsetof(gi_dropout_attr, p),
+     "probability of falling away; usually 0.5"},
+    {"stream", GI_ATTR_U64, offsetof(gi_dropout_attr, stream), "which random numbers"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 static const gi_attr fields_uniform[] = {
-  {"type", GI_ATTR_TYPE, offsetof(gi_random_attr, type), "of the result"},
-  {"low", GI_ATTR_F64, offsetof(gi_random_attr, a), "smallest"},
-  {"high", GI_ATTR_F64, offsetof(gi_random_attr, b), "limit, itself left out"},
-  {"stream", GI_ATTR_U64, offsetof(gi_random_attr, stream), "which random numbers"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"type", GI_ATTR_TYPE, offsetof(gi_random_attr, type), "of the result"},
+    {"low", GI_ATTR_F64, offsetof(gi_random_attr, a), "smallest"},
+    {"high", GI_ATTR_F64, offsetof(gi_random_attr, b), "limit, itself left out"},
+    {"stream", GI_ATTR_U64, offsetof(gi_random_attr, stream), "which random numbers"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 static const gi_attr fields_normal[] = {
-  {"type", GI_ATTR_TYPE, offsetof(gi_random_attr, type), "of the result"},
-  {"mean", GI_ATTR_F64, offsetof(gi_random_attr, a), "of the distribution"},
-  {"deviation", GI_ATTR_F64, offsetof(gi_random_attr, b), "of the distribution"},
-  {"stream", GI_ATTR_U64, offsetof(gi_random_attr, stream), "which random numbers"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"type", GI_ATTR_TYPE, offsetof(gi_random_attr, type), "of the result"},
+    {"mean", GI_ATTR_F64, offsetof(gi_random_attr, a), "of the distribution"},
+    {"deviation", GI_ATTR_F64, offsetof(gi_random_attr, b), "of the distribution"},
+    {"stream", GI_ATTR_U64, offsetof(gi_random_attr, stream), "which random numbers"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_dropout = {
-  .name = "dropout",
-  .doc = "elements set to zero with probability p, the others scaled by 1 / (1 - p)",
-  .paper = "arXiv:1207.0580",
-  .min_in = 1, .max_in = 1, .n_out = 1, .flags = GI_IN_PLACE | GI_RANDOM,
-  .attr_size = sizeof(gi_dropout_attr), .attrs = fields_dropout,
-  .infer = infer_dropout, .vjp = vjp_dropout, .ref = ref_dropout, .cost = cost,
-  .samples = samples_dropout, .n_samples = GI_COUNT(samples_dropout),
+    .name = "dropout",
+    .doc = "elements set to zero with probability p, the others scaled by 1 / (1 - p)",
+    .paper = "arXiv:1207.0580",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .flags = GI_IN_PLACE | GI_RANDOM,
+    .attr_size = sizeof(gi_dropout_attr),
+    .attrs = fields_dropout,
+    .infer = infer_dropout,
+    .vjp = vjp_dropout,
+    .ref = ref_dropout,
+    .cost = cost,
+    .samples = samples_dropout,
+    .n_samples = GI_COUNT(samples_dropout),
 };
 
 const gi_op gi_op_random_uniform = {
-  .name = "random_uniform",
-  .doc = "uniform in [low, high), fresh at every step",
-  .min_in = 0, .max_in = 0, .n_out = 1, .flags = GI_RANDOM,
-  .attr_size = sizeof(gi_random_attr), .attrs = fields_uniform,
-  .infer = infer_uniform, .no_grad = "it has no inputs", .ref = ref_uniform, .cost = cost,
-  .samples = samples_random, .n_samples = GI_COUNT(samples_random),
+    .name = "random_uniform",
+    .doc = "uniform in [low, high), fresh at every step",
+    .min_in = 0,
+    .max_in = 0,
+    .n_out = 1,
+    .flags = GI_RANDOM,
+    .attr_size = sizeof(gi_random_attr),
+    .attrs = fields_uniform,
+    .infer = infer_uniform,
+    .no_grad = "it has no inputs",
+    .ref = ref_uniform,
+    .cost = cost,
+    .samples = samples_random,
+    .n_samples = GI_COUNT(samples_random),
 };
 
 const gi_op gi_op_random_normal = {
-  .name = "random_normal",
-  .doc = "normal with a mean and a deviation, fresh at every step",
-  .min_in = 0, .max_in = 0, .n_out = 1, .flags = GI_RANDOM,
-  .attr_size = sizeof(gi_random_attr), .attrs = fields_normal,
-  .infer = infer_normal, .no_grad = "it has no inputs", .ref = ref_normal, .cost = cost,
-  .samples = samples_random, .n_samples = GI_COUNT(samples_random),
+    .name = "random_normal",
+    .doc = "normal with a mean and a deviation, fresh at every step",
+    .min_in = 0,
+    .max_in = 0,
+    .n_out = 1,
+    .flags = GI_RANDOM,
+    .attr_size = sizeof(gi_random_attr),
+    .attrs = fields_normal,
+    .infer = infer_normal,
+    .no_grad = "it has no inputs",
+    .ref = ref_normal,
+    .cost = cost,
+    .samples = samples_random,
+    .n_samples = GI_COUNT(samples_random),
 };
 
 const gi_op *const gi_ops_random[] = {&gi_op_dropout, &gi_op_random_uniform,
                                       &gi_op_random_normal, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 glia_value glia_dropout_with(glia_value x, double p, uint64_t stream) {
   const gi_dropout_attr a = {p, stream};

@@ -1,15 +1,16 @@
 /* reduce.c - folding axes away: sum, mean, max, min, prod, variance, argmax, argmin.
  *
- * Shapes: x [...] -> the same without the listed axes or, with keep, with 1 in their place. Sums of
- * nothing are 0 and products 1; a largest, smallest or average of nothing is an error. NaN wins
- * every comparison, as in PyTorch. The reference adds up in double, in row-major order.
+ * Shapes: x [...] -> the same without the listed axes or, with keep, with 1 in their place.
+ * Sums of nothing are 0 and products 1; a largest, smallest or average of nothing is an
+ * error. NaN wins every comparison, as in PyTorch. The reference adds up in double, in
+ * row-major order.
  */
 #include <math.h>
 
 #include "ops/attrs.h"
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes -------------------------------------------------------------------------- */
 
 static bool reduces(const gi_reduce_attr *a, int axis) {
   for (int i = 0; i < a->axes.n; i++)
@@ -26,8 +27,7 @@ static int64_t group_size(const gi_type *x, const gi_reduce_attr *a) {
 
 typedef enum emptiness { MAY_BE_EMPTY, NOT_EMPTY } emptiness;
 
-static glia_status infer_reduction(gi_infer *c, const char *op, bool floats,
-                                   emptiness empty) {
+static glia_status infer_reduction(gi_infer *c, const char *op, bool floats, emptiness empty) {
   const gi_reduce_attr *a = c->attr;
   const gi_type *x = &c->in[0];
   char text[GI_TEXT];
@@ -43,8 +43,10 @@ static glia_status infer_reduction(gi_infer *c, const char *op, bool floats,
   }
   gi_type t = {.dtype = x->dtype};
   for (int d = 0; d < x->rank; d++)
-    if (!reduces(a, d)) t.dim[t.rank++] = x->dim[d];
-    else if (a->keep) t.dim[t.rank++] = 1;
+    if (!reduces(a, d))
+      t.dim[t.rank++] = x->dim[d];
+    else if (a->keep)
+      t.dim[t.rank++] = 1;
   if (empty == NOT_EMPTY && group_size(x, a) == 0)
     return gi_fail(GLIA_SHAPE, "%s: x is %s, there are no elements to choose from", op,
                    gi_shape_text(x, text, sizeof text));
@@ -61,8 +63,12 @@ static glia_status infer_prod(gi_infer *c) {
 static glia_status infer_mean(gi_infer *c) {
   return infer_reduction(c, "mean", true, NOT_EMPTY);
 }
-static glia_status infer_max(gi_infer *c) { return infer_reduction(c, "max", false, NOT_EMPTY); }
-static glia_status infer_min(gi_infer *c) { return infer_reduction(c, "min", false, NOT_EMPTY); }
+static glia_status infer_max(gi_infer *c) {
+  return infer_reduction(c, "max", false, NOT_EMPTY);
+}
+static glia_status infer_min(gi_infer *c) {
+  return infer_reduction(c, "min", false, NOT_EMPTY);
+}
 
 static glia_status infer_variance(gi_infer *c) {
   const gi_reduce_attr *a = c->attr;
@@ -74,16 +80,19 @@ static glia_status infer_variance(gi_infer *c) {
 
 static glia_status infer_arg(gi_infer *c, const char *op) {
   const gi_reduce_attr *a = c->attr;
-  if (a->axes.n != 1)
-    return gi_fail(GLIA_INVALID, "%s: takes one axis, got %d", op, a->axes.n);
+  if (a->axes.n != 1) return gi_fail(GLIA_INVALID, "%s: takes one axis, got %d", op, a->axes.n);
   GI_TRY(infer_reduction(c, op, false, NOT_EMPTY));
   c->out[0].dtype = GLIA_I64;
   return GLIA_OK;
 }
-static glia_status infer_argmax(gi_infer *c) { return infer_arg(c, "argmax"); }
-static glia_status infer_argmin(gi_infer *c) { return infer_arg(c, "argmin"); }
+static glia_status infer_argmax(gi_infer *c) {
+  return infer_arg(c, "argmax");
+}
+static glia_status infer_argmin(gi_infer *c) {
+  return infer_arg(c, "argmin");
+}
 
-/* ---- reference --------------------------------------------------------------------------- */
+/* ---- reference ----------------------------------------------------------------------- */
 
 typedef struct group { /* the elements behind one result */
   const gi_buf *x;
@@ -124,7 +133,9 @@ static double fold_sum(const group *g) {
   for (int64_t j = 0; j < g->n; j++) s += element(g, j);
   return s;
 }
-static double fold_mean(const group *g) { return fold_sum(g) / (double)g->n; }
+static double fold_mean(const group *g) {
+  return fold_sum(g) / (double)g->n;
+}
 static double fold_prod(const group *g) {
   double p = 1;
   for (int64_t j = 0; j < g->n; j++) p *= element(g, j);
@@ -146,19 +157,43 @@ static int64_t best(const group *g, double sign) {
   }
   return at;
 }
-static double fold_max(const group *g) { return element(g, best(g, 1)); }
-static double fold_min(const group *g) { return element(g, best(g, -1)); }
-static double fold_argmax(const group *g) { return (double)best(g, 1); }
-static double fold_argmin(const group *g) { return (double)best(g, -1); }
+static double fold_max(const group *g) {
+  return element(g, best(g, 1));
+}
+static double fold_min(const group *g) {
+  return element(g, best(g, -1));
+}
+static double fold_argmax(const group *g) {
+  return (double)best(g, 1);
+}
+static double fold_argmin(const group *g) {
+  return (double)best(g, -1);
+}
 
-static glia_status ref_sum(gi_ref *c) { return each_group(c, fold_sum); }
-static glia_status ref_mean(gi_ref *c) { return each_group(c, fold_mean); }
-static glia_status ref_max(gi_ref *c) { return each_group(c, fold_max); }
-static glia_status ref_min(gi_ref *c) { return each_group(c, fold_min); }
-static glia_status ref_prod(gi_ref *c) { return each_group(c, fold_prod); }
-static glia_status ref_variance(gi_ref *c) { return each_group(c, fold_variance); }
-static glia_status ref_argmax(gi_ref *c) { return each_group(c, fold_argmax); }
-static glia_status ref_argmin(gi_ref *c) { return each_group(c, fold_argmin); }
+static glia_status ref_sum(gi_ref *c) {
+  return each_group(c, fold_sum);
+}
+static glia_status ref_mean(gi_ref *c) {
+  return each_group(c, fold_mean);
+}
+static glia_status ref_max(gi_ref *c) {
+  return each_group(c, fold_max);
+}
+static glia_status ref_min(gi_ref *c) {
+  return each_group(c, fold_min);
+}
+static glia_status ref_prod(gi_ref *c) {
+  return each_group(c, fold_prod);
+}
+static glia_status ref_variance(gi_ref *c) {
+  return each_group(c, fold_variance);
+}
+static glia_status ref_argmax(gi_ref *c) {
+  return each_group(c, fold_argmax);
+}
+static glia_status ref_argmin(gi_ref *c) {
+  return each_group(c, fold_argmin);
+}
 
 static gi_cost cost(const gi_infer *c) {
   gi_cost k = gi_default_cost(c);
@@ -171,9 +206,9 @@ static gi_cost cost_variance(const gi_infer *c) {
   return k;
 }
 
-/* ---- gradients --------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------- */
 
-/* A value of the result's shape with 1 in place of the reduced axes, so that it broadcasts to x. */
+/* A value of the result's shape, with 1 for the reduced axes, so that it broadcasts to x. */
 static glia_value with_axes(glia_value v, const gi_vjp *c) {
   const gi_reduce_attr *a = c->attr;
   gi_type t = gi_value_type(c->in[0]);
@@ -183,8 +218,8 @@ static glia_value with_axes(glia_value v, const gi_vjp *c) {
 
 static glia_status vjp_sum(gi_vjp *c) {
   const glia_value x = c->in[0];
-  c->din[0] = glia_broadcast_to(with_axes(c->dout[0], c), glia_value_rank(x),
-                                glia_value_shape(x));
+  c->din[0] =
+      glia_broadcast_to(with_axes(c->dout[0], c), glia_value_rank(x), glia_value_shape(x));
   return GLIA_OK;
 }
 
@@ -192,8 +227,8 @@ static glia_status vjp_mean(gi_vjp *c) {
   const glia_value x = c->in[0], dy = c->dout[0];
   const gi_type t = gi_value_type(x);
   const double n = (double)group_size(&t, c->attr);
-  c->din[0] = glia_broadcast_to(with_axes(glia_mul(dy, glia_scalar_like(dy, 1 / n)), c), t.rank,
-                                t.dim);
+  c->din[0] =
+      glia_broadcast_to(with_axes(glia_mul(dy, glia_scalar_like(dy, 1 / n)), c), t.rank, t.dim);
   return GLIA_OK;
 }
 
@@ -203,8 +238,7 @@ static glia_status vjp_extreme(gi_vjp *c) {
   const glia_value x = c->in[0];
   glia_reduce_opts over = {.size = sizeof over, .n = a->axes.n, .keep = true};
   for (int i = 0; i < a->axes.n; i++) over.axes[i] = (int)a->axes.at[i];
-  const glia_value won =
-      glia_cast(glia_equal(x, with_axes(c->out[0], c)), glia_value_dtype(x));
+  const glia_value won = glia_cast(glia_equal(x, with_axes(c->out[0], c)), glia_value_dtype(x));
   const glia_value ties = a->axes.n == 0 ? won : glia_sum_opt(won, &over);
   c->din[0] = glia_mul(won, glia_div(with_axes(c->dout[0], c), ties));
   return GLIA_OK;
@@ -228,8 +262,8 @@ static glia_status vjp_variance(gi_vjp *c) {
 static glia_value halves(glia_value x, int axis) {
   for (int64_t n; (n = glia_value_dim(x, axis)) > 1;) {
     const int64_t half = n / 2;
-    const glia_value p = glia_mul(glia_slice(x, axis, 0, half, 1),
-                                  glia_slice(x, axis, half, 2 * half, 1));
+    const glia_value p =
+        glia_mul(glia_slice(x, axis, 0, half, 1), glia_slice(x, axis, half, 2 * half, 1));
     const glia_value parts[] = {p, glia_slice(x, axis, 2 * half, n, 1)};
     x = n % 2 == 0 ? p : glia_concat(parts, 2, axis);
     if (gi_null(x)) return x;
@@ -252,9 +286,12 @@ static glia_status lower_prod(gi_lower *c) {
   return GLIA_OK;
 }
 
-/* ---- samples ----------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------- */
 
-#define AXES(...) {.n = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .at = {__VA_ARGS__}}
+#define AXES(...)                                                                  \
+  {                                                                                \
+    .n = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .at = { __VA_ARGS__ } \
+  }
 static const gi_reduce_attr none = {.keep = false};
 static const gi_reduce_attr axis0 = {.axes = AXES(0)};
 static const gi_reduce_attr axis1 = {.axes = AXES(1)};
@@ -265,6 +302,7 @@ static const gi_reduce_attr axis5 = {.axes = AXES(5)};
 static const gi_reduce_attr axes10 = {.axes = AXES(1, 0)};
 static const gi_reduce_attr unbiased = {.axes = AXES(0, 1), .unbiased = true};
 
+/* clang-format off */
 #define SAMPLES                                                                                \
   {&axis1, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},                                        \
   {&axis0, 1, {{3, {7, 5, 3}, -2, 2, GLIA_F32}}, GLIA_OK},                                     \
@@ -279,45 +317,54 @@ static const gi_reduce_attr unbiased = {.axes = AXES(0, 1), .unbiased = true};
 #define NO_INTEGERS {&axis0, 1, {{2, {33, 2}, 0, 4, GLIA_I32}}, GLIA_DTYPE}
 #define EMPTY(want) {&axis0, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, want}
 #define TWICE {&axes10, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_INVALID}
+/* clang-format on */
 
 static const gi_sample samples_sum[] = {SAMPLES, INTEGERS, EMPTY(GLIA_OK), TWICE};
 static const gi_sample samples_mean[] = {SAMPLES, NO_INTEGERS, EMPTY(GLIA_SHAPE), TWICE};
 static const gi_sample samples_extreme[] = {SAMPLES, INTEGERS, EMPTY(GLIA_SHAPE), TWICE};
 static const gi_sample samples_variance[] = {
-  SAMPLES, NO_INTEGERS, EMPTY(GLIA_SHAPE), TWICE,
-  {&unbiased, 1, {{2, {4, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&unbiased, 1, {{2, {1, 1}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    SAMPLES,
+    NO_INTEGERS,
+    EMPTY(GLIA_SHAPE),
+    TWICE,
+    {&unbiased, 1, {{2, {4, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&unbiased, 1, {{2, {1, 1}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
 };
 static const gi_sample samples_arg[] = {
-  {&axis1, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axis1_keep, 1, {{3, {3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axis0, 1, {{2, {33, 2}, 0, 4, GLIA_I32}}, GLIA_OK}, /* ties: the first one */
-  {&axis0, 1, {{2, {3, 0}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axis0, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&axes02, 1, {{3, {2, 3, 4}, -2, 2, GLIA_F32}}, GLIA_INVALID},
-  {&axis5, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&axis1, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axis1_keep, 1, {{3, {3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axis0, 1, {{2, {33, 2}, 0, 4, GLIA_I32}}, GLIA_OK}, /* ties: the first one */
+    {&axis0, 1, {{2, {3, 0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axis0, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&axes02, 1, {{3, {2, 3, 4}, -2, 2, GLIA_F32}}, GLIA_INVALID},
+    {&axis5, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
 };
 
-/* ---- rows -------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
 static const gi_attr fields[] = {
-  {"axes", GI_ATTR_DIMS, offsetof(gi_reduce_attr, axes), "axes folded away, ascending"},
-  {"keep", GI_ATTR_BOOL, offsetof(gi_reduce_attr, keep), "they stay, with size 1"},
-  {NULL, GI_ATTR_BOOL, 0, NULL},
+    {"axes", GI_ATTR_DIMS, offsetof(gi_reduce_attr, axes), "axes folded away, ascending"},
+    {"keep", GI_ATTR_BOOL, offsetof(gi_reduce_attr, keep), "they stay, with size 1"},
+    {NULL, GI_ATTR_BOOL, 0, NULL},
 };
 static const gi_attr fields_variance[] = {
-  {"axes", GI_ATTR_DIMS, offsetof(gi_reduce_attr, axes), "axes folded away, ascending"},
-  {"keep", GI_ATTR_BOOL, offsetof(gi_reduce_attr, keep), "they stay, with size 1"},
-  {"unbiased", GI_ATTR_BOOL, offsetof(gi_reduce_attr, unbiased), "divide by count - 1"},
-  {NULL, GI_ATTR_BOOL, 0, NULL},
+    {"axes", GI_ATTR_DIMS, offsetof(gi_reduce_attr, axes), "axes folded away, ascending"},
+    {"keep", GI_ATTR_BOOL, offsetof(gi_reduce_attr, keep), "they stay, with size 1"},
+    {"unbiased", GI_ATTR_BOOL, offsetof(gi_reduce_attr, unbiased), "divide by count - 1"},
+    {NULL, GI_ATTR_BOOL, 0, NULL},
 };
 
-#define REDUCTION(row, text, expression, ...)                                                  \
-  const gi_op gi_op_##row = {                                                                  \
-    .name = #row, .doc = text, .torch = expression,                                            \
-    .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(gi_reduce_attr),                 \
-    .infer = infer_##row, .ref = ref_##row, __VA_ARGS__                                        \
-  }
+#define REDUCTION(row, text, expression, ...)                     \
+  const gi_op gi_op_##row = {.name = #row,                        \
+                             .doc = text,                         \
+                             .torch = expression,                 \
+                             .min_in = 1,                         \
+                             .max_in = 1,                         \
+                             .n_out = 1,                          \
+                             .attr_size = sizeof(gi_reduce_attr), \
+                             .infer = infer_##row,                \
+                             .ref = ref_##row,                    \
+                             __VA_ARGS__}
 #define WITH(list) .samples = list, .n_samples = GI_COUNT(list)
 
 REDUCTION(sum, "sum over axes", "torch.sum(x0, axes, keep)", .attrs = fields, .vjp = vjp_sum,
@@ -336,17 +383,17 @@ REDUCTION(variance, "mean squared distance from the mean, over axes",
           "torch.var(x0, axes, unbiased, keep)", .attrs = fields_variance, .vjp = vjp_variance,
           .cost = cost_variance, WITH(samples_variance));
 REDUCTION(argmax, "index of the first largest element of an axis; NaN wins",
-          "torch.argmax(x0, axes[0], keep)", .attrs = fields, .no_grad = "its result is an index",
-          .cost = cost, WITH(samples_arg));
+          "torch.argmax(x0, axes[0], keep)", .attrs = fields,
+          .no_grad = "its result is an index", .cost = cost, WITH(samples_arg));
 REDUCTION(argmin, "index of the first smallest element of an axis; NaN wins",
-          "torch.argmin(x0, axes[0], keep)", .attrs = fields, .no_grad = "its result is an index",
-          .cost = cost, WITH(samples_arg));
+          "torch.argmin(x0, axes[0], keep)", .attrs = fields,
+          .no_grad = "its result is an index", .cost = cost, WITH(samples_arg));
 
-const gi_op *const gi_ops_reduce[] = {&gi_op_sum,      &gi_op_mean,   &gi_op_max,
-                                      &gi_op_min,      &gi_op_prod,   &gi_op_variance,
-                                      &gi_op_argmax,   &gi_op_argmin, NULL};
+const gi_op *const gi_ops_reduce[] = {&gi_op_sum,    &gi_op_mean,   &gi_op_max,
+                                      &gi_op_min,    &gi_op_prod,   &gi_op_variance,
+                                      &gi_op_argmax, &gi_op_argmin, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 static glia_value reduce(const gi_op *op, glia_value x, const glia_reduce_opts *opt) {
   glia_reduce_opts o;
@@ -389,10 +436,12 @@ glia_value glia_variance_opt(glia_value x, const glia_reduce_opts *opt) {
 }
 
 glia_value glia_argmax(glia_value x, int axis, bool keep) {
-  return reduce(&gi_op_argmax, x, &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), .n = 1,
-                                                      .axes = {axis}, .keep = keep});
+  return reduce(&gi_op_argmax, x,
+                &(glia_reduce_opts){
+                    .size = sizeof(glia_reduce_opts), .n = 1, .axes = {axis}, .keep = keep});
 }
 glia_value glia_argmin(glia_value x, int axis, bool keep) {
-  return reduce(&gi_op_argmin, x, &(glia_reduce_opts){.size = sizeof(glia_reduce_opts), .n = 1,
-                                                      .axes = {axis}, .keep = keep});
+  return reduce(&gi_op_argmin, x,
+                &(glia_reduce_opts){
+                    .size = sizeof(glia_reduce_opts), .n = 1, .axes = {axis}, .keep = keep});
 }

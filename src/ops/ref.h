@@ -7,7 +7,7 @@
 
 #include "ops/op.h"
 
-/* ---- elements ---------------------------------------------------------------------------- */
+/* ---- elements ------------------------------------------------------------------------ */
 
 static inline double gi_get(const gi_buf *b, int64_t i) {
   return gi_load(b->t.dtype, b->p, i);
@@ -30,25 +30,32 @@ static inline int64_t gi_offset(int rank, const int64_t *at, const int64_t *stri
 }
 
 /* A shape seen as [outer, axis, inner]. */
-typedef struct gi_rows { int64_t outer, n, inner; } gi_rows;
+typedef struct gi_rows {
+  int64_t outer, n, inner;
+} gi_rows;
 static inline gi_rows gi_rows_of(const gi_type *t, int64_t axis) {
   gi_rows r = {1, t->dim[axis], 1};
   for (int d = 0; d < t->rank; d++)
-    if (d < axis) r.outer *= t->dim[d];
-    else if (d > axis) r.inner *= t->dim[d];
+    if (d < axis)
+      r.outer *= t->dim[d];
+    else if (d > axis)
+      r.inner *= t->dim[d];
   return r;
 }
 
 /* Elements of an integer buffer without a way through double. */
 static inline int64_t gi_index_at(const gi_buf *b, int64_t i) {
   switch (b->t.dtype) {
-    case GLIA_I64: return ((const int64_t *)b->p)[i];
-    case GLIA_I32: return ((const int32_t *)b->p)[i];
-    default: return ((const uint8_t *)b->p)[i];
+    case GLIA_I64:
+      return ((const int64_t *)b->p)[i];
+    case GLIA_I32:
+      return ((const int32_t *)b->p)[i];
+    default:
+      return ((const uint8_t *)b->p)[i];
   }
 }
 
-/* ---- checks ------------------------------------------------------------------------------ */
+/* ---- checks -------------------------------------------------------------------------- */
 
 enum { GI_TEXT = 192 }; /* room for the text of any shape that passes gi_type_check */
 

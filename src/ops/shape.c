@@ -1,7 +1,8 @@
-/* shape.c - the same elements under other axes: reshape, permute, broadcast_to, stop_gradient.
+/* shape.c - the same elements under other axes: reshape, permute, broadcast_to; and
+ * stop_gradient.
  *
- * reshape and stop_gradient are views: a plan gives their result the memory of their input. What
- * undoes a broadcast (glia_sum_to) is a sum and a reshape, not an op of its own.
+ * reshape and stop_gradient are views: a plan gives their result the memory of their input.
+ * What undoes a broadcast (glia_sum_to) is a sum and a reshape, not an op of its own.
  */
 #include "ops/attrs.h"
 #include "ops/ref.h"
@@ -19,8 +20,7 @@ static gi_dims dims_of(int rank, const int64_t *shape) {
 }
 
 static glia_status ref_copy(gi_ref *c) {
-  if (c->out[0].p != c->in[0].p)
-    memcpy(c->out[0].p, c->in[0].p, gi_type_bytes(&c->in[0].t));
+  if (c->out[0].p != c->in[0].p) memcpy(c->out[0].p, c->in[0].p, gi_type_bytes(&c->in[0].t));
   return GLIA_OK;
 }
 
@@ -33,7 +33,7 @@ static gi_cost moves_only(const gi_infer *c) {
   return (gi_cost){.flops = 0, .bytes = gi_default_cost(c).bytes};
 }
 
-/* ---- reshape ----------------------------------------------------------------------------- */
+/* ---- reshape ------------------------------------------------------------------------- */
 
 static glia_status infer_reshape(gi_infer *c) {
   const gi_type *x = &c->in[0];
@@ -49,12 +49,11 @@ static glia_status infer_reshape(gi_infer *c) {
 }
 
 static glia_status vjp_reshape(gi_vjp *c) {
-  c->din[0] =
-      glia_reshape(c->dout[0], glia_value_rank(c->in[0]), glia_value_shape(c->in[0]));
+  c->din[0] = glia_reshape(c->dout[0], glia_value_rank(c->in[0]), glia_value_shape(c->in[0]));
   return GLIA_OK;
 }
 
-/* ---- permute ----------------------------------------------------------------------------- */
+/* ---- permute ------------------------------------------------------------------------- */
 
 static glia_status infer_permute(gi_infer *c) {
   const gi_type *x = &c->in[0];
@@ -98,7 +97,7 @@ static glia_status ref_permute(gi_ref *c) {
   return GLIA_OK;
 }
 
-/* ---- broadcast_to ------------------------------------------------------------------------ */
+/* ---- broadcast_to -------------------------------------------------------------------- */
 
 static glia_status infer_broadcast(gi_infer *c) {
   const gi_type *x = &c->in[0];
@@ -131,17 +130,19 @@ static glia_status ref_broadcast(gi_ref *c) {
   return GLIA_OK;
 }
 
-/* ---- stop_gradient ----------------------------------------------------------------------- */
+/* ---- stop_gradient ------------------------------------------------------------------- */
 
 static glia_status infer_same(gi_infer *c) {
   c->out[0] = c->in[0];
   return GLIA_OK;
 }
 
-/* ---- samples and rows -------------------------------------------------------------------- */
+/* ---- samples and rows ---------------------------------------------------------------- */
 
+/* clang-format off */
 #define DIMS(...)                                                                              \
   {{.n = sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), .at = {__VA_ARGS__}}}
+/* clang-format on */
 static const gi_shape_attr scalar = {{.n = 0}};
 static const gi_shape_attr dims6 = DIMS(6), dims32 = DIMS(3, 2), dims2341 = DIMS(2, 3, 4, 1),
                            dims03 = DIMS(0, 3), dims41 = DIMS(4, 1), minus = DIMS(-2, -3),
@@ -152,96 +153,125 @@ static const gi_permute_attr axes10 = DIMS(1, 0), axes201 = DIMS(2, 0, 1), axes0
                              no_axes = {{.n = 0}};
 
 static const gi_sample samples_reshape[] = {
-  {&dims6, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims2341, 1, {{2, {8, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&scalar, 1, {{2, {1, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims03, 1, {{3, {2, 0, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims6, 1, {{1, {6}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&dims6, 1, {{2, {2, 4}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&minus, 1, {{1, {6}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&huge, 1, {{1, {6}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&dims6, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims2341, 1, {{2, {8, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&scalar, 1, {{2, {1, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims03, 1, {{3, {2, 0, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims6, 1, {{1, {6}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&dims6, 1, {{2, {2, 4}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&minus, 1, {{1, {6}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&huge, 1, {{1, {6}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
 };
 static const gi_sample samples_permute[] = {
-  {&axes10, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axes201, 1, {{3, {2, 3, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axes3021, 1, {{4, {2, 3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axes201, 1, {{3, {1, 7, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&no_axes, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axes10, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&axes10, 1, {{2, {2, 3}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&axes10, 1, {{3, {2, 3, 4}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&axes00, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&axes02, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&axes10, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axes201, 1, {{3, {2, 3, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axes3021, 1, {{4, {2, 3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axes201, 1, {{3, {1, 7, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&no_axes, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axes10, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&axes10, 1, {{2, {2, 3}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&axes10, 1, {{3, {2, 3, 4}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&axes00, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&axes02, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
 };
 static const gi_sample samples_broadcast[] = {
-  {&dims32, 1, {{2, {1, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims243, 1, {{2, {4, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims243, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims32, 1, {{2, {3, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims03, 1, {{1, {1}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {&dims32, 1, {{1, {2}, 0, 4, GLIA_I32}}, GLIA_OK},
-  {&dims32, 1, {{1, {3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&dims41, 1, {{2, {4, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
-  {&dims32, 1, {{3, {1, 3, 2}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&dims32, 1, {{2, {1, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims243, 1, {{2, {4, 1}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims243, 1, {{0, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims32, 1, {{2, {3, 2}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims03, 1, {{1, {1}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&dims32, 1, {{1, {2}, 0, 4, GLIA_I32}}, GLIA_OK},
+    {&dims32, 1, {{1, {3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&dims41, 1, {{2, {4, 3}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
+    {&dims32, 1, {{3, {1, 3, 2}, -2, 2, GLIA_F32}}, GLIA_SHAPE},
 };
 static const gi_sample samples_same[] = {
-  {NULL, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
-  {NULL, 1, {{1, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {NULL, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {NULL, 1, {{1, {0}, -2, 2, GLIA_F32}}, GLIA_OK},
 };
 
 static const gi_attr fields_shape[] = {
-  {"shape", GI_ATTR_DIMS, offsetof(gi_shape_attr, shape), "of the result"},
-  {NULL, GI_ATTR_DIMS, 0, NULL},
+    {"shape", GI_ATTR_DIMS, offsetof(gi_shape_attr, shape), "of the result"},
+    {NULL, GI_ATTR_DIMS, 0, NULL},
 };
 static const gi_attr fields_axes[] = {
-  {"axes", GI_ATTR_DIMS, offsetof(gi_permute_attr, axes), "axis k of the result is axis axes[k]"},
-  {NULL, GI_ATTR_DIMS, 0, NULL},
+    {"axes", GI_ATTR_DIMS, offsetof(gi_permute_attr, axes),
+     "axis k of the result is axis axes[k]"},
+    {NULL, GI_ATTR_DIMS, 0, NULL},
 };
 
 const gi_op gi_op_reshape = {
-  .name = "reshape",
-  .doc = "the same elements, row-major, under another shape",
-  .torch = "torch.reshape(x0, shape)",
-  .min_in = 1, .max_in = 1, .n_out = 1, .flags = GI_VIEW,
-  .attr_size = sizeof(gi_shape_attr), .attrs = fields_shape,
-  .infer = infer_reshape, .vjp = vjp_reshape, .ref = ref_copy, .cost = free_of_cost,
-  .samples = samples_reshape, .n_samples = GI_COUNT(samples_reshape),
+    .name = "reshape",
+    .doc = "the same elements, row-major, under another shape",
+    .torch = "torch.reshape(x0, shape)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .flags = GI_VIEW,
+    .attr_size = sizeof(gi_shape_attr),
+    .attrs = fields_shape,
+    .infer = infer_reshape,
+    .vjp = vjp_reshape,
+    .ref = ref_copy,
+    .cost = free_of_cost,
+    .samples = samples_reshape,
+    .n_samples = GI_COUNT(samples_reshape),
 };
 
 const gi_op gi_op_permute = {
-  .name = "permute",
-  .doc = "axes in another order",
-  .torch = "torch.permute(x0, axes)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_permute_attr), .attrs = fields_axes,
-  .infer = infer_permute, .vjp = vjp_permute, .ref = ref_permute, .cost = moves_only,
-  .samples = samples_permute, .n_samples = GI_COUNT(samples_permute),
+    .name = "permute",
+    .doc = "axes in another order",
+    .torch = "torch.permute(x0, axes)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_permute_attr),
+    .attrs = fields_axes,
+    .infer = infer_permute,
+    .vjp = vjp_permute,
+    .ref = ref_permute,
+    .cost = moves_only,
+    .samples = samples_permute,
+    .n_samples = GI_COUNT(samples_permute),
 };
 
 const gi_op gi_op_broadcast_to = {
-  .name = "broadcast_to",
-  .doc = "axes of size 1 repeated to a shape, aligned at the right",
-  .torch = "torch.broadcast_to(x0, shape)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_shape_attr), .attrs = fields_shape,
-  .infer = infer_broadcast, .vjp = vjp_broadcast, .ref = ref_broadcast, .cost = moves_only,
-  .samples = samples_broadcast, .n_samples = GI_COUNT(samples_broadcast),
+    .name = "broadcast_to",
+    .doc = "axes of size 1 repeated to a shape, aligned at the right",
+    .torch = "torch.broadcast_to(x0, shape)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_shape_attr),
+    .attrs = fields_shape,
+    .infer = infer_broadcast,
+    .vjp = vjp_broadcast,
+    .ref = ref_broadcast,
+    .cost = moves_only,
+    .samples = samples_broadcast,
+    .n_samples = GI_COUNT(samples_broadcast),
 };
 
 const gi_op gi_op_stop_gradient = {
-  .name = "stop_gradient",
-  .doc = "the value itself; gradients stop here",
-  .torch = "x0.detach()",
-  .min_in = 1, .max_in = 1, .n_out = 1, .flags = GI_VIEW,
-  .infer = infer_same, .no_grad = "it is there to stop them", .ref = ref_copy,
-  .cost = free_of_cost,
-  .samples = samples_same, .n_samples = GI_COUNT(samples_same),
+    .name = "stop_gradient",
+    .doc = "the value itself; gradients stop here",
+    .torch = "x0.detach()",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .flags = GI_VIEW,
+    .infer = infer_same,
+    .no_grad = "it is there to stop them",
+    .ref = ref_copy,
+    .cost = free_of_cost,
+    .samples = samples_same,
+    .n_samples = GI_COUNT(samples_same),
 };
 
 const gi_op *const gi_ops_shape[] = {&gi_op_reshape, &gi_op_permute, &gi_op_broadcast_to,
                                      &gi_op_stop_gradient, NULL};
 
-/* ---- builders ---------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 static bool has_shape(glia_value x, int rank, const int64_t *shape) {
   return glia_value_rank(x) == rank &&
@@ -259,9 +289,12 @@ glia_value glia_reshape(glia_value x, int rank, const int64_t *shape) {
   int open = -1;
   char text[GI_TEXT];
   for (int d = 0; d < rank; d++) {
-    if (shape[d] == -1 && open < 0) open = d;
-    else if (shape[d] > 0 && rest % shape[d] == 0) rest /= shape[d];
-    else if (shape[d] != 0 || rest != 0) rest = -1; /* no number fits; infer names the shapes */
+    if (shape[d] == -1 && open < 0)
+      open = d;
+    else if (shape[d] > 0 && rest % shape[d] == 0)
+      rest /= shape[d];
+    else if (shape[d] != 0 || rest != 0)
+      rest = -1; /* no number fits; infer names the shapes */
   }
   if (open >= 0 && rest < 0)
     return gi_latch(x.graph, GLIA_SHAPE, "reshape: x is %s, no size for axis %d fits",
@@ -333,4 +366,6 @@ glia_value glia_sum_to(glia_value x, glia_value like) {
   return glia_reshape(x, to.rank, to.dim);
 }
 
-glia_value glia_stop_gradient(glia_value x) { return gi_emit1(&gi_op_stop_gradient, NULL, x); }
+glia_value glia_stop_gradient(glia_value x) {
+  return gi_emit1(&gi_op_stop_gradient, NULL, x);
+}

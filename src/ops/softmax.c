@@ -17,8 +17,12 @@ static glia_status infer_axis(gi_infer *c, const char *op) {
   c->out[0] = c->in[0];
   return GLIA_OK;
 }
-static glia_status infer_softmax(gi_infer *c) { return infer_axis(c, "softmax"); }
-static glia_status infer_log_softmax(gi_infer *c) { return infer_axis(c, "log_softmax"); }
+static glia_status infer_softmax(gi_infer *c) {
+  return infer_axis(c, "softmax");
+}
+static glia_status infer_log_softmax(gi_infer *c) {
+  return infer_axis(c, "log_softmax");
+}
 
 static glia_value sum_axis(glia_value v, const void *attr) {
   const int axis = (int)((const gi_axis_attr *)attr)->axis;
@@ -54,8 +58,12 @@ static glia_status ref_rows(gi_ref *c, bool logarithm) {
   }
   return GLIA_OK;
 }
-static glia_status ref_softmax(gi_ref *c) { return ref_rows(c, false); }
-static glia_status ref_log_softmax(gi_ref *c) { return ref_rows(c, true); }
+static glia_status ref_softmax(gi_ref *c) {
+  return ref_rows(c, false);
+}
+static glia_status ref_log_softmax(gi_ref *c) {
+  return ref_rows(c, true);
+}
 
 static gi_cost cost(const gi_infer *c) { /* largest, subtract, exponential, sum, divide */
   gi_cost k = gi_default_cost(c);
@@ -66,42 +74,56 @@ static gi_cost cost(const gi_infer *c) { /* largest, subtract, exponential, sum,
 static const gi_axis_attr axis0 = {0}, axis1 = {1}, axis2 = {2}, axis3 = {3};
 #define R -4, 4, GLIA_F32
 static const gi_sample samples[] = {
-  {&axis1, 1, {{2, {2, 3}, R}}, GLIA_OK},
-  {&axis0, 1, {{2, {5, 3}, R}}, GLIA_OK},
-  {&axis1, 1, {{4, {2, 17, 3, 5}, R}}, GLIA_OK},
-  {&axis2, 1, {{3, {3, 1, 65}, R}}, GLIA_OK},
-  {&axis1, 1, {{2, {2, 7}, 800, 1200, GLIA_F32}}, GLIA_OK}, /* e^x overflows */
-  {&axis1, 1, {{2, {4, 1}, R}}, GLIA_OK},
-  {&axis1, 1, {{2, {0, 3}, R}}, GLIA_OK},
-  {&axis1, 1, {{2, {3, 0}, R}}, GLIA_OK},
-  {&axis3, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
-  {&axis0, 1, {{1, {4}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
+    {&axis1, 1, {{2, {2, 3}, R}}, GLIA_OK},
+    {&axis0, 1, {{2, {5, 3}, R}}, GLIA_OK},
+    {&axis1, 1, {{4, {2, 17, 3, 5}, R}}, GLIA_OK},
+    {&axis2, 1, {{3, {3, 1, 65}, R}}, GLIA_OK},
+    {&axis1, 1, {{2, {2, 7}, 800, 1200, GLIA_F32}}, GLIA_OK}, /* e^x overflows */
+    {&axis1, 1, {{2, {4, 1}, R}}, GLIA_OK},
+    {&axis1, 1, {{2, {0, 3}, R}}, GLIA_OK},
+    {&axis1, 1, {{2, {3, 0}, R}}, GLIA_OK},
+    {&axis3, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
+    {&axis0, 1, {{1, {4}, 0, 4, GLIA_I32}}, GLIA_DTYPE},
 };
 #undef R
 
 static const gi_attr fields[] = {
-  {"axis", GI_ATTR_I64, offsetof(gi_axis_attr, axis), "along which it sums to 1"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"axis", GI_ATTR_I64, offsetof(gi_axis_attr, axis), "along which it sums to 1"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 const gi_op gi_op_softmax = {
-  .name = "softmax",
-  .doc = "e^x, scaled to sum to 1 along an axis",
-  .torch = "torch.softmax(x0, axis)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_axis_attr), .attrs = fields,
-  .infer = infer_softmax, .vjp = vjp_softmax, .ref = ref_softmax, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "softmax",
+    .doc = "e^x, scaled to sum to 1 along an axis",
+    .torch = "torch.softmax(x0, axis)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_axis_attr),
+    .attrs = fields,
+    .infer = infer_softmax,
+    .vjp = vjp_softmax,
+    .ref = ref_softmax,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op gi_op_log_softmax = {
-  .name = "log_softmax",
-  .doc = "the logarithm of softmax, without its underflow",
-  .torch = "torch.log_softmax(x0, axis)",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_axis_attr), .attrs = fields,
-  .infer = infer_log_softmax, .vjp = vjp_log_softmax, .ref = ref_log_softmax, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "log_softmax",
+    .doc = "the logarithm of softmax, without its underflow",
+    .torch = "torch.log_softmax(x0, axis)",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_axis_attr),
+    .attrs = fields,
+    .infer = infer_log_softmax,
+    .vjp = vjp_log_softmax,
+    .ref = ref_log_softmax,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op *const gi_ops_softmax[] = {&gi_op_softmax, &gi_op_log_softmax, NULL};
@@ -116,5 +138,9 @@ static glia_value along(const gi_op *op, glia_value x, int axis) {
   return gi_emit1(op, &a, x);
 }
 
-glia_value glia_softmax(glia_value x, int axis) { return along(&gi_op_softmax, x, axis); }
-glia_value glia_log_softmax(glia_value x, int axis) { return along(&gi_op_log_softmax, x, axis); }
+glia_value glia_softmax(glia_value x, int axis) {
+  return along(&gi_op_softmax, x, axis);
+}
+glia_value glia_log_softmax(glia_value x, int axis) {
+  return along(&gi_op_log_softmax, x, axis);
+}

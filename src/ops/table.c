@@ -25,8 +25,8 @@ gi_cost gi_default_cost(const gi_infer *c) {
   return k;
 }
 
-/* An older caller's struct is shorter, a newer one's longer; what both know is copied. A size of 0
- * stands for this library's struct. */
+/* An older caller's struct is shorter, a newer one's longer; what both know is copied. A size
+ * of 0 stands for this library's struct. */
 void gi_opts(void *dst, size_t dst_size, const void *src) {
   memset(dst, 0, dst_size);
   if (src != NULL) {

@@ -1,5 +1,5 @@
-/* tests/ops/cases.h - the samples of the op table as cases to run: one op, one sample, one float
- * type; inputs drawn from the sample's ranges, the reference's results beside them.
+/* tests/ops/cases.h - the samples of the op table as cases to run: one op, one sample, one
+ * float type; inputs drawn from the sample's ranges, the reference's results beside them.
  */
 #ifndef GI_CASES_H
 #define GI_CASES_H
@@ -76,8 +76,8 @@ static inline void case_open(op_case *c, const gi_op *op, int number, glia_dtype
     c->in[i] = new_buf(&c->in_type[i]);
     const int64_t count = gi_type_count(&c->in_type[i]);
     for (int64_t e = 0; e < count; e++)
-      gi_put(&c->in[i], e, draw(&r, e, c->in_type[i].dtype, c->sample->in[i].low,
-                                c->sample->in[i].high));
+      gi_put(&c->in[i], e,
+             draw(&r, e, c->in_type[i].dtype, c->sample->in[i].low, c->sample->in[i].high));
   }
   for (int k = 0; k < c->n_out; k++) c->out[k] = new_buf(&c->out_type[k]);
   OK(case_reference(c, c->in, c->out));
@@ -88,8 +88,8 @@ static inline void case_close(op_case *c) {
   for (int k = 0; k < c->n_out; k++) gi_free_aligned(c->out[k].p);
 }
 
-/* Elements agree: integers exactly, floats within tolerance times their size and that of the whole
- * result (sums cancel), which is at least `scale`. */
+/* Elements agree: integers exactly, floats within tolerance times their size and that of the
+ * whole result (sums cancel), which is at least `scale`. */
 static inline void expect_close(const gi_buf *got, const gi_buf *want, double tolerance,
                                 double scale, const char *where) {
   const int64_t count = gi_type_count(&want->t);
@@ -113,7 +113,9 @@ static inline bool visit_samples(const gi_op *op, void *user) {
     if (op->samples[i].want == GLIA_OK) (*fn)(op, i);
   return true;
 }
-static inline void each_sample(case_fn *fn) { gi_op_each(visit_samples, &fn); }
+static inline void each_sample(case_fn *fn) {
+  gi_op_each(visit_samples, &fn);
+}
 
 /* The inputs of a case as inputs x0, x1... of a graph. */
 static inline void case_inputs(const op_case *c, glia_graph *g, glia_value *in) {

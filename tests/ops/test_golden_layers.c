@@ -1,6 +1,6 @@
-/* test_golden_layers.c - ops and losses against PyTorch's: results and gradients of every file in
- * tests/golden/layers (tools/golden_layers.py), in f64 by the reference and in f32 by the best
- * backend. A file whose op has no row below fails the test.
+/* test_golden_layers.c - ops and losses against PyTorch's: results and gradients of every
+ * file in tests/golden/layers (tools/golden_layers.py), in f64 by the reference and in f32 by
+ * the best backend. A file whose op has no row below fails the test.
  */
 #include "golden_tensors.h"
 
@@ -30,11 +30,12 @@ static glia_window_opts window(const layer *l) {
   pair(l, "padding", o.padding);
   pair(l, "dilation", o.dilation);
   o.groups = (int64_t)golden_number(l->file, "groups", 0);
-  o.count_padding = gi_json_bool(attribute(l, "count_include_pad"), true); /* PyTorch's default */
+  o.count_padding =
+      gi_json_bool(attribute(l, "count_include_pad"), true); /* PyTorch's default */
   return o;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
 /* Leading axes are rows: products of matrices alone, as a dense layer would. */
 static glia_value linear(const layer *l) {
@@ -125,8 +126,10 @@ static glia_value log_softmax(const layer *l) {
   return glia_log_softmax(l->input, (int)golden_number(l->file, "dim", 0));
 }
 
-#define PLAIN(name) \
-  static glia_value name##_of(const layer *l) { return glia_##name(l->input); }
+#define PLAIN(name)                             \
+  static glia_value name##_of(const layer *l) { \
+    return glia_##name(l->input);               \
+  }
 PLAIN(relu)
 PLAIN(relu6)
 PLAIN(sigmoid)
@@ -139,50 +142,59 @@ PLAIN(hard_swish)
 PLAIN(hard_sigmoid)
 PLAIN(mish)
 
-static glia_value mse(const layer *l) { return glia_mse_loss(l->input, l->target); }
-static glia_value mae(const layer *l) { return glia_mae_loss(l->input, l->target); }
+static glia_value mse(const layer *l) {
+  return glia_mse_loss(l->input, l->target);
+}
+static glia_value mae(const layer *l) {
+  return glia_mae_loss(l->input, l->target);
+}
 static glia_value huber(const layer *l) {
   return glia_huber_loss(l->input, l->target, golden_number(l->file, "delta", 0));
 }
-static glia_value bce(const layer *l) { return glia_bce_with_logits_loss(l->input, l->target); }
+static glia_value bce(const layer *l) {
+  return glia_bce_with_logits_loss(l->input, l->target);
+}
 static glia_value cross_entropy(const layer *l) {
-  return glia_cross_entropy_loss(l->input, l->target,
-                                 .label_smoothing = golden_number(l->file, "label_smoothing", 0),
-                                 .class_weights = l->weight);
+  return glia_cross_entropy_loss(
+      l->input, l->target, .label_smoothing = golden_number(l->file, "label_smoothing", 0),
+      .class_weights = l->weight);
 }
 
 #define F "torch.nn.functional."
-typedef struct row { const char *op; glia_value (*build)(const layer *l); } row;
+typedef struct row {
+  const char *op;
+  glia_value (*build)(const layer *l);
+} row;
 static const row rows[] = {
-  {F "linear", linear},
-  {F "conv2d", conv2d},
-  {F "batch_norm", batch_norm},
-  {F "max_pool2d", max_pool2d},
-  {"-torch.nn.functional.max_pool2d(-input)", min_pool2d},
-  {F "avg_pool2d", avg_pool2d},
-  {F "adaptive_avg_pool2d", adaptive_avg_pool2d},
-  {F "adaptive_max_pool2d", adaptive_max_pool2d},
-  {F "relu", relu_of},
-  {F "relu6", relu6_of},
-  {"torch.sigmoid", sigmoid_of},
-  {"torch.tanh", tanh_of},
-  {F "selu", selu_of},
-  {F "silu", silu_of},
-  {F "softplus", softplus_of},
-  {F "softsign", softsign_of},
-  {F "hardswish", hard_swish_of},
-  {F "hardsigmoid", hard_sigmoid_of},
-  {F "mish", mish_of},
-  {F "leaky_relu", leaky_relu},
-  {F "elu", elu},
-  {F "gelu", gelu},
-  {F "softmax", softmax},
-  {F "log_softmax", log_softmax},
-  {F "mse_loss", mse},
-  {F "l1_loss", mae},
-  {F "huber_loss", huber},
-  {F "binary_cross_entropy_with_logits", bce},
-  {F "cross_entropy", cross_entropy},
+    {F "linear", linear},
+    {F "conv2d", conv2d},
+    {F "batch_norm", batch_norm},
+    {F "max_pool2d", max_pool2d},
+    {"-torch.nn.functional.max_pool2d(-input)", min_pool2d},
+    {F "avg_pool2d", avg_pool2d},
+    {F "adaptive_avg_pool2d", adaptive_avg_pool2d},
+    {F "adaptive_max_pool2d", adaptive_max_pool2d},
+    {F "relu", relu_of},
+    {F "relu6", relu6_of},
+    {"torch.sigmoid", sigmoid_of},
+    {"torch.tanh", tanh_of},
+    {F "selu", selu_of},
+    {F "silu", silu_of},
+    {F "softplus", softplus_of},
+    {F "softsign", softsign_of},
+    {F "hardswish", hard_swish_of},
+    {F "hardsigmoid", hard_sigmoid_of},
+    {F "mish", mish_of},
+    {F "leaky_relu", leaky_relu},
+    {F "elu", elu},
+    {F "gelu", gelu},
+    {F "softmax", softmax},
+    {F "log_softmax", log_softmax},
+    {F "mse_loss", mse},
+    {F "l1_loss", mae},
+    {F "huber_loss", huber},
+    {F "binary_cross_entropy_with_logits", bce},
+    {F "cross_entropy", cross_entropy},
 };
 
 /* PyTorch's gradient of hardsigmoid takes 1/6 as an f32, whatever the dtype. */
@@ -190,7 +202,7 @@ static double tolerance_of(const char *op, double tolerance) {
   return strcmp(op, F "hardsigmoid") == 0 ? fmax(tolerance, 1e-7) : tolerance;
 }
 
-/* ---- one file ------------------------------------------------------------------------------------ */
+/* ---- one file ------------------------------------------------------------------------ */
 
 /* The tensor as the test's dtype; indices stay. Owned. */
 static glia_tensor *tensor_as(const golden *file, const char *name, glia_dtype dtype) {
@@ -271,7 +283,7 @@ static void check_file(const char *name, glia_dtype dtype, const char *backend,
   golden_close(&file);
 }
 
-/* ---- all files ----------------------------------------------------------------------------------- */
+/* ---- all files ----------------------------------------------------------------------- */
 
 static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
   gi_names files = {0};
@@ -302,8 +314,8 @@ static void test_best_backend_in_f32(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_reference_in_f64),
-    cmocka_unit_test(test_best_backend_in_f32),
+      cmocka_unit_test(test_reference_in_f64),
+      cmocka_unit_test(test_best_backend_in_f32),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,15 @@
-/* test_ops.c - the op table: complete rows, samples that must fail, and every kernel of every backend
- * against the reference. No op has a test of its own here; a new op is tested by being in the table.
+/* test_ops.c - the op table: complete rows, samples that must fail, and every kernel of every
+ * backend against the reference. No op has a test of its own here; a new op is tested by
+ * being in the table.
  */
 #include "cases.h"
 
 #include "backend/backend.h"
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------- */
 
-/* Sources have no samples: their meaning is memory from outside. The program of a fused group is
- * made at run time (test_ops_fused.c). */
+/* Sources have no samples: their meaning is memory from outside. The program of a fused group
+ * is made at run time (test_ops_fused.c). */
 static bool without_samples(const gi_op *op) {
   return (op->flags & GI_SOURCE) != 0 || op == &gi_op_fused;
 }
@@ -19,10 +20,12 @@ static bool check_row(const gi_op *op, void *user) {
   if (gi_op_find(op->name) != op) fail_msg("two ops are called %s", op->name);
   if (op->doc == NULL || op->doc[0] == '\0') fail_msg("%s has no doc", op->name);
   if (op->infer == NULL) fail_msg("%s has no infer", op->name);
-  if (op->ref == NULL && (op->flags & GI_SOURCE) == 0) fail_msg("%s has no reference", op->name);
+  if (op->ref == NULL && (op->flags & GI_SOURCE) == 0)
+    fail_msg("%s has no reference", op->name);
   if ((op->vjp != NULL || op->lower != NULL) == (op->no_grad != NULL))
     fail_msg("%s: a gradient or a reason for having none, not both, not neither", op->name);
-  if (op->n_out < 1 || op->n_out > GI_MAX_OUT) fail_msg("%s has %d outputs", op->name, op->n_out);
+  if (op->n_out < 1 || op->n_out > GI_MAX_OUT)
+    fail_msg("%s has %d outputs", op->name, op->n_out);
   if ((op->attr_size != 0) != (op->attrs != NULL)) fail_msg("%s has no schema", op->name);
   for (const gi_attr *a = op->attrs; a != NULL && a->name != NULL; a++)
     if (a->doc == NULL || a->offset >= op->attr_size)
@@ -38,7 +41,7 @@ static void test_rows_are_complete(void **state) {
   gi_op_each(check_row, NULL);
 }
 
-/* ---- samples that must fail ---------------------------------------------------------------------- */
+/* ---- samples that must fail ---------------------------------------------------------- */
 
 static bool check_failures(const gi_op *op, void *user) {
   (void)user;
@@ -67,14 +70,18 @@ static void test_bad_samples_are_refused_by_name(void **state) {
   gi_op_each(check_failures, NULL);
 }
 
-/* ---- kernels ------------------------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------------------- */
 
 static double tolerance_of(glia_dtype t) {
   switch (t) {
-    case GLIA_F64: return 1e-12;
-    case GLIA_F32: return 1e-5;
-    case GLIA_BF16: return 2e-2;
-    default: return 2e-3; /* f16 */
+    case GLIA_F64:
+      return 1e-12;
+    case GLIA_F32:
+      return 1e-5;
+    case GLIA_BF16:
+      return 2e-2;
+    default:
+      return 2e-3; /* f16 */
   }
 }
 
@@ -87,22 +94,25 @@ typedef struct variant { /* a way to call a kernel */
 } variant;
 
 static const variant variants[] = {
-  {.name = "plain", .threads = 1},
-  {.name = "two threads", .threads = 2},
-  {.name = "channels last", .threads = 1, .channels_last = true},
-  {.name = "unaligned", .threads = 1, .unaligned = true},
-  {.name = "in place", .threads = 2, .in_place = true},
+    {.name = "plain", .threads = 1},
+    {.name = "two threads", .threads = 2},
+    {.name = "channels last", .threads = 1, .channels_last = true},
+    {.name = "unaligned", .threads = 1, .unaligned = true},
+    {.name = "in place", .threads = 2, .in_place = true},
 };
 
 /* Copies between the plain layout and another. */
-static void relayout(const gi_type *t, gi_layout layout, const void *from, void *to, bool back) {
+static void relayout(const gi_type *t, gi_layout layout, const void *from, void *to,
+                     bool back) {
   int64_t strides[GLIA_MAX_RANK], at[GLIA_MAX_RANK] = {0};
   const size_t size = glia_dtype_size(t->dtype);
   const int64_t count = gi_type_count(t);
   gi_layout_strides(t, layout, strides);
   for (int64_t e = 0; e < count; e++, gi_next(t, at)) {
-    const size_t plain = (size_t)e * size, other = (size_t)gi_offset(t->rank, at, strides) * size;
-    memcpy((char *)to + (back ? plain : other), (const char *)from + (back ? other : plain), size);
+    const size_t plain = (size_t)e * size,
+                 other = (size_t)gi_offset(t->rank, at, strides) * size;
+    memcpy((char *)to + (back ? plain : other), (const char *)from + (back ? other : plain),
+           size);
   }
 }
 
@@ -151,13 +161,14 @@ static bool place_outputs(call *k, const op_case *c, const variant *v) {
   return shared;
 }
 
-static void compare(const call *k, const op_case *c, const gi_kernel *kernel, const variant *v) {
+static void compare(const call *k, const op_case *c, const gi_kernel *kernel,
+                    const variant *v) {
   char where[256];
   for (int o = 0; o < c->n_out; o++) {
     gi_buf got = new_buf(&c->out_type[o]);
     relayout(&c->out_type[o], k->out_layout[o], k->out[o], got.p, true);
-    snprintf(where, sizeof where, "%s by %s, %s, output %d", case_name(c), kernel->name, v->name,
-             o);
+    snprintf(where, sizeof where, "%s by %s, %s, output %d", case_name(c), kernel->name,
+             v->name, o);
     expect_close(&got, &c->out[o], tolerance_of(c->out_type[o].dtype), 1e-3, where);
     gi_free_aligned(got.p);
   }
@@ -169,7 +180,7 @@ static bool try_kernel(const gi_kernel *kernel, const op_case *c, const variant 
   gi_layout at_hand[5] = {GI_PLAIN}, plain[GI_MAX_OUT] = {GI_PLAIN};
   for (int i = 0; i < c->n_in; i++)
     if (v->channels_last && c->in_type[i].rank == 4) at_hand[i] = GI_CHANNELS_LAST;
-  gi_problem p = {c->op,       c->sample->attr, c->n_in, c->n_out,   c->in_type,
+  gi_problem p = {c->op,       c->sample->attr, c->n_in, c->n_out,  c->in_type,
                   c->out_type, at_hand,         plain,   v->threads};
   if (kernel->fits != NULL && kernel->fits(&p) != NULL) return false;
   if (v->in_place && (c->op->flags & GI_IN_PLACE) == 0) return false;
@@ -197,9 +208,9 @@ static bool try_kernel(const gi_kernel *kernel, const op_case *c, const variant 
 
 static const gi_backend *const backends[] = {
 #ifdef GI_HAS_CPU
-  &gi_backend_cpu,
+    &gi_backend_cpu,
 #endif
-  &gi_backend_ref,
+    &gi_backend_ref,
 };
 static int tried;
 
@@ -228,9 +239,9 @@ static void test_kernels_agree_with_the_reference(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_rows_are_complete),
-    cmocka_unit_test(test_bad_samples_are_refused_by_name),
-    cmocka_unit_test(test_kernels_agree_with_the_reference),
+      cmocka_unit_test(test_rows_are_complete),
+      cmocka_unit_test(test_bad_samples_are_refused_by_name),
+      cmocka_unit_test(test_kernels_agree_with_the_reference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,30 +1,33 @@
-/* test_ops_fused.c - random fused programs: by the reference, by the best backend's kernel, and op by
- * op after the passes have fused the lowering again.
+/* test_ops_fused.c - random fused programs: by the reference, by the best backend's kernel,
+ * and op by op after the passes have fused the lowering again.
  *
- * Only ops whose results in f32 are exact or rounded once take part, so that all ways must give the
- * same bits (but for the sign of zero and the kind of NaN, which compare as equal).
+ * Only ops whose results in f32 are exact or rounded once take part, so that all ways must
+ * give the same bits (but for the sign of zero and the kind of NaN, which compare as equal).
  */
 #include "cases.h"
 
 enum { PROGRAMS = 200, CODE = 14, INPUTS = 5 };
 
 static const gi_op *const exact[] = {
-  &gi_op_add,          &gi_op_sub,         &gi_op_mul,         &gi_op_minimum,
-  &gi_op_maximum,      &gi_op_neg,         &gi_op_abs,         &gi_op_sign,
-  &gi_op_floor,        &gi_op_ceil,        &gi_op_round,       &gi_op_square,
-  &gi_op_relu,         &gi_op_relu6,       &gi_op_clip,        &gi_op_leaky_relu,
-  &gi_op_where,        &gi_op_equal,       &gi_op_not_equal,   &gi_op_less,
-  &gi_op_less_equal,   &gi_op_greater,     &gi_op_greater_equal, &gi_op_logical_and,
-  &gi_op_logical_or,   &gi_op_logical_not, &gi_op_is_nan,      &gi_op_cast,
+    &gi_op_add,        &gi_op_sub,         &gi_op_mul,           &gi_op_minimum,
+    &gi_op_maximum,    &gi_op_neg,         &gi_op_abs,           &gi_op_sign,
+    &gi_op_floor,      &gi_op_ceil,        &gi_op_round,         &gi_op_square,
+    &gi_op_relu,       &gi_op_relu6,       &gi_op_clip,          &gi_op_leaky_relu,
+    &gi_op_where,      &gi_op_equal,       &gi_op_not_equal,     &gi_op_less,
+    &gi_op_less_equal, &gi_op_greater,     &gi_op_greater_equal, &gi_op_logical_and,
+    &gi_op_logical_or, &gi_op_logical_not, &gi_op_is_nan,        &gi_op_cast,
 };
 
 /* Shapes that broadcast to the first. */
 static const gi_type shapes[INPUTS] = {
-  {GLIA_F32, 3, {2, 3, 37}}, {GLIA_F32, 1, {37}},     {GLIA_F32, 2, {3, 1}},
-  {GLIA_BOOL, 0, {0}},       {GLIA_F32, 3, {2, 1, 37}},
+    {GLIA_F32, 3, {2, 3, 37}}, {GLIA_F32, 1, {37}},       {GLIA_F32, 2, {3, 1}},
+    {GLIA_BOOL, 0, {0}},       {GLIA_F32, 3, {2, 1, 37}},
 };
 
-typedef struct dice { gi_rng r; uint64_t n; } dice;
+typedef struct dice {
+  gi_rng r;
+  uint64_t n;
+} dice;
 static int throw_of(dice *d, int sides) {
   return (int)gi_rng_below(&d->r, d->n++, (uint64_t)sides);
 }
@@ -85,7 +88,8 @@ static gi_program *random_program(uint64_t number, size_t *bytes) {
   return p;
 }
 
-static void compile_and_compare(op_case *c, const char *way, bool lowered, const char *backend) {
+static void compile_and_compare(op_case *c, const char *way, bool lowered,
+                                const char *backend) {
   glia_graph *g = NULL;
   glia_value in[INPUTS], out[GI_MAX_OUT];
   glia_tensor *hold[INPUTS] = {NULL};
@@ -123,7 +127,10 @@ static void check_program(int number) {
   gi_program *program = random_program((uint64_t)number, &bytes);
   const gi_fused_attr attr = {{bytes, program}};
   const gi_sample sample = {.attr = &attr, .n_in = INPUTS};
-  op_case c = {.op = &gi_op_fused, .sample = &sample, .number = number, .n_in = INPUTS,
+  op_case c = {.op = &gi_op_fused,
+               .sample = &sample,
+               .number = number,
+               .n_in = INPUTS,
                .dtype = GLIA_F32};
   for (int i = 0; i < INPUTS; i++) {
     const gi_rng r = {7, (uint64_t)i, (uint64_t)number};

@@ -1,9 +1,9 @@
 /* test_ops_grad.c - the gradients of the op table, in f64.
  *
- * The loss is sum_k <c_k, y_k + y_k^2 / 2> over the float outputs y_k with random cotangents c_k, so
- * that second derivatives exist for linear ops too. Its gradient as the graph has it is compared
- * with central differences of the reference, element by element and along random directions. Kinks
- * are met with probability zero, since inputs are drawn at random.
+ * The loss is sum_k <c_k, y_k + y_k^2 / 2> over the float outputs y_k with random cotangents
+ * c_k, so that second derivatives exist for linear ops too. Its gradient as the graph has it
+ * is compared with central differences of the reference, element by element and along random
+ * directions. Kinks are met with probability zero, since inputs are drawn at random.
  */
 #include "cases.h"
 
@@ -11,14 +11,16 @@
 
 enum { ELEMENTS = 12, DIRECTIONS = 2 }; /* compared for each input and each case */
 
-/* ---- the loss, in double -------------------------------------------------------------------------- */
+/* ---- the loss, in double ------------------------------------------------------------- */
 
 static double cotangent(const op_case *c, int k, int64_t e) {
   const gi_rng r = {77, (uint64_t)k, (uint64_t)c->number};
   return 2 * gi_rng_uniform(&r, (uint64_t)e) - 1;
 }
 
-static bool counts(const op_case *c, int k) { return glia_dtype_is_float(c->out_type[k].dtype); }
+static bool counts(const op_case *c, int k) {
+  return glia_dtype_is_float(c->out_type[k].dtype);
+}
 
 static double loss_of(op_case *c) {
   double loss = 0;
@@ -33,7 +35,7 @@ static double loss_of(op_case *c) {
   return loss;
 }
 
-/* ---- the same as a graph -------------------------------------------------------------------------- */
+/* ---- the same as a graph ------------------------------------------------------------- */
 
 static glia_value loss_value(const op_case *c, glia_graph *g, const glia_value *in) {
   glia_value out[GI_MAX_OUT], loss = GLIA_NONE;
@@ -46,7 +48,8 @@ static glia_value loss_value(const op_case *c, glia_graph *g, const glia_value *
     const int64_t count = gi_type_count(t);
     for (int64_t e = 0; e < count; e++) gi_put(&weights, e, cotangent(c, k, e));
     const glia_value w = glia_constant(g, t->dtype, t->rank, t->dim, weights.p);
-    const glia_value y = glia_add(out[k], glia_mul(glia_square(out[k]), glia_scalar_like(w, 0.5)));
+    const glia_value y =
+        glia_add(out[k], glia_mul(glia_square(out[k]), glia_scalar_like(w, 0.5)));
     const glia_value part = glia_sum(glia_mul(w, y));
     loss = gi_null(loss) ? part : glia_add(loss, part);
     gi_free_aligned(weights.p);
@@ -71,7 +74,7 @@ static void run(glia_plan *p) {
   OK(glia_plan_run(p));
 }
 
-/* ---- first derivatives ----------------------------------------------------------------------------- */
+/* ---- first derivatives --------------------------------------------------------------- */
 
 static void expect_slope(double slope, double difference, const op_case *c, const char *what) {
   const double room = 1e-6 * (1 + fabs(slope) + fabs(difference));
@@ -80,14 +83,16 @@ static void expect_slope(double slope, double difference, const op_case *c, cons
              difference);
 }
 
-static double step_of(double x) { return 1e-6 * fmax(1, fabs(x)); }
+static double step_of(double x) {
+  return 1e-6 * fmax(1, fabs(x));
+}
 
 static void check_elements(op_case *c, int i, const gi_buf *grad) {
   const int64_t count = gi_type_count(&c->in_type[i]);
   const gi_rng pick = {3, (uint64_t)i, (uint64_t)c->number};
   for (int64_t n = 0; n < GI_MIN(count, ELEMENTS); n++) {
-    const int64_t e = count <= ELEMENTS ? n : (int64_t)gi_rng_below(&pick, (uint64_t)n,
-                                                                    (uint64_t)count);
+    const int64_t e =
+        count <= ELEMENTS ? n : (int64_t)gi_rng_below(&pick, (uint64_t)n, (uint64_t)count);
     const double x = gi_get(&c->in[i], e), h = step_of(x);
     char what[64];
     gi_put(&c->in[i], e, x + h);
@@ -180,7 +185,7 @@ static void test_gradients_against_differences(void **state) {
   assert_true(first_derivatives > 300);
 }
 
-/* ---- second derivatives ---------------------------------------------------------------------------- */
+/* ---- second derivatives -------------------------------------------------------------- */
 
 /* s = sum_i <v_i, d loss / d x_i>, its own gradient against differences of s. */
 static glia_value contracted(const op_case *c, glia_graph *g, const glia_value *grads) {
@@ -190,8 +195,7 @@ static glia_value contracted(const op_case *c, glia_graph *g, const glia_value *
     gi_buf v = new_buf(&c->in_type[i]);
     const gi_rng r = {21, (uint64_t)i, 0};
     const int64_t count = gi_type_count(&v.t);
-    for (int64_t e = 0; e < count; e++)
-      gi_put(&v, e, 2 * gi_rng_uniform(&r, (uint64_t)e) - 1);
+    for (int64_t e = 0; e < count; e++) gi_put(&v, e, 2 * gi_rng_uniform(&r, (uint64_t)e) - 1);
     const glia_value w = glia_constant(g, v.t.dtype, v.t.rank, v.t.dim, v.p);
     const glia_value part = glia_sum(glia_mul(w, grads[i]));
     s = gi_null(s) ? part : glia_add(s, part);
@@ -220,7 +224,8 @@ static void compare_second(const op_case *c, glia_plan *p, int i, const gi_buf *
   }
 }
 
-/* The smallest sample is the first. A derivative that the graph says is not there must be zero. */
+/* The smallest sample is the first. A derivative that the graph says is not there must be
+ * zero. */
 static void check_second(const gi_op *op, int number) {
   op_case c;
   glia_graph *g = NULL;
@@ -239,8 +244,10 @@ static void check_second(const gi_op *op, int number) {
     const char name[] = {'h', (char)('0' + i), '\0'};
     if (!differentiable(&c, i)) continue;
     const glia_status status = glia_grad(s, &in[i], 1, &second[i]);
-    if (status == GLIA_MODEL) second[i] = GLIA_NONE;
-    else OK(status);
+    if (status == GLIA_MODEL)
+      second[i] = GLIA_NONE;
+    else
+      OK(status);
     if (!gi_null(second[i])) glia_output(name, second[i]);
   }
   glia_plan *p = compiled(g);
@@ -250,8 +257,7 @@ static void check_second(const gi_op *op, int number) {
     if (!differentiable(&c, i)) continue;
     run(p);
     gi_buf copy = new_buf(&c.in_type[i]);
-    if (!gi_null(second[i]))
-      memcpy(copy.p, output_buf(p, name).p, gi_type_bytes(&copy.t));
+    if (!gi_null(second[i])) memcpy(copy.p, output_buf(p, name).p, gi_type_bytes(&copy.t));
     compare_second(&c, p, i, &copy);
     gi_free_aligned(copy.p);
     second_derivatives++;
@@ -269,7 +275,7 @@ static void test_second_derivatives_against_differences(void **state) {
   assert_true(second_derivatives > 60);
 }
 
-/* ---- lowerings -------------------------------------------------------------------------------------- */
+/* ---- lowerings ----------------------------------------------------------------------- */
 
 static bool holds(const glia_plan *p, const gi_op *op) {
   for (size_t k = 0; k < p->graph->nodes.n; k++)
@@ -277,8 +283,8 @@ static bool holds(const glia_plan *p, const gi_op *op) {
   return false;
 }
 
-/* Values of the lowering, with no pass and with all of them; where the op has a pattern, the passes
- * must put the op back. */
+/* Values of the lowering, with no pass and with all of them; where the op has a pattern, the
+ * passes must put the op back. */
 static void lower_as(const op_case *c, const char *skip, bool fused) {
   glia_graph *g = NULL;
   glia_value in[5], out[GI_MAX_OUT];
@@ -339,9 +345,9 @@ static void test_lowerings_give_the_same(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_gradients_against_differences),
-    cmocka_unit_test(test_second_derivatives_against_differences),
-    cmocka_unit_test(test_lowerings_give_the_same),
+      cmocka_unit_test(test_gradients_against_differences),
+      cmocka_unit_test(test_second_derivatives_against_differences),
+      cmocka_unit_test(test_lowerings_give_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* test_properties.c - what must hold of ops whatever their kernels: invariants, edge values, builders,
- * failures at run time. One property, one test.
+/* test_properties.c - what must hold of ops whatever their kernels: invariants, edge values,
+ * builders, failures at run time. One property, one test.
  */
 #include "test.h"
 
@@ -18,7 +18,10 @@ static int end(void **state) {
   return 0;
 }
 
-#define SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define SHAPE(...)                                                         \
+  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { \
+    __VA_ARGS__                                                            \
+  }
 
 static glia_value numbers(int rank, const int64_t *shape, const double *data) {
   return glia_constant(g, GLIA_F64, rank, shape, data);
@@ -42,7 +45,7 @@ static void expect(glia_value v, int n, const double *want) {
   }
   glia_tensor_free(t);
 }
-#define EXPECT(v, ...)                                                                         \
+#define EXPECT(v, ...) \
   expect(v, (int)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (double[]){__VA_ARGS__})
 
 /* Largest |element|; NaN if there is one. */
@@ -58,7 +61,9 @@ static double size_of(glia_value v) {
   glia_tensor_free(t);
   return m;
 }
-static void expect_zero(glia_value v) { NEAR(size_of(v), 0, 1e-12); }
+static void expect_zero(glia_value v) {
+  NEAR(size_of(v), 0, 1e-12);
+}
 
 static glia_value gradient(glia_value loss, glia_value x) {
   glia_value d = GLIA_NONE;
@@ -66,7 +71,7 @@ static glia_value gradient(glia_value loss, glia_value x) {
   return d;
 }
 
-/* ---- edge values --------------------------------------------------------------------------------- */
+/* ---- edge values --------------------------------------------------------------------- */
 
 static void test_nan_passes_through(void **state) {
   (void)state;
@@ -113,7 +118,7 @@ static void test_round_halves_to_even(void **state) {
   EXPECT(glia_round(numbers(SHAPE(5), (double[]){0.5, 1.5, 2.5, -0.5, -1.5})), 0, 2, 2, 0, -2);
 }
 
-/* ---- gradients at kinks ---------------------------------------------------------------------------- */
+/* ---- gradients at kinks -------------------------------------------------------------- */
 
 static void test_ties_share_the_gradient(void **state) {
   (void)state;
@@ -165,16 +170,16 @@ static void test_gradients_stop_where_told(void **state) {
 static void test_vjp_is_linear_in_the_cotangent(void **state) {
   (void)state;
   const glia_value x = noise(SHAPE(2, 3, 6, 6), 1), w = noise(SHAPE(4, 3, 3, 3), 2);
-  const glia_value y = glia_max_pool2d(glia_tanh(glia_conv2d_with(x, w, GLIA_NONE, NULL)),
-                                       .kernel = {2, 2});
+  const glia_value y =
+      glia_max_pool2d(glia_tanh(glia_conv2d_with(x, w, GLIA_NONE, NULL)), .kernel = {2, 2});
   const glia_value u = noise(SHAPE(2, 4, 2, 2), 3), v = noise(SHAPE(2, 4, 2, 2), 4);
   const glia_value both = gradient(glia_sum(glia_mul(y, glia_add(u, v))), w);
-  const glia_value each = glia_add(gradient(glia_sum(glia_mul(y, u)), w),
-                                   gradient(glia_sum(glia_mul(y, v)), w));
+  const glia_value each =
+      glia_add(gradient(glia_sum(glia_mul(y, u)), w), gradient(glia_sum(glia_mul(y, v)), w));
   expect_zero(glia_sub(both, each));
 }
 
-/* ---- invariants ------------------------------------------------------------------------------------- */
+/* ---- invariants ---------------------------------------------------------------------- */
 
 static void test_softmax_sums_to_one_and_ignores_shifts(void **state) {
   (void)state;
@@ -194,7 +199,8 @@ static void test_batch_norm_gives_mean_0_and_variance_1(void **state) {
   EXPECT(glia_variance(y, .n = 2, .axes = {0, 2}), 1, 1);
   expect_zero(glia_sub(mean, glia_mean(x, .n = 2, .axes = {0, -1})));
   expect_zero(glia_sub(variance, glia_variance(x, .n = 2, .axes = {0, 2})));
-  const glia_value scaled = glia_add(glia_mul(x, glia_scalar_like(x, 7)), glia_scalar_like(x, 3));
+  const glia_value scaled =
+      glia_add(glia_mul(x, glia_scalar_like(x, 7)), glia_scalar_like(x, 3));
   expect_zero(glia_sub(y, glia_batch_norm_train(scaled, one, zero, 0, NULL, NULL)));
 }
 
@@ -204,7 +210,8 @@ static void expect_adjoint(glia_value x, glia_value ax, glia_value y, glia_value
 }
 static void test_transposes_are_adjoint(void **state) {
   (void)state;
-  const glia_value x = noise(SHAPE(5, 3), 1), y = noise(SHAPE(4, 3), 2), z = noise(SHAPE(2, 3), 3);
+  const glia_value x = noise(SHAPE(5, 3), 1), y = noise(SHAPE(4, 3), 2),
+                   z = noise(SHAPE(2, 3), 3);
   const glia_value index = indices(SHAPE(4), (int64_t[]){4, 0, 4, 1});
   expect_adjoint(x, glia_gather(x, index, 0), y, glia_scatter_add(y, index, 0, 5));
   const glia_value along = indices(SHAPE(2, 3), (int64_t[]){4, 0, 4, 1, 0, 0});
@@ -217,7 +224,8 @@ static void test_one_by_one_convolution_is_a_product(void **state) {
   (void)state;
   const glia_value x = noise(SHAPE(2, 3, 4, 5), 1), w = noise(SHAPE(6, 3, 1, 1), 2);
   const glia_value y = glia_conv2d_with(x, w, GLIA_NONE, NULL);
-  const glia_value product = glia_matmul(glia_reshape(w, SHAPE(6, 3)), glia_reshape(x, SHAPE(2, 3, 20)));
+  const glia_value product =
+      glia_matmul(glia_reshape(w, SHAPE(6, 3)), glia_reshape(x, SHAPE(2, 3, 20)));
   expect_zero(glia_sub(y, glia_reshape(product, SHAPE(2, 6, 4, 5))));
 }
 
@@ -228,7 +236,8 @@ static void test_pooling_to_one_cell_is_a_reduction(void **state) {
   expect_zero(glia_sub(glia_adaptive_avg_pool2d(x, 1, 1), mean));
   expect_zero(glia_sub(glia_avg_pool2d(x, .kernel = {5, 7}), mean));
   expect_zero(glia_sub(glia_global_avg_pool2d(x), glia_reshape(mean, SHAPE(2, 3))));
-  expect_zero(glia_sub(glia_max_pool2d(x, .kernel = {5, 7}), glia_adaptive_max_pool2d(x, 1, 1)));
+  expect_zero(
+      glia_sub(glia_max_pool2d(x, .kernel = {5, 7}), glia_adaptive_max_pool2d(x, 1, 1)));
   expect_zero(glia_add(glia_min_pool2d(x, .kernel = {2, 3}),
                        glia_max_pool2d(glia_neg(x), .kernel = {2, 3})));
 }
@@ -243,7 +252,7 @@ static void test_transposed_operands_give_the_same_product(void **state) {
   expect_zero(glia_sub(y, glia_matmul(at, bt, .transpose_a = true, .transpose_b = true)));
 }
 
-/* ---- chance ---------------------------------------------------------------------------------------- */
+/* ---- chance -------------------------------------------------------------------------- */
 
 static void test_dropout_keeps_the_mean_and_its_mask(void **state) {
   (void)state;
@@ -252,7 +261,8 @@ static void test_dropout_keeps_the_mean_and_its_mask(void **state) {
   NEAR(size_of(glia_mean(y)), 1, 0.02); /* deviation 0.003 */
   EXPECT(glia_max(y), 1 / 0.75);
   EXPECT(glia_min(y), 0);
-  expect_zero(glia_sub(gradient(glia_sum(y), x), y)); /* x = 1: the gradient is the mask itself */
+  expect_zero(
+      glia_sub(gradient(glia_sum(y), x), y)); /* x = 1: the gradient is the mask itself */
   assert_int_equal(glia_dropout_with(x, 0, 9).id, x.id);
   assert_int_not_equal(glia_dropout_with(x, 0.25, 10).id, y.id);
 }
@@ -268,7 +278,7 @@ static void test_random_numbers_have_their_moments(void **state) {
   assert_true(size_of(u) <= 3);
 }
 
-/* ---- builders --------------------------------------------------------------------------------------- */
+/* ---- builders ------------------------------------------------------------------------ */
 
 static void test_builders_resolve_their_arguments(void **state) {
   (void)state;
@@ -295,17 +305,17 @@ static void test_builders_resolve_their_arguments(void **state) {
 }
 
 /* A call on a fresh graph must latch this status, its message holding `text`. */
-#define REFUSED(call, status, text)                                                            \
-  do {                                                                                         \
-    glia_graph *keep = g;                                                                      \
-    OK(glia_graph_new(&g));                                                                    \
-    const glia_value x = glia_input(g, "x", GLIA_F32, SHAPE(2, 3));                            \
-    glia_value parts[2] = {x, x};                                                              \
-    (void)parts;                                                                               \
-    call;                                                                                      \
-    FAILS(glia_graph_status(g), status, text);                                                 \
-    glia_graph_free(g);                                                                        \
-    g = keep;                                                                                  \
+#define REFUSED(call, status, text)                                 \
+  do {                                                              \
+    glia_graph *keep = g;                                           \
+    OK(glia_graph_new(&g));                                         \
+    const glia_value x = glia_input(g, "x", GLIA_F32, SHAPE(2, 3)); \
+    glia_value parts[2] = {x, x};                                   \
+    (void)parts;                                                    \
+    call;                                                           \
+    FAILS(glia_graph_status(g), status, text);                      \
+    glia_graph_free(g);                                             \
+    g = keep;                                                       \
   } while (0)
 
 static void test_builders_refuse_by_name(void **state) {
@@ -326,14 +336,16 @@ static void test_builders_refuse_by_name(void **state) {
   REFUSED(glia_softmax(x, 5), GLIA_SHAPE, "softmax: axis 5");
   REFUSED(glia_sum_to(x, glia_flatten(glia_reshape(x, SHAPE(6, 1)))), GLIA_SHAPE, "sum_to");
   REFUSED(glia_global_avg_pool2d(x), GLIA_SHAPE, "global_avg_pool2d");
-  REFUSED(glia_max_pool2d(glia_reshape(x, SHAPE(1, 1, 2, 3))), GLIA_INVALID, "max_pool2d: kernel");
+  REFUSED(glia_max_pool2d(glia_reshape(x, SHAPE(1, 1, 2, 3))), GLIA_INVALID,
+          "max_pool2d: kernel");
   REFUSED(glia_flatten(glia_sum(x)), GLIA_SHAPE, "flatten");
   REFUSED(glia_clip(x, 1, 0), GLIA_INVALID, "clip: low is 1");
   REFUSED(glia_random_normal(g, GLIA_F32, 9, NULL, 0, 1, 0), GLIA_SHAPE, "random_normal");
-  REFUSED(glia_add(x, glia_cast(x, GLIA_F64)), GLIA_DTYPE, "add: inputs are f32 [2, 3] and f64");
+  REFUSED(glia_add(x, glia_cast(x, GLIA_F64)), GLIA_DTYPE,
+          "add: inputs are f32 [2, 3] and f64");
 }
 
-/* ---- failures at run time ---------------------------------------------------------------------------- */
+/* ---- failures at run time ------------------------------------------------------------ */
 
 static void test_bad_indices_are_reported_with_their_position(void **state) {
   (void)state;
@@ -353,27 +365,27 @@ static void test_bad_indices_are_reported_with_their_position(void **state) {
 int main(void) {
 #define PROPERTY(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
-    PROPERTY(test_nan_passes_through),
-    PROPERTY(test_nothing_overflows_in_between),
-    PROPERTY(test_casts_saturate_and_truncate),
-    PROPERTY(test_round_halves_to_even),
-    PROPERTY(test_ties_share_the_gradient),
-    PROPERTY(test_gradients_at_kinks_are_as_documented),
-    PROPERTY(test_products_of_zeros_have_gradients),
-    PROPERTY(test_powers_of_zero),
-    PROPERTY(test_gradients_stop_where_told),
-    PROPERTY(test_vjp_is_linear_in_the_cotangent),
-    PROPERTY(test_softmax_sums_to_one_and_ignores_shifts),
-    PROPERTY(test_batch_norm_gives_mean_0_and_variance_1),
-    PROPERTY(test_transposes_are_adjoint),
-    PROPERTY(test_one_by_one_convolution_is_a_product),
-    PROPERTY(test_pooling_to_one_cell_is_a_reduction),
-    PROPERTY(test_transposed_operands_give_the_same_product),
-    PROPERTY(test_dropout_keeps_the_mean_and_its_mask),
-    PROPERTY(test_random_numbers_have_their_moments),
-    PROPERTY(test_builders_resolve_their_arguments),
-    PROPERTY(test_builders_refuse_by_name),
-    PROPERTY(test_bad_indices_are_reported_with_their_position),
+      PROPERTY(test_nan_passes_through),
+      PROPERTY(test_nothing_overflows_in_between),
+      PROPERTY(test_casts_saturate_and_truncate),
+      PROPERTY(test_round_halves_to_even),
+      PROPERTY(test_ties_share_the_gradient),
+      PROPERTY(test_gradients_at_kinks_are_as_documented),
+      PROPERTY(test_products_of_zeros_have_gradients),
+      PROPERTY(test_powers_of_zero),
+      PROPERTY(test_gradients_stop_where_told),
+      PROPERTY(test_vjp_is_linear_in_the_cotangent),
+      PROPERTY(test_softmax_sums_to_one_and_ignores_shifts),
+      PROPERTY(test_batch_norm_gives_mean_0_and_variance_1),
+      PROPERTY(test_transposes_are_adjoint),
+      PROPERTY(test_one_by_one_convolution_is_a_product),
+      PROPERTY(test_pooling_to_one_cell_is_a_reduction),
+      PROPERTY(test_transposed_operands_give_the_same_product),
+      PROPERTY(test_dropout_keeps_the_mean_and_its_mask),
+      PROPERTY(test_random_numbers_have_their_moments),
+      PROPERTY(test_builders_resolve_their_arguments),
+      PROPERTY(test_builders_refuse_by_name),
+      PROPERTY(test_bad_indices_are_reported_with_their_position),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
