@@ -11,6 +11,7 @@
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/move.h"
+#include "backend/cpu/isa/pool.h"
 
 typedef struct gi_isa {
   const char *name;          /* "base", "avx2", "avx512" */
@@ -20,6 +21,7 @@ typedef struct gi_isa {
   gi_move_rectangle *move_rectangle;
   const gi_fold_loops *fold;
   const gi_chance_loops *chance;
+  const gi_pool_loops *pool;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -39,6 +41,14 @@ gi_group_run GI_ISA(gi_group_run);
 gi_move_rectangle GI_ISA(gi_move_rectangle);
 extern const gi_fold_loops GI_ISA(gi_fold_loops);
 extern const gi_chance_loops GI_ISA(gi_chance_loops);
+extern const gi_pool_loops GI_ISA(gi_pool_loops);
+void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
+                                   uint8_t *position);
+void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,
+                                   const uint8_t *position, float *dx);
+void GI_ISA(gi_pool_average_plane)(const gi_pool *p, int64_t i, const float *image, float *y);
+void GI_ISA(gi_pool_average_grad_plane)(const gi_pool *p, int64_t i, const float *dy,
+                                        float *dx);
 #endif
 
 #endif /* GI_ISA_H */

@@ -10,4 +10,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .move_rectangle = GI_ISA(gi_move_rectangle),
     .fold = &GI_ISA(gi_fold_loops),
     .chance = &GI_ISA(gi_chance_loops),
+    .pool = &GI_ISA(gi_pool_loops),
 };

@@ -1,0 +1,214 @@
+/* pool.c - channels-last pooling by vectors of channels.
+ *
+ * Channels are taken four vectors at a time, then one; a rest shorter than a vector is done
+ * with the last whole vector once more, which writes the same numbers twice, or element by
+ * element where there are fewer channels than lanes. Planes are in pool_plane.c.
+ */
+#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/isa/vector.h"
+
+enum { WIDE = 4 };
+
+typedef uint8_t bytes __attribute__((vector_size(GI_ISA_BYTES / 4)));
+typedef uint8_t loose_bytes
+    __attribute__((vector_size(GI_ISA_BYTES / 4), aligned(1), may_alias));
+
+static inline void store_bytes(uint8_t *p, ivec v) {
+  *(loose_bytes *)p = __builtin_convertvector(v, bytes);
+}
+static inline ivec load_bytes(const uint8_t *p) {
+  return __builtin_convertvector(*(const loose_bytes *)p, ivec);
+}
+
+/* Runs body for blocks of channels: `lanes` vectors of them from channel c on. */
+#define FOR_CHANNELS(channels, body4, body1, body0)                        \
+  do {                                                                     \
+    int64_t c = 0;                                                         \
+    for (; c + WIDE * GI_LANES <= (channels); c += WIDE * GI_LANES) body4; \
+    for (; c + GI_LANES <= (channels); c += GI_LANES) body1;               \
+    if (c < (channels)) {                                                  \
+      if ((channels) >= GI_LANES) {                                        \
+        c = (channels)-GI_LANES;                                           \
+        body1;                                                             \
+      } else {                                                             \
+        for (; c < (channels); c++) body0;                                 \
+      }                                                                    \
+    }                                                                      \
+  } while (0)
+
+/* The taps of one cell of the result. */
+typedef struct window {
+  const gi_tap *row, *row_end, *col, *col_end;
+  int64_t row_step, col_step; /* of what is read */
+  int32_t kernel_cols;
+} window;
+
+static inline window window_at(const gi_pool *p, int64_t i, int64_t j) {
+  return (window){p->rows.tap + p->rows.begin[i], p->rows.tap + p->rows.begin[i + 1],
+                  p->cols.tap + p->cols.begin[j], p->cols.tap + p->cols.begin[j + 1],
+                  p->width * p->channels,         p->channels,
+                  (int32_t)p->kernel_cols};
+}
+#define FOR_TAPS(w)                                       \
+  for (const gi_tap *r = (w)->row; r < (w)->row_end; r++) \
+    for (const gi_tap *q = (w)->col; q < (w)->col_end; q++)
+#define OFFSET(w) (r->cell * (w)->row_step + q->cell * (w)->col_step)
+#define NUMBER(w) (r->k * (w)->kernel_cols + q->k)
+
+/* ---- the largest or smallest ------------------------------------------------------------ */
+
+static inline __attribute__((always_inline)) void extreme_vectors(const window *w,
+                                                                  const float *x, float sign,
+                                                                  int n, float *y,
+                                                                  uint8_t *position) {
+  vec best[WIDE];
+  ivec at[WIDE];
+  const vec s = splat(sign);
+  for (int v = 0; v < n; v++) {
+    const int64_t first = w->row->cell * w->row_step + w->col->cell * w->col_step;
+    best[v] = load(x + first + v * GI_LANES);
+    at[v] = splat_i32(w->row->k * w->kernel_cols + w->col->k);
+  }
+  FOR_TAPS(w) {
+    const float *from = x + OFFSET(w);
+    const ivec number = splat_i32(NUMBER(w));
+    for (int v = 0; v < n; v++) {
+      const vec now = load(from + v * GI_LANES);
+      const ivec wins = (now * s > best[v] * s) | ((now != now) & (best[v] == best[v]));
+      best[v] = choose(wins, now, best[v]);
+      at[v] = choose_i32(wins, number, at[v]);
+    }
+  }
+  for (int v = 0; v < n; v++) {
+    store(y + v * GI_LANES, best[v]);
+    store_bytes(position + v * GI_LANES, at[v]);
+  }
+}
+
+static void extreme_one(const window *w, const float *x, float sign, float *y,
+                        uint8_t *position) {
+  float best = 0;
+  int won = -1;
+  FOR_TAPS(w) {
+    const float now = x[OFFSET(w)];
+    if (won >= 0 && !(now * sign > best * sign || (now != now && best == best))) continue;
+    best = now;
+    won = NUMBER(w);
+  }
+  *y = best;
+  *position = (uint8_t)won;
+}
+
+static void extreme(const gi_pool *p, int64_t i, const float *image, float *y,
+                    uint8_t *position) {
+  for (int64_t j = 0; j < p->cols.n; j++, y += p->channels, position += p->channels) {
+    const window w = window_at(p, i, j);
+    FOR_CHANNELS(p->channels,
+                 extreme_vectors(&w, image + c, p->sign, WIDE, y + c, position + c),
+                 extreme_vectors(&w, image + c, p->sign, 1, y + c, position + c),
+                 extreme_one(&w, image + c, p->sign, y + c, position + c));
+  }
+}
+
+static inline __attribute__((always_inline)) void scatter_vectors(const window *w,
+                                                                  const float *dy,
+                                                                  const uint8_t *position,
+                                                                  int n, float *dx) {
+  vec sum[WIDE] = {0};
+  FOR_TAPS(w) {
+    const int64_t from = OFFSET(w);
+    const ivec number = splat_i32(NUMBER(w));
+    for (int v = 0; v < n; v++) {
+      const ivec won = load_bytes(position + from + v * GI_LANES) == number;
+      sum[v] += (vec)(won & (ivec)load(dy + from + v * GI_LANES));
+    }
+  }
+  for (int v = 0; v < n; v++) store(dx + v * GI_LANES, sum[v]);
+}
+
+static float scatter_one(const window *w, const float *dy, const uint8_t *position) {
+  float sum = 0;
+  FOR_TAPS(w) {
+    const int64_t from = OFFSET(w);
+    if (position[from] == NUMBER(w)) sum += dy[from];
+  }
+  return sum;
+}
+
+static void scatter(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+                    float *dx) {
+  for (int64_t j = 0; j < p->cols.n; j++, dx += p->channels) {
+    const window w = window_at(p, i, j);
+    FOR_CHANNELS(p->channels, scatter_vectors(&w, dy + c, position + c, WIDE, dx + c),
+                 scatter_vectors(&w, dy + c, position + c, 1, dx + c),
+                 dx[c] = scatter_one(&w, dy + c, position + c));
+  }
+}
+
+/* ---- the average ------------------------------------------------------------------------ */
+
+static inline __attribute__((always_inline)) void average_vectors(const window *w,
+                                                                  const float *x, float share,
+                                                                  int n, float *y) {
+  vec sum[WIDE] = {0};
+  FOR_TAPS(w) {
+    const float *from = x + OFFSET(w);
+    for (int v = 0; v < n; v++) sum[v] += load(from + v * GI_LANES);
+  }
+  for (int v = 0; v < n; v++) store(y + v * GI_LANES, sum[v] * splat(share));
+}
+
+static float average_one(const window *w, const float *x, float share) {
+  float sum = 0;
+  FOR_TAPS(w) sum += x[OFFSET(w)];
+  return sum * share;
+}
+
+static void average(const gi_pool *p, int64_t i, const float *image, float *y) {
+  for (int64_t j = 0; j < p->cols.n; j++, y += p->channels) {
+    const window w = window_at(p, i, j);
+    const float share = p->row_share[i] * p->col_share[j];
+    FOR_CHANNELS(p->channels, average_vectors(&w, image + c, share, WIDE, y + c),
+                 average_vectors(&w, image + c, share, 1, y + c),
+                 y[c] = average_one(&w, image + c, share));
+  }
+}
+
+/* Each window gives its cells an equal share. */
+static inline __attribute__((always_inline)) void share_vectors(const gi_pool *p,
+                                                                const window *w,
+                                                                const float *dy, int n,
+                                                                float *dx) {
+  vec sum[WIDE] = {0};
+  FOR_TAPS(w) {
+    const float *from = dy + OFFSET(w);
+    const vec share = splat(p->row_share[r->cell] * p->col_share[q->cell]);
+    for (int v = 0; v < n; v++) sum[v] += load(from + v * GI_LANES) * share;
+  }
+  for (int v = 0; v < n; v++) store(dx + v * GI_LANES, sum[v]);
+}
+
+static float share_one(const gi_pool *p, const window *w, const float *dy) {
+  float sum = 0;
+  FOR_TAPS(w) sum += dy[OFFSET(w)] * (p->row_share[r->cell] * p->col_share[q->cell]);
+  return sum;
+}
+
+static void average_grad(const gi_pool *p, int64_t i, const float *dy, float *dx) {
+  for (int64_t j = 0; j < p->cols.n; j++, dx += p->channels) {
+    const window w = window_at(p, i, j);
+    FOR_CHANNELS(p->channels, share_vectors(p, &w, dy + c, WIDE, dx + c),
+                 share_vectors(p, &w, dy + c, 1, dx + c), dx[c] = share_one(p, &w, dy + c));
+  }
+}
+
+const gi_pool_loops GI_ISA(gi_pool_loops) = {
+    .extreme = extreme,
+    .scatter = scatter,
+    .average = average,
+    .average_grad = average_grad,
+    .extreme_plane = GI_ISA(gi_pool_extreme_plane),
+    .scatter_plane = GI_ISA(gi_pool_scatter_plane),
+    .average_plane = GI_ISA(gi_pool_average_plane),
+    .average_grad_plane = GI_ISA(gi_pool_average_grad_plane),
+};
