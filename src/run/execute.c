@@ -45,7 +45,9 @@ static glia_status not_finite(const glia_plan *p, const gi_step *s, int out, int
   const gi_node *n = &p->graph->nodes.at[s->node];
   char text[128];
   const gi_type *t = &p->graph->values.at[n->out + (uint32_t)out].type;
-  return gi_fail(GLIA_DIVERGED, "%s: element %lld of %s's result %s is %g", step_path(p, s),
+  return gi_fail(GLIA_DIVERGED,
+                 "%s: element %lld of %s's result %s is %g; hint: a smaller learning rate, or "
+                 "gradient clipping", step_path(p, s),
                  (long long)at, n->op->name, gi_shape_text(t, text, sizeof text), v);
 }
 

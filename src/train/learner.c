@@ -189,7 +189,7 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
 
 static glia_status diverged(glia_learner *l, glia_plan *p) {
   const glia_status s = glia_plan_diagnose(p);
-  return gi_where(s, "step %lld: the loss is not finite; first in layer",
+  return gi_where(s, "step %lld: the loss is not finite; where it began",
                   (long long)l->steps + 1);
 }
 
