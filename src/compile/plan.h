@@ -56,5 +56,7 @@ glia_status gi_plan_attach(glia_plan *p, void *arena);
 /* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
  * the run with GLIA_DIVERGED, naming layer and op. */
 glia_status gi_plan_execute(glia_plan *p, bool check);
+/* What the op of a step costs, by its own account. */
+gi_cost gi_step_cost(const glia_plan *p, const gi_step *s);
 
 #endif /* GI_PLAN_H */

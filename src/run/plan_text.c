@@ -3,7 +3,7 @@
 
 #include "compile/plan.h"
 
-static gi_cost step_cost(const glia_plan *p, const gi_step *s) {
+gi_cost gi_step_cost(const glia_plan *p, const gi_step *s) {
   const gi_node *n = &p->graph->nodes.at[s->node];
   gi_type in[64], out[GI_MAX_OUT];
   if (n->n_in > 64) return (gi_cost){0, 0};
@@ -15,7 +15,7 @@ static gi_cost step_cost(const glia_plan *p, const gi_step *s) {
 
 double glia_plan_flops(const glia_plan *p) {
   double flops = 0;
-  for (int i = 0; i < p->n_steps; i++) flops += step_cost(p, &p->steps[i]).flops;
+  for (int i = 0; i < p->n_steps; i++) flops += gi_step_cost(p, &p->steps[i]).flops;
   return flops;
 }
 
@@ -31,7 +31,7 @@ static void place_text(const glia_plan *p, uint32_t v, char *buf, size_t n) {
 static void step_text(const glia_plan *p, int i, gi_str *out) {
   const gi_step *s = &p->steps[i];
   const gi_node *n = &p->graph->nodes.at[s->node];
-  const gi_cost c = step_cost(p, s);
+  const gi_cost c = gi_step_cost(p, s);
   char shape[128] = "", place[32] = "";
   const gi_val *v = NULL;
   if (n->n_out > 0) {

@@ -139,13 +139,12 @@ gi_buffer gi_chain_scratch(gi_chain *c, size_t bytes) {
   return b;
 }
 
-/* The primitives run with as many threads as they were made for. */
-static int enter(int threads) {
+int gi_dnnl_enter(int threads) {
   const int before = omp_get_max_threads();
   if (before != threads) omp_set_num_threads(threads);
   return before;
 }
-static void leave(int before) {
+void gi_dnnl_leave(int before) {
   if (before != omp_get_max_threads()) omp_set_num_threads(before);
 }
 
@@ -163,9 +162,9 @@ static glia_status add_argument(link *l, int arg, const dnnl_memory_desc_t *desc
 
 glia_status gi_chain_add(gi_chain *c, dnnl_primitive_desc_t pd, const gi_bind *args, int n) {
   link *l = &c->links[c->n];
-  const int before = enter(c->threads);
+  const int before = gi_dnnl_enter(c->threads);
   glia_status s = gi_dnnl_check(dnnl_primitive_create(&l->primitive, pd), "primitive");
-  leave(before);
+  gi_dnnl_leave(before);
   if (s == GLIA_OK) c->n++;
   for (int i = 0; i < n && s == GLIA_OK; i++)
     s = add_argument(l, args[i].arg, gi_dnnl_arg(pd, args[i].arg), args[i].buffer);
@@ -187,10 +186,10 @@ glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc
   dnnl_primitive_desc_t pd;
   GI_TRY(gi_dnnl_engine(&engine));
   GI_TRY(gi_dnnl_attr(false, &attr));
-  const int before = enter(c->threads);
+  const int before = gi_dnnl_enter(c->threads);
   const dnnl_status_t s =
       dnnl_reorder_primitive_desc_create(&pd, have, engine, want, engine, attr);
-  leave(before);
+  gi_dnnl_leave(before);
   dnnl_primitive_attr_destroy(attr);
   GI_TRY(gi_dnnl_check(s, "reorder"));
   return gi_chain_add(c, pd, (gi_bind[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, 2);
@@ -233,7 +232,7 @@ static void *address(const gi_exec *x, gi_buffer b) {
 
 glia_status gi_chain_run(const gi_exec *x) {
   gi_chain *c = x->state;
-  const int before = enter(c->threads);
+  const int before = gi_dnnl_enter(c->threads);
   dnnl_status_t s = dnnl_success;
   for (int i = 0; i < c->n && s == dnnl_success; i++) {
     link *l = &c->links[i];
@@ -246,6 +245,6 @@ glia_status gi_chain_run(const gi_exec *x) {
     if (s == dnnl_success)
       s = dnnl_primitive_execute(l->primitive, shared.stream, l->n, l->exec);
   }
-  leave(before);
+  gi_dnnl_leave(before);
   return gi_dnnl_check(s, "execution");
 }

@@ -55,6 +55,10 @@ void gi_chain_free(void *chain);            /* gi_kernel.release */
 
 /* One engine serves all, made at the first call. */
 glia_status gi_dnnl_engine(dnnl_engine_t *out);
+/* oneDNN settles the number of threads when a primitive is described, and must run with it: set it
+ * for this thread, and put back what was before. */
+int gi_dnnl_enter(int threads);
+void gi_dnnl_leave(int before);
 /* GLIA_OK, or a failure that says what oneDNN was asked for. */
 glia_status gi_dnnl_check(dnnl_status_t s, const char *what);
 /* Attributes with the scratchpad in the caller's hands, and a final relu if wanted. Owned. */

@@ -174,7 +174,9 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out,
                            glia_status (*fill)(gi_chain *, const gi_problem *)) {
   gi_chain *c = NULL;
   GI_TRY(gi_chain_new(p->threads, &c));
+  const int before = gi_dnnl_enter(p->threads);
   const glia_status s = fill(c, p);
+  gi_dnnl_leave(before);
   if (s == GLIA_OK)
     gi_chain_finish(c, out);
   else

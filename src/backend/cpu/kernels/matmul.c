@@ -95,7 +95,9 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   gi_chain *c = NULL;
   dnnl_primitive_desc_t pd;
   GI_TRY(gi_chain_new(p->threads, &c));
+  const int before = gi_dnnl_enter(p->threads);
   glia_status s = create(p, &pd);
+  gi_dnnl_leave(before);
   const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},
                           {DNNL_ARG_WEIGHTS, gi_in(1)},
                           {DNNL_ARG_DST, gi_out(0)},
