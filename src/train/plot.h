@@ -79,7 +79,7 @@ glia_status gi_plot_images(const gi_image_grid *g, gi_picture **out);
 /* ---- axes (plot_axis.c) -------------------------------------------------------------------
  */
 
-enum { GI_TICKS_MAX = 12 };
+enum { GI_TICKS_MAX = 16 };
 
 /* A range of numbers laid onto pixels, and its ticks. */
 typedef struct gi_axis_scale {

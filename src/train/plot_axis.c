@@ -54,8 +54,8 @@ static void add_tick(gi_axis_scale *a, double v, double step) {
   a->n++;
 }
 
-static void linear_ticks(gi_axis_scale *a, double low, double high, int most, bool whole) {
-  const double step = round_step(high - low, most, whole);
+/* Multiples of the step from low to high. */
+static void linear_ticks(gi_axis_scale *a, double low, double high, double step) {
   const double slack = 1e-9 * (high - low);
   for (double k = ceil((low - slack) / step); k * step <= high + slack && a->n < GI_TICKS_MAX;
        k++)
@@ -76,8 +76,9 @@ static void decade_ticks(gi_axis_scale *a, int by, int parts) {
 
 static void log_ticks(gi_axis_scale *a, int most) {
   const double decades = a->high - a->low;
+  const double low = pow(10, a->low), high = pow(10, a->high);
   if (decades < 0.6)
-    linear_ticks(a, pow(10, a->low), pow(10, a->high), most, false);
+    linear_ticks(a, low, high, round_step(high - low, most, false));
   else if (decades < 2.1 && most >= 6)
     decade_ticks(a, 1, 3);
   else
@@ -95,7 +96,7 @@ static void widen(double *low, double *high) {
 void gi_axis_fit(gi_axis_scale *a, double low, double high, bool log, int most, bool fit,
                  bool whole) {
   *a = (gi_axis_scale){.log = log, .to = 1};
-  most = GI_MAX(2, GI_MIN(most, GI_TICKS_MAX - 1));
+  most = GI_MAX(2, GI_MIN(most, GI_TICKS_MAX - 3)); /* moved outwards it can be three more */
   if (log) {
     low = log10(low);
     high = log10(high);
@@ -117,14 +118,14 @@ void gi_axis_fit(gi_axis_scale *a, double low, double high, bool log, int most, 
     high += 0.5;
   }
   widen(&low, &high);
+  const double step = round_step(high - low, most, whole);
   if (!fit) {
-    const double step = round_step(high - low, most, whole);
     low = floor(low / step + 1e-9) * step;
     high = ceil(high / step - 1e-9) * step;
   }
   a->low = low;
   a->high = high;
-  linear_ticks(a, low, high, most, whole);
+  linear_ticks(a, low, high, step);
 }
 
 double gi_axis_at(const gi_axis_scale *a, double value) {

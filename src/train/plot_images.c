@@ -40,6 +40,28 @@ static void draw_tile(gi_picture *p, const gi_tile *t, double x, double y, doubl
     draw_line_of_text(p, x, below, side, NOTE, t->wrong ? GI_RED : GI_MUTED, t->note);
 }
 
+/* Height of a row of tiles with what is written under them. */
+static double row_height(const gi_image_grid *g, int first, int n, double side) {
+  bool caption = false, note = false;
+  for (int i = first; i < first + n; i++) {
+    caption = caption || g->tiles[i].caption != NULL;
+    note = note || g->tiles[i].note != NULL;
+  }
+  return side + GAP + (caption ? 20 : 0) + (note ? 14 : 0);
+}
+
+/* Draws the tiles from y on; without a picture it only measures. Returns where they end. */
+static double draw_rows(gi_picture *p, const gi_image_grid *g, int n, int columns, double side,
+                        double y) {
+  for (int first = 0; first < n; first += columns) {
+    const int in_row = GI_MIN(columns, n - first);
+    for (int k = 0; p != NULL && k < in_row; k++)
+      draw_tile(p, &g->tiles[first + k], GAP + k * (side + GAP), y, side);
+    y += row_height(g, first, in_row, side);
+  }
+  return y;
+}
+
 glia_status gi_plot_images(const gi_image_grid *g, gi_picture **out) {
   const int n = GI_MIN(g->n, TILES_MAX);
   const double side = g->side > 0 ? g->side : 96;
@@ -47,25 +69,16 @@ glia_status gi_plot_images(const gi_image_grid *g, gi_picture **out) {
     return gi_fail(GLIA_INVALID, "plot: %d pictures of side %g in %d columns", n, side,
                    g->columns);
   const int fitting = (int)fmax(1, floor((900 - GAP) / (side + GAP)));
-  const int columns = GI_MIN(n, g->columns > 0 ? g->columns : GI_MIN(fitting, n));
-  const int rows = (n + columns - 1) / columns;
-  bool captions = false, notes = false;
-  for (int i = 0; i < n; i++) {
-    captions = captions || g->tiles[i].caption != NULL;
-    notes = notes || g->tiles[i].note != NULL;
-  }
-  const double pitch = side + (captions ? 20 : 0) + (notes ? 14 : 0) + GAP;
+  const int columns = GI_MIN(n, g->columns > 0 ? g->columns : fitting);
   const double top = g->title != NULL ? 38 : GAP;
   double width = columns * (side + GAP) + GAP;
   if (g->title != NULL) width = fmax(width, gi_text_width(g->title, 14, true) + 2 * GAP);
   gi_picture *p;
-  GI_TRY(gi_picture_new(width, top + rows * pitch + 2, &p));
+  GI_TRY(gi_picture_new(width, draw_rows(NULL, g, n, columns, side, top) + 2, &p));
   if (g->title != NULL)
     gi_draw_text(p, GAP, 22, (gi_text_style){.size = 14, .bold = true}, solid(GI_INK),
                  g->title);
-  for (int i = 0; i < n; i++)
-    draw_tile(p, &g->tiles[i], GAP + (i % columns) * (side + GAP), top + (i / columns) * pitch,
-              side);
+  draw_rows(p, g, n, columns, side, top);
   *out = p;
   return GLIA_OK;
 }

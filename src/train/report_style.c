@@ -58,10 +58,10 @@ const char gi_report_style[] =
     ".card b{font-size:1rem;overflow-wrap:anywhere}"
     ".card .is{color:var(--gi-red);font-weight:600;overflow-wrap:anywhere}"
     ".card .file{color:var(--gi-muted);font-size:.75rem;overflow-wrap:anywhere}"
-    ".guess{display:grid;grid-template-columns:minmax(0,1fr) 3rem 3.4rem;gap:.4rem;"
+    ".guess{display:grid;grid-template-columns:minmax(0,1fr) 2.6rem 3.6rem;gap:.4rem;"
     "align-items:center;font-variant-numeric:tabular-nums}"
     ".guess span:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
-    ".guess span:last-child{text-align:right}"
+    ".guess span:last-child{text-align:right;white-space:nowrap}"
     ".guess .bar{width:100%}"
     "footer{margin-top:3rem;color:var(--gi-muted);font-size:.85rem}"
     "@media print{body{max-width:none}.card,figure,tr{break-inside:avoid}}";

@@ -57,6 +57,10 @@ static void check_axis(double low, double high, bool log, int most, bool fit, bo
       fail_msg("\"%s\" twice on %g..%g", a.text[i], low, high);
     if (whole) assert_true(a.tick[i] == floor(a.tick[i]));
   }
+  if (!fit && !log) { /* both ends are ticks */
+    assert_true(fabs(gi_axis_at(&a, a.tick[0]) - 100) < 1e-6);
+    assert_true(fabs(gi_axis_at(&a, a.tick[a.n - 1]) - 500) < 1e-6);
+  }
   for (int i = 0; i < 2; i++) {
     const double at = gi_axis_at(&a, i == 0 ? low : high);
     assert_true(at >= 100 - 1e-6 && at <= 500 + 1e-6); /* the data are inside */
@@ -66,8 +70,9 @@ static void check_axis(double low, double high, bool log, int most, bool fit, bo
 static void test_axes(void **state) {
   (void)state;
   static const double ends[][2] = {
-      {0, 1},      {0, 0},           {5, 5},          {-3, 7},       {1, 12},  {0.001, 0.0011},
-      {1e-9, 2e9}, {1e300, 1.1e300}, {-1e-12, 1e-12}, {0.97, 0.999}, {1, 1e5}, {123456, 123457},
+      {0, 1},          {0, 0},           {5, 5},           {-3, 7},         {1, 12},
+      {0.001, 0.0011}, {1e-9, 2e9},      {1e300, 1.1e300}, {-1e-12, 1e-12}, {0.97, 0.999},
+      {1, 1e5},        {123456, 123457}, {0.05, 1.21},
   };
   for (int i = 0; i < GI_COUNT(ends); i++)
     for (int k = 0; k < 12; k++) {
