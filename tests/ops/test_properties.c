@@ -242,6 +242,23 @@ static void test_pooling_to_one_cell_is_a_reduction(void **state) {
                        glia_max_pool2d(glia_neg(x), .kernel = {2, 3})));
 }
 
+/* By hand: rows 1 .. 6, windows of 3 that move by 2 from row -1 on. The last one holds row 6,
+ * one row of padding, and hangs over by another, which counts for nothing. */
+static void test_rounding_the_size_up(void **state) {
+  (void)state;
+  const glia_value x = numbers(SHAPE(1, 1, 6, 1), (double[]){1, 2, 3, 4, 5, 6});
+#define WINDOW .kernel = {3, 1}, .stride = {2, 1}, .padding = {1, 0}, .ceil_mode = true
+  EXPECT(glia_max_pool2d(x, WINDOW), 2, 4, 6, 6);
+  EXPECT(glia_min_pool2d(x, WINDOW), 1, 2, 4, 6);
+  EXPECT(glia_avg_pool2d(x, WINDOW), 1.5, 3, 5, 6);
+  EXPECT(glia_avg_pool2d(x, WINDOW, .count_padding = true), 1, 3, 5, 3);
+#undef WINDOW
+  /* Windows of 2 that move by 6: the second would begin behind the end, and is none; by 5: it
+   * holds row 6. */
+  EXPECT(glia_max_pool2d(x, .kernel = {2, 1}, .stride = {6, 1}, .ceil_mode = true), 2);
+  EXPECT(glia_max_pool2d(x, .kernel = {2, 1}, .stride = {5, 1}, .ceil_mode = true), 2, 6);
+}
+
 static void test_transposed_operands_give_the_same_product(void **state) {
   (void)state;
   const glia_value a = noise(SHAPE(2, 3, 4), 1), b = noise(SHAPE(4, 5), 2);
@@ -380,6 +397,7 @@ int main(void) {
       PROPERTY(test_transposes_are_adjoint),
       PROPERTY(test_one_by_one_convolution_is_a_product),
       PROPERTY(test_pooling_to_one_cell_is_a_reduction),
+      PROPERTY(test_rounding_the_size_up),
       PROPERTY(test_transposed_operands_give_the_same_product),
       PROPERTY(test_dropout_keeps_the_mean_and_its_mask),
       PROPERTY(test_random_numbers_have_their_moments),
