@@ -119,7 +119,7 @@ static glia_status step_back(walk *w, size_t k) {
 static void list_blocked(const walk *w, gi_str *out) {
   for (size_t k = 0; k < w->g->nodes.n; k++) {
     const gi_node *n = &w->g->nodes.at[k];
-    if (n->op->no_grad == NULL) continue;
+    if (n->op->no_grad == NULL || n->out >= w->limit) continue; /* not of the walk itself */
     for (int i = 0; i < n->n_in; i++) {
       if (!w->need[n->in[i]]) continue;
       gi_str_printf(out, "%s%s%s%s (%s)", out->n != 0 ? ", " : "", n->path,
