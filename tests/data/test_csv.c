@@ -48,8 +48,8 @@ static void the_same_table_in_every_dress(void **state) {
       "1,2,a\r\n3,4,b\r\n",
       "1,2,a\r3,4,b\r",
       "\n\n1,2,a\n\n\n3,4,b\n\n",
-      "\xef\xbb\xbf"
-      "1,2,a\n3,4,b\n",
+      ("\xef\xbb\xbf"
+       "1,2,a\n3,4,b\n"),
       "\xef\xbb\xbfx,y,z\n1,2,a\n3,4,b\n",
       "\"1\",\"2\",\"a\"\n3,4,b\n",
       "\"x\",\"long\nname\",z\r\n1,2,a\r\n3,4,b\r\n",
