@@ -12,6 +12,7 @@
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/move.h"
 #include "backend/cpu/isa/pool.h"
+#include "backend/cpu/isa/rows.h"
 
 typedef struct gi_isa {
   const char *name;          /* "base", "avx2", "avx512" */
@@ -22,6 +23,7 @@ typedef struct gi_isa {
   const gi_fold_loops *fold;
   const gi_chance_loops *chance;
   const gi_pool_loops *pool;
+  const gi_row_loops *row;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -42,6 +44,7 @@ gi_move_rectangle GI_ISA(gi_move_rectangle);
 extern const gi_fold_loops GI_ISA(gi_fold_loops);
 extern const gi_chance_loops GI_ISA(gi_chance_loops);
 extern const gi_pool_loops GI_ISA(gi_pool_loops);
+extern const gi_row_loops GI_ISA(gi_row_loops);
 void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
                                    uint8_t *position);
 void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,

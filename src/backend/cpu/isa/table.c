@@ -11,4 +11,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .fold = &GI_ISA(gi_fold_loops),
     .chance = &GI_ISA(gi_chance_loops),
     .pool = &GI_ISA(gi_pool_loops),
+    .row = &GI_ISA(gi_row_loops),
 };

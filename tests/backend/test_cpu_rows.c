@@ -1,0 +1,142 @@
+/* test_cpu_rows.c - softmax, batch normalisation and ops by index on the cpu backend. */
+#include "kernels.h"
+#include "ops/attrs.h"
+
+static void test_softmax(void **state) {
+  (void)state;
+  const gi_type shapes[] = {F32(64, 10, 1),  F32(3, 5, 7), F32(2, 1000, 3), F32(5, 3, 1000),
+                            F32(2, 17, 129), F32(1, 1, 1), F32(0, 3, 2),    F32(3, 0, 2)};
+  for (int axis = 0; axis < 3; axis++)
+    for (int i = 0; i < GI_COUNT(shapes); i++) {
+      const gi_axis_attr a = {axis};
+      trial t = {.op = &gi_op_softmax, .attr = &a, .n_in = 1, .in = {shapes[i]}};
+      t.low[0] = -20, t.high[0] = 20;
+      try_kernel(&t, 41);
+      t.op = &gi_op_log_softmax;
+      try_kernel(&t, 42);
+      t.low[0] = 800, t.high[0] = 1200; /* e^x overflows */
+      t.tolerance = 1e-4;
+      try_kernel(&t, 43);
+    }
+  for (int axis = 0; axis < 4; axis++) {
+    const gi_axis_attr a = {axis};
+    trial t = {.op = &gi_op_softmax, .attr = &a, .n_in = 1, .in = {F32(2, 21, 6, 5)}};
+    t.channels_last = true;
+    try_kernel(&t, 44);
+  }
+}
+
+static void test_batch_norm(void **state) {
+  (void)state;
+  const gi_batch_norm_attr a = {1e-5};
+  const gi_type shapes[] = {F32(8, 3),         F32(16, 64, 6, 6), F32(3, 5, 7),
+                            F32(2, 33, 13, 9), F32(600, 40),      F32(2, 3, 150, 151),
+                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1)};
+  for (int i = 0; i < GI_COUNT(shapes); i++)
+    for (int last = 0; last < 2; last++) {
+      const gi_type x = shapes[i], c = F32(x.dim[1]);
+      trial t = {.op = &gi_op_batch_norm_train, .attr = &a, .n_in = 3, .in = {x, c, c}};
+      t.channels_last = last;
+      t.low[0] = 3, t.high[0] = 5; /* a mean far from 0 */
+      t.tolerance = 2e-5;
+      try_kernel(&t, 51);
+      trial g = {.op = &gi_op_batch_norm_grad, .attr = &a, .n_in = 5, .in = {x, c, c, c, x}};
+      g.channels_last = last;
+      g.low[2] = -0.5, g.high[2] = 0.5; /* mean */
+      g.low[3] = 0.5, g.high[3] = 2;    /* variance */
+      g.tolerance = 3e-4;               /* sums near 0 of elements of size 1 */
+      try_kernel(&g, 52);
+    }
+}
+
+static gi_type index_type(gi_type t, bool small) {
+  return with_dtype(t, small ? GLIA_I32 : GLIA_I64);
+}
+
+static void test_gather(void **state) {
+  (void)state;
+  const gi_type x = F32(6, 9, 200), index = F32(4, 5);
+  for (int small = 0; small < 2; small++)
+    for (int axis = 0; axis < 3; axis++) {
+      const gi_gather_attr a = {axis, x.dim[axis]};
+      trial t = {
+          .op = &gi_op_gather, .attr = &a, .n_in = 2, .in = {x, index_type(index, small)}};
+      t.high[1] = (double)x.dim[axis];
+      try_kernel(&t, 61);
+      t.in[0].dtype = GLIA_BF16;
+      try_kernel(&t, 62);
+      gi_type y;
+      OK(gi_op_gather.infer(&(gi_infer){2, t.in, &a, 1, &y}));
+      trial s = {.op = &gi_op_scatter_add, .attr = &a, .n_in = 2};
+      s.in[0] = with_dtype(y, GLIA_F32);
+      s.in[1] = t.in[1];
+      s.high[1] = t.high[1];
+      try_kernel(&s, 63);
+    }
+}
+
+static void test_along(void **state) {
+  (void)state;
+  const gi_type x = F32(6, 9, 150);
+  for (int axis = 0; axis < 3; axis++) {
+    const gi_gather_attr a = {axis, 11};
+    gi_type index = with_dtype(x, GLIA_I64);
+    index.dim[axis] = 7;
+    trial t = {.op = &gi_op_take_along, .attr = &a, .n_in = 2, .in = {x, index}};
+    t.high[1] = (double)x.dim[axis];
+    try_kernel(&t, 64);
+    trial p = {.op = &gi_op_put_along, .attr = &a, .n_in = 2};
+    p.in[0] = with_dtype(index, GLIA_F32);
+    p.in[1] = index;
+    p.high[1] = 11;
+    try_kernel(&p, 65);
+  }
+}
+
+static void test_one_hot(void **state) {
+  (void)state;
+  static const glia_dtype dtypes[] = {GLIA_I64, GLIA_I32, GLIA_U8};
+  for (int i = 0; i < 3; i++) {
+    const gi_one_hot_attr a = {10, i == 0 ? GLIA_F32 : GLIA_F64};
+    trial t = {
+        .op = &gi_op_one_hot, .attr = &a, .n_in = 1, .in = {with_dtype(F32(4, 33), dtypes[i])}};
+    t.high[0] = 10;
+    try_kernel(&t, 66);
+  }
+}
+
+/* Bad indices fail with their position, and nothing is written outside. */
+static void test_bad_index(void **state) {
+  (void)state;
+  const gi_op *const ops[] = {&gi_op_gather, &gi_op_scatter_add, &gi_op_take_along,
+                              &gi_op_put_along};
+  static const int64_t bad[] = {-1, 3, INT64_MIN, INT64_MAX};
+  for (int op = 0; op < GI_COUNT(ops); op++)
+    for (int b = 0; b < GI_COUNT(bad); b++) {
+      const int64_t index[3] = {0, 2, bad[b]};
+      const float x[3] = {1, 2, 3};
+      float y[3];
+      const gi_gather_attr a = {0, 3};
+      const gi_type types[3] = {F32(3), with_dtype(F32(3), GLIA_I64), F32(3)};
+      const gi_layout plain[3] = {0};
+      const gi_problem p = {ops[op], &a, 2, 1, types, types + 2, plain, plain + 2, 1};
+      const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+      gi_prepared made = {0};
+      char want[64];
+      OK(k->prepare(&p, &made));
+      snprintf(want, sizeof want, "index %lld at position 2", (long long)bad[b]);
+      FAILS(
+          k->run(&(gi_exec){made.state, (const void *[]){x, index}, (void *[]){y}, NULL, NULL}),
+          GLIA_INVALID, want);
+      k->release(made.state);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_softmax), cmocka_unit_test(test_batch_norm),
+      cmocka_unit_test(test_gather),  cmocka_unit_test(test_along),
+      cmocka_unit_test(test_one_hot), cmocka_unit_test(test_bad_index),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
