@@ -78,13 +78,16 @@ typedef struct gi_place { /* where a value lies; views and in-place results shar
 typedef struct gi_memory {
   gi_place *place;   /* by value id */
   bool *copied;      /* by root: its value is copied there when the step is done */
-  size_t *copy_to;   /* by root: arena offset of a copied output */
+  size_t *copy_to;   /* by root: arena offset of a copied output, or where an assignment keeps the old
+                        value of a variable that is assigned itself; SIZE_MAX: neither */
   size_t arena;      /* bytes in all */
 } gi_memory;
 
-/* Places every value: views over their source, new values of variables over the variable, results
- * over inputs that die with them, the rest best-fit into one arena. */
-glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, gi_memory *out);
+/* Places every value: views over their source, new values of variables over the variable (none that
+ * is made before the value `watch` is known; GI_NO_VALUE: all), results over inputs that die with
+ * them, the rest best-fit into one arena. */
+glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, uint32_t watch,
+                           gi_memory *out);
 void gi_memory_free(gi_memory *m);
 
 #endif /* GI_COMPILE_H */

@@ -125,6 +125,17 @@ static bool member(const group *g, uint32_t node) {
   return false;
 }
 
+/* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no input
+ * any more. */
+static bool gives_shape(const fuser *f, const group *g, const builder *b) {
+  gi_type shape = f->r.from->values.at[b->in[0]].type;
+  for (int i = 1; i < b->n_in; i++)
+    if (gi_broadcast(&shape, &f->r.from->values.at[b->in[i]].type, "fuse", &shape) != GLIA_OK)
+      return false;
+  const uint32_t first = f->r.from->nodes.at[g->nodes.at[0]].out; /* all have one shape */
+  return gi_shape_equal(&shape, &f->r.from->values.at[first].type);
+}
+
 /* Lists inputs and counts code and outputs; false if the group is over the limits. The constants
  * come first in the code. */
 static bool survey(const fuser *f, const group *g, builder *b) {
@@ -146,7 +157,8 @@ static bool survey(const fuser *f, const group *g, builder *b) {
       list[(*count)++] = v;
     }
   }
-  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0) return false;
+  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0 || !gives_shape(f, g, b))
+    return false;
   for (int j = 0; j < n_constants; j++) b->code[b->n_code++] = constants[j];
   for (size_t k = 0; k < g->nodes.n; k++) {
     const uint32_t v = f->r.from->nodes.at[g->nodes.at[k]].out;
