@@ -130,7 +130,7 @@ static void drawn(int columns, void (*fn)(void), char *got, size_t room) {
 static void go(void) {
   const gi_cli loud = {.quiet = false};
   setenv("LC_ALL", "C", 1);
-  gi_progress_begin(&loud, "epoch 1/2", "samples", 1000);
+  gi_progress_begin(&loud, "epoch 1/2", "samples", 1000, 1000);
   for (int i = 0; i <= 50; i++) {
     gi_progress_set(i * 10, "loss %.2f", 1.5);
     usleep(5000);
@@ -185,7 +185,7 @@ static void plain_without_terminal(void **state) {
 
 static void go_quietly(void) {
   const gi_cli quiet = {.quiet = true};
-  gi_progress_begin(&quiet, "epoch", "samples", 10);
+  gi_progress_begin(&quiet, "epoch", "samples", 10, 0);
   usleep(150000);
   gi_progress_set(5, "loss");
   gi_progress_end();

@@ -127,7 +127,8 @@ static glia_status show_network(const gi_cli *c, glia_run *r) {
 static void begin_epoch(const watch *w, const glia_progress *p) {
   char title[48];
   snprintf(title, sizeof title, "epoch %" PRId64 "/%" PRId64, p->epoch, p->epochs);
-  gi_progress_begin(w->c, title, "samples", glia_dataset_count(glia_run_train_data(w->run)));
+  const int64_t count = glia_dataset_count(glia_run_train_data(w->run));
+  gi_progress_begin(w->c, title, "samples", count, count * (p->epochs - p->epoch));
 }
 
 static void end_step(const watch *w, const glia_progress *p) {
