@@ -78,7 +78,7 @@ static glia_status copy_with(gi_rewrite *r, uint32_t k, const glia_value *in) {
 }
 
 glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k) {
-  glia_value few[16], *in;
+  glia_value few[16] = {{NULL, 0}}, *in;
   GI_TRY(with_inputs(r, &r->from->nodes.at[k], few, &in));
   const glia_status s = copy_with(r, k, in);
   if (in != few) gi_free(in);
