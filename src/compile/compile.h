@@ -49,11 +49,15 @@ glia_status gi_rewrite_end(gi_rewrite *r, glia_status s);
 glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k);
 /* Maps the outputs of node k to these values. */
 void gi_rewrite_set(gi_rewrite *r, uint32_t k, const glia_value *out);
+/* Copies the live nodes and nothing else. */
+glia_status gi_rewrite_live(const glia_graph *from, glia_graph *to, const gi_target *target);
 /* The usual pass: visit every live node in order. visit either maps the node's outputs itself, or
- * sets *copy, which is false on entry. */
+ * sets *copy, which is false on entry. What was copied before it turned out to be of no use is left
+ * out of `to`. */
+typedef glia_status (*gi_visit)(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,
+                                bool *copy);
 glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_target *target,
-                           glia_status (*visit)(gi_rewrite *r, uint32_t k, const gi_node *n,
-                                                const glia_value *in, bool *copy));
+                           gi_visit visit);
 
 /* ---- order and memory ------------------------------------------------------------------------ */
 

@@ -45,12 +45,8 @@ glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const ch
     dump(mine, list, pass->name, text);
   }
   if (mine == NULL) { /* all were skipped: the plan still wants a graph of its own */
-    gi_rewrite r;
     GI_TRY(glia_graph_new(&mine));
-    glia_status s = gi_rewrite_begin(&r, g, mine, target);
-    for (uint32_t k = 0; s == GLIA_OK && k < g->nodes.n; k++)
-      if (r.live[k]) s = gi_rewrite_copy(&r, k);
-    s = gi_rewrite_end(&r, s);
+    const glia_status s = gi_rewrite_live(g, mine, target);
     if (s != GLIA_OK) {
       glia_graph_free(mine);
       return s;
