@@ -25,7 +25,8 @@ extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
 extern const gi_pass gi_pass_simplify, gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each pass
- * named in dump ("grad" is the graph before the first) is printed to text. Owned. */
+ * named in dump ("grad" is the graph before the first) is printed to text. Owned. GLIA_INVALID for
+ * names that are no pass. */
 glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const char *skip,
                           const char *dump, gi_str *text, glia_graph **out);
 bool gi_listed(const char *list, const char *name); /* "a,b" holds "b"; "all" holds any */
