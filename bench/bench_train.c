@@ -135,7 +135,7 @@ static void profile(bench *b, const options *o) {
 static int usage(void) {
   fprintf(stderr,
           "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
-          "                   [--warm S] [--quiet S] [--profile]\n"
+          "                   [--loss-steps N] [--warm S] [--quiet S] [--profile]\n"
           "       bench_train --list\n");
   return 2;
 }
@@ -168,6 +168,9 @@ int main(int argc, char **argv) {
         break;
       case 'n':
         o.steps = atoi(optarg);
+        break;
+      case 'k':
+        o.loss_steps = GI_MAX(atoi(optarg), 1);
         break;
       case 'w':
         o.warm = atof(optarg);
