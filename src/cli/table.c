@@ -90,6 +90,22 @@ void gi_table_bar(gi_str *out, double share, int width) {
   gi_str_printf(out, "%*s", width - used, "");
 }
 
+void gi_markdown(gi_str *out, const char *text) {
+  for (; *text != '\0'; text++) {
+    if (strchr("|*_<>[]`\\", *text) != NULL) gi_str_puts(out, "\\");
+    gi_str_add(out, text, 1);
+  }
+}
+
+void gi_markdown_code(gi_str *out, const char *text) {
+  gi_str_puts(out, "`");
+  for (; *text != '\0'; text++) {
+    if (*text == '|') gi_str_puts(out, "\\"); /* tables are cut up before code is seen */
+    gi_str_add(out, text, 1);
+  }
+  gi_str_puts(out, "`");
+}
+
 /* One of four buffers in turn, so that one printf may hold several numbers. */
 static char *buffer(void) {
   static _Thread_local char buffers[4][40];

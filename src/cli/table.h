@@ -38,6 +38,11 @@ void gi_table_free(gi_table *t);
 /* A bar of at most `width` characters, filled up to share (0..1), padded with blanks. */
 void gi_table_bar(gi_str *out, double share, int width);
 
+/* Text for a cell of a Markdown table, as it is and as code: what Markdown would take for its
+ * own is escaped. */
+void gi_markdown(gi_str *out, const char *text);
+void gi_markdown_code(gi_str *out, const char *text);
+
 /* Numbers for people: 1234567 as "1,234,567"; bytes as "1.2 MiB"; flops as "3.4 G". The text is
  * borrowed until the fourth next call on any of the three. */
 const char *gi_table_count(int64_t n);
