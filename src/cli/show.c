@@ -22,7 +22,7 @@ static void shape_text(char *out, size_t room, const glia_summary_row *row) {
 
 void gi_show_summary(gi_str *out, const glia_summary *s, int batch) {
   gi_table t;
-  gi_table_begin(&t, "<layer", "<op", "<output", "parameters", "flops", NULL);
+  gi_table_begin(&t, "<layer|<op|<output|parameters|flops");
   for (int i = 0; i < s->n; i++) {
     char shape[160];
     shape_text(shape, sizeof shape, &s->rows[i]);

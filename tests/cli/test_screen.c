@@ -14,7 +14,7 @@ static void table(void **state) {
   (void)state;
   gi_table t;
   gi_str out = {0};
-  gi_table_begin(&t, "<layer", "count", "<note", NULL);
+  gi_table_begin(&t, "<layer|count|<note");
   gi_table_cell(&t, "conv1");
   gi_table_cell(&t, "%d", 320);
   gi_table_cell(&t, "\u00e9");
@@ -36,7 +36,7 @@ static void table_without_memory(void **state) {
   (void)state;
   gi_table t;
   gi_str out = {0};
-  gi_table_begin(&t, "a", NULL);
+  gi_table_begin(&t, "a");
   gi_alloc_fail_after(1);
   gi_table_cell(&t, "1");
   gi_table_print(&t, &out);

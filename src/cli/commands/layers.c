@@ -66,7 +66,7 @@ static void layer_text(gi_str *out, const gi_layer *layer) {
   gi_str_puts(out, "\n");
   if (layer->fields == NULL) return;
   gi_table table;
-  gi_table_begin(&table, "<option", "<default", "<meaning", "<values", NULL);
+  gi_table_begin(&table, "<option|<default|<meaning|<values");
   for (const gi_field *f = layer->fields; f->name != NULL; f++) {
     gi_str values = {0};
     values_text(&values, f);
@@ -136,7 +136,7 @@ static glia_status run(gi_cli *c) {
     return gi_cli_print_text(&text);
   }
   gi_table table;
-  gi_table_begin(&table, "<layer", "<meaning", NULL);
+  gi_table_begin(&table, "<layer|<meaning");
   for (int i = 0; (layer = gi_layer_at(i)) != NULL; i++) {
     gi_table_cell(&table, "%s", layer->name);
     gi_table_cell(&table, "%s", layer->doc);

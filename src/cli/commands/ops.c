@@ -79,7 +79,7 @@ static void op_text(gi_str *out, const gi_op *op) {
   if (op->paper != NULL) gi_str_printf(out, "source    %s\n", op->paper);
   if (op->attrs == NULL || op->attrs->name == NULL) return;
   gi_table table;
-  gi_table_begin(&table, "<attribute", "<kind", "<meaning", NULL);
+  gi_table_begin(&table, "<attribute|<kind|<meaning");
   for (const gi_attr *a = op->attrs; a->name != NULL; a++) {
     gi_table_cell(&table, "%s", a->name);
     gi_table_cell(&table, "%s", attr_kinds[a->kind]);
@@ -156,7 +156,7 @@ static glia_status run(gi_cli *c) {
     gi_op_each(add_markdown, &text);
   } else {
     gi_table table;
-    gi_table_begin(&table, "<op", "<gradient", "<meaning", NULL);
+    gi_table_begin(&table, "<op|<gradient|<meaning");
     gi_op_each(add_row, &table);
     gi_table_print(&table, &text);
     gi_table_free(&table);

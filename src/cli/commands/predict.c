@@ -12,7 +12,7 @@ static int ranked(const glia_prediction *p, int k) {
     int before = 0;
     for (int other = 0; other < p->n; other++)
       before +=
-          p->values[other] > p->values[c] || (p->values[other] == p->values[c] && other < c);
+          p->values[other] > p->values[c] || (other < c && p->values[other] == p->values[c]);
     if (before == k) return c;
   }
   return 0;
@@ -77,7 +77,7 @@ static glia_status print_rows(const gi_cli *c, const glia_run *run, gi_table *t,
 
 static glia_status predict_all(const gi_cli *c, glia_run *run) {
   gi_table t;
-  gi_table_begin(&t, "<file", "<label", "probability", "<", NULL);
+  gi_table_begin(&t, "<file|<label|probability|<");
   for (int i = 0; i < c->n_rest; i++)
     t.width[0] = GI_MAX(t.width[0], (int)GI_MIN(strlen(c->rest[i]), (size_t)100));
   glia_status status = GLIA_OK, first = GLIA_OK;

@@ -175,8 +175,9 @@ static bool on_event(const glia_progress *p, void *user) {
 
 static glia_status fit(const gi_cli *c, glia_run *r) {
   watch w = {.c = c, .run = r};
-  gi_table_begin(&w.epochs, "epoch", "train_loss", "valid_loss",
-                 glia_run_classes(r) > 0 ? "accuracy" : "      r2", "   time", NULL);
+  gi_table_begin(&w.epochs, glia_run_classes(r) > 0
+                                ? "epoch|train_loss|valid_loss|accuracy|   time"
+                                : "epoch|train_loss|valid_loss|      r2|   time");
   const glia_status s = glia_run_fit(r, on_event, &w);
   gi_progress_end();
   gi_table_free(&w.epochs);
