@@ -399,8 +399,11 @@ static const gi_command train_row = {
         "model, checkpoints, the log, plots and report.html.\n\n"
         "Ctrl-C stops between two steps. A run that was stopped, even by a power cut, goes on "
         "with --resume and ends in the same model, bit for bit, as one that was not.\n\n"
-        "Validation is done on the data's test part (test/, valid/ or val/ beside train/, or "
-        "idx files of t10k), or else on a share of the samples.",
+        "A share of the training data is held out for validation after each epoch. The test "
+        "part of "
+        "the data (test/, valid/ or val/ beside train/, or idx files named t10k) is measured "
+        "only at "
+        "the end, and by 'glia evaluate'.",
     .example =
         "glia train data/digits --net lenet.net --epochs 8 --seed 1 --run runs/digits\n"
         "glia train --resume runs/digits\n"
