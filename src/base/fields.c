@@ -112,12 +112,21 @@ static glia_status unknown_key(const gi_field *fields, const char *who, const ch
                  near >= 0 ? "\"?" : "");
 }
 
+static uint64_t bit_of(const gi_field *fields, const gi_field *f) {
+  return UINT64_C(1) << (f - fields);
+}
+
+static glia_status given_twice(const gi_field *f, const char *who) {
+  return gi_fail(GLIA_MODEL, "%s: %s is given twice", who, f->name);
+}
+
 static glia_status parse_key(const gi_field *fields, const char *who, const char *word,
                              const char *equals, uint64_t *given, void *out) {
   const gi_field *f = find_field(fields, word, (size_t)(equals - word));
   if (f == NULL) return unknown_key(fields, who, word, (int)(equals - word));
+  if (*given & bit_of(fields, f)) return given_twice(f, who);
   if (!read_value(f, equals + 1, out)) return bad_value(f, who, equals + 1);
-  *given |= UINT64_C(1) << (f - fields);
+  *given |= bit_of(fields, f);
   return GLIA_OK;
 }
 
@@ -127,14 +136,14 @@ static glia_status parse_word(const gi_field *fields, const char *who, const cha
                               uint64_t *given, void *out) {
   const gi_field *flag = find_field(fields, word, strlen(word)), *refused = NULL;
   if (flag != NULL && flag->kind == GI_FIELD_BOOL) {
-    *given |= UINT64_C(1) << (flag - fields);
+    if (*given & bit_of(fields, flag)) return given_twice(flag, who);
+    *given |= bit_of(fields, flag);
     return read_value(flag, "true", out) ? GLIA_OK : bad_value(flag, who, word);
   }
   for (const gi_field *f = fields; f != NULL && f->name != NULL; f++) {
-    const uint64_t bit = UINT64_C(1) << (f - fields);
-    if (!f->positional || (*given & bit)) continue;
+    if (!f->positional || (*given & bit_of(fields, f))) continue;
     if (read_value(f, word, out)) {
-      *given |= bit;
+      *given |= bit_of(fields, f);
       return GLIA_OK;
     }
     /* the field that the word was meant for: a choice for a word, a number for digits */
@@ -156,7 +165,7 @@ glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const
       GI_TRY(parse_word(fields, who, words[i], &given, out));
   }
   for (const gi_field *f = fields; f != NULL && f->name != NULL; f++)
-    if (f->required && !(given & (UINT64_C(1) << (f - fields))))
+    if (f->required && !(given & bit_of(fields, f)))
       return gi_fail(GLIA_MODEL, "%s: %s is missing: %s", who, f->name, f->doc);
   return GLIA_OK;
 }
@@ -170,11 +179,11 @@ static void value_text(const gi_field *f, const char *at, gi_str *out) {
   switch (f->kind) {
     case GI_FIELD_I64:
       memcpy(i, at, sizeof i[0]);
-      if (i[0] != 0) gi_str_printf(out, " %s=%" PRId64, f->name, i[0]);
+      if (i[0] != 0 || f->required) gi_str_printf(out, " %s=%" PRId64, f->name, i[0]);
       break;
     case GI_FIELD_F64:
       memcpy(&d, at, sizeof d);
-      if (d != 0) gi_str_printf(out, " %s=%.17g", f->name, d);
+      if (d != 0 || f->required) gi_str_printf(out, " %s=%.17g", f->name, d);
       break;
     case GI_FIELD_BOOL:
       memcpy(&b, at, sizeof b);
@@ -182,12 +191,12 @@ static void value_text(const gi_field *f, const char *at, gi_str *out) {
       break;
     case GI_FIELD_PAIR:
       memcpy(i, at, sizeof i);
-      if (i[0] != 0 || i[1] != 0)
+      if (i[0] != 0 || i[1] != 0 || f->required)
         gi_str_printf(out, " %s=%" PRId64 "x%" PRId64, f->name, i[0], i[1]);
       break;
     case GI_FIELD_CHOICE:
       memcpy(&c, at, sizeof c);
-      if (c != 0) gi_str_printf(out, " %s=%s", f->name, f->choices[c]);
+      if (c != 0 || f->required) gi_str_printf(out, " %s=%s", f->name, f->choices[c]);
       break;
     case GI_FIELD_NAME:
       memcpy(&name, at, sizeof name);

@@ -31,10 +31,11 @@ typedef struct gi_field {
 
 /* Reads words into the struct (zeroed by the caller, defaults stay zero). `who` leads messages
  * ("line 3: conv2d"). GLIA_MODEL: too many values, unknown keys and choices (nearest named),
- * numbers out of range, required ones missing. */
+ * numbers out of range, options given twice, required ones missing. */
 glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const *words, int n,
                             void *out);
-/* The struct as text that gi_fields_parse reads back; zero fields are left out. */
+/* The struct as text that gi_fields_parse reads back; zero fields are left out, but for required
+ * ones. */
 void gi_fields_text(const gi_field *fields, const void *opts, gi_str *out);
 
 #endif /* GI_FIELDS_H */

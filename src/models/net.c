@@ -40,11 +40,20 @@ static bool is_activation(const char *word) {
   return false;
 }
 
-/* conv2d_1, conv2d_2, ...: counted by kind. */
+static const line *named(const glia_net *net, const char *name) {
+  for (size_t i = 0; i < net->lines.n; i++)
+    if (strcmp(net->lines.at[i].name, name) == 0) return &net->lines.at[i];
+  return NULL;
+}
+
+/* conv2d_1, conv2d_2, ...: counted by kind; names that are taken are passed over. */
 static const char *automatic_name(glia_net *net, const gi_layer *layer) {
+  char name[128];
   int n = 1;
   for (size_t i = 0; i < net->lines.n; i++) n += net->lines.at[i].layer == layer;
-  return gi_arena_printf(&net->arena, "%s_%d", layer->name, n);
+  do snprintf(name, sizeof name, "%s_%d", layer->name, n++);
+  while (named(net, name) != NULL);
+  return gi_arena_strdup(&net->arena, name);
 }
 
 static glia_status check_name(const glia_net *net, int number, const char *name) {
@@ -53,11 +62,10 @@ static glia_status check_name(const glia_net *net, int number, const char *name)
     if (!isalnum((unsigned char)*c) && strchr("_-.", *c) == NULL)
       return gi_fail(GLIA_MODEL, "%s:%d: name \"%s\": wanted letters, digits, '_', '-' and '.'",
                      net->what, number, name);
-  for (size_t i = 0; i < net->lines.n; i++)
-    if (strcmp(net->lines.at[i].name, name) == 0)
-      return gi_fail(GLIA_MODEL, "%s:%d: name \"%s\" is that of line %d already", net->what,
-                     number, name, net->lines.at[i].number);
-  return GLIA_OK;
+  const line *taken = named(net, name);
+  return taken == NULL ? GLIA_OK
+                       : gi_fail(GLIA_MODEL, "%s:%d: name \"%s\" is that of line %d already",
+                                 net->what, number, name, taken->number);
 }
 
 /* Takes name=... out of the words; NULL if there is none. */
