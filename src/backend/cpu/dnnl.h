@@ -55,8 +55,8 @@ void gi_chain_free(void *chain);            /* gi_kernel.release */
 
 /* One engine serves all, made at the first call. */
 glia_status gi_dnnl_engine(dnnl_engine_t *out);
-/* oneDNN settles the number of threads when a primitive is described, and must run with it: set it
- * for this thread, and put back what was before. */
+/* oneDNN settles the number of threads when a primitive is described, and must run with it: set
+ * it for this thread, and put back what was before. */
 int gi_dnnl_enter(int threads);
 void gi_dnnl_leave(int before);
 /* GLIA_OK, or a failure that says what oneDNN was asked for. */

@@ -120,9 +120,21 @@ static void write_out(glia_dtype t, void *out, int64_t e, const float *from, ptr
   for (int64_t i = 0; i < n; i++) to[i] = from[i & mask] != 0.0f;
 }
 
+/* Brings what the next tile reads near, a few lines before each op of this one, so that memory
+ * is busy while the ops compute. */
+static void fetch_ahead(const gi_group *g, const place *p, int op, int64_t n) {
+  enum { LINE = 64 / sizeof(float) };
+  const int64_t first = n * op / g->n_code / LINE * LINE;
+  const int64_t last = n * (op + 1) / g->n_code / LINE * LINE;
+  for (int i = 0; i < g->n_in; i++)
+    if (g->in[i].access == GI_DENSE)
+      for (int64_t e = first; e < last; e += LINE) __builtin_prefetch(p->at[i] + n + e);
+}
+
 static void run_code(const gi_group *g, place *p, float *const *result, int64_t n) {
   for (int k = 0; k < g->n_code; k++) {
     const gi_group_op *op = &g->code[k];
+    if (g->n_code >= GI_AHEAD) fetch_ahead(g, p, k, n);
     if (op->loop == NULL) continue;
     gi_micro_call call = {.out = result[k], .a = op->a, .b = op->b};
     for (int i = 0; i < op->n_src; i++) {
@@ -201,7 +213,7 @@ void GI_ISA(gi_group_run)(const gi_group *g, const void *const *in, void *const 
     float *splat_at = splats + r * GI_SPLAT, v;
     if (r < g->n_in && g->in[r].access == GI_ONE)
       convert(g->in[r].dtype, in[r], 0, 0, &v, 1);
-    else if (r >= g->n_in && g->code[r - g->n_in].loop == NULL)
+    else if (r >= g->n_in && g->code[r - g->n_in].constant)
       v = g->code[r - g->n_in].a;
     else
       continue;

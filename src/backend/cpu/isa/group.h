@@ -21,6 +21,7 @@
 enum {
   GI_TILE = 512, /* elements; a multiple of every vector */
   GI_SPLAT = 16, /* floats of the widest vector */
+  GI_AHEAD = 6,  /* programs of so many ops or more read ahead of the tile */
   GI_REGISTERS = GI_FUSED_IN + GI_FUSED_CODE
 };
 
@@ -54,7 +55,8 @@ typedef struct gi_operand {
 } gi_operand;
 
 typedef struct gi_group_op {
-  gi_micro_loop *loop; /* NULL: constant */
+  bool constant;
+  gi_micro_loop *loop; /* NULL: constant, or part of a later op */
   int n_src, src[3];   /* registers */
   int slot;
   float a, b; /* attributes; a: the constant */

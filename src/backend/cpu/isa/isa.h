@@ -8,6 +8,7 @@
 #define GI_ISA_H
 
 #include "backend/cpu/isa/chance.h"
+#include "backend/cpu/isa/conv.h"
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/move.h"
@@ -24,6 +25,7 @@ typedef struct gi_isa {
   const gi_chance_loops *chance;
   const gi_pool_loops *pool;
   const gi_row_loops *row;
+  const gi_conv_loops *conv;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -45,6 +47,7 @@ extern const gi_fold_loops GI_ISA(gi_fold_loops);
 extern const gi_chance_loops GI_ISA(gi_chance_loops);
 extern const gi_pool_loops GI_ISA(gi_pool_loops);
 extern const gi_row_loops GI_ISA(gi_row_loops);
+extern const gi_conv_loops GI_ISA(gi_conv_loops);
 void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
                                    uint8_t *position);
 void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,

@@ -12,4 +12,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .chance = &GI_ISA(gi_chance_loops),
     .pool = &GI_ISA(gi_pool_loops),
     .row = &GI_ISA(gi_row_loops),
+    .conv = &GI_ISA(gi_conv_loops),
 };

@@ -109,6 +109,48 @@ static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
   for (int k = 0; k < p->n_out; k++) out[k] = GI_CHANNELS_LAST;
 }
 
+/* ---- pairs ------------------------------------------------------------------------------- */
+
+/* Does the program read register r just once, and not give it out? */
+static bool read_once(const gi_group *g, int r) {
+  int n = 0;
+  for (int k = 0; k < g->n_code; k++)
+    for (int i = 0; i < g->code[k].n_src; i++) n += g->code[k].src[i] == r;
+  for (int k = 0; k < g->n_out; k++) n += g->out[k].reg == r;
+  return n == 1;
+}
+
+/* Op k and the op behind its operand `side` as one loop, if there is one for the two. */
+static bool merge(gi_group *g, const gi_program *p, int k, int side, const gi_isa *isa) {
+  gi_group_op *second = &g->code[k];
+  const int reg = second->src[side], j = reg - g->n_in, other = second->src[1 - side];
+  if (j < 0 || g->code[j].loop == NULL || g->code[j].n_src > 2 || !read_once(g, reg))
+    return false;
+  const bool square = strcmp(p->code[j].op->name, "square") == 0;
+  const bool reversed = side == 1 && strcmp(p->code[k].op->name, "sub") == 0;
+  char name[32];
+  snprintf(name, sizeof name, "%s%.8s %.8s", reversed ? "r" : "", p->code[k].op->name,
+           square ? "mul" : p->code[j].op->name);
+  gi_micro_loop *loop = find(isa, name);
+  if (loop == NULL) return false;
+  const int a = g->code[j].src[0], b = g->code[j].src[square ? 0 : 1];
+  second->loop = loop;
+  second->n_src = 3;
+  second->src[0] = other;
+  second->src[1] = a;
+  second->src[2] = b;
+  g->code[j].loop = NULL;
+  g->code[j].n_src = 0;
+  return true;
+}
+
+static void merge_pairs(gi_group *g, const gi_program *p) {
+  const gi_isa *isa = gi_cpu_isa();
+  for (int k = 0; k < g->n_code; k++)
+    if (g->code[k].loop != NULL && g->code[k].n_src == 2 && !merge(g, p, k, 1, isa))
+      merge(g, p, k, 0, isa);
+}
+
 /* ---- dimensions and strides
  * ----------------------------------------------------------------------- */
 
@@ -225,6 +267,7 @@ static void translate(gi_group *g, const gi_program *p, const gi_problem *proble
     const gi_micro *m = &p->code[k];
     gi_group_op *op = &g->code[k];
     if (m->op == NULL) {
+      op->constant = true;
       op->a = m->dtype == GLIA_BOOL ? (float)(m->value != 0) : (float)m->value;
       continue;
     }
@@ -247,6 +290,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   if (s == NULL) return gi_fail_nomem(sizeof *s);
   gi_group *g = &s->g;
   translate(g, program_of(p, &space), p);
+  merge_pairs(g, program_of(p, &space));
   for (int i = 0; i < g->n_in; i++) {
     g->in[i].dtype = p->in[i].dtype;
     operand_strides(&p->in[i], p->in_layout[i], &p->out[0], strides[i]);

@@ -1,0 +1,385 @@
+/* bench_ops.c - single kernels of the cpu backend, away from any plan.
+ *
+ *     bench_ops [--threads N] [--seconds S] [--isa base|avx2|avx512] [--like TEXT]
+ *               [--all]
+ *
+ * One JSON line a case: GB/s of the memory that it must move (every input and output once),
+ * ns an element of the result, GFLOP/s by the op's own cost; median and least of the runs. With
+ * one thread the clock is the thread's own CPU time, which neighbours on the machine do not
+ * disturb. Cases that PyTorch's script of the same kind has (torch_ops.py) bear its names.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "backend/backend.h"
+#include "measure.h"
+#include "ops/attrs.h"
+
+enum { MAX_RUNS = 4000, IN = 5 };
+
+typedef struct options {
+  int threads;
+  double seconds;
+  const char *like;
+  bool all;
+} options;
+
+typedef struct bench_case {
+  const char *name;
+  const gi_op *op;
+  const void *attr;
+  int n_in;
+  gi_type in[IN];
+  bool last;     /* rank-4 inputs are at hand channels-last */
+  bool in_place; /* output k lies where input k lies */
+} bench_case;
+
+static gi_type f32(int rank, int64_t a, int64_t b, int64_t c, int64_t d) {
+  return (gi_type){.dtype = GLIA_F32, .rank = rank, .dim = {a, b, c, d}};
+}
+
+static double now(int threads) {
+  struct timespec t;
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *memory(size_t bytes) {
+  void *p = gi_alloc_aligned(bytes);
+  if (p == NULL) must(gi_fail_nomem(bytes));
+  return p;
+}
+
+static void fill(const gi_type *t, void *p, uint64_t stream) {
+  const gi_rng r = {1, stream, 0};
+  for (int64_t i = 0; i < gi_type_count(t); i++) {
+    const double u = gi_rng_uniform(&r, (uint64_t)i);
+    gi_store(t->dtype, p, i,
+             glia_dtype_is_float(t->dtype) ? 0.1 + u : (double)(int64_t)(u * 4));
+  }
+}
+
+/* ---- one case ------------------------------------------------------------------------- */
+
+static void print_case(const bench_case *b, const gi_kernel *k, const options *o, double *times,
+                       int n, const gi_infer *types) {
+  const double middle = median(times, n), least = times[0];
+  double bytes = 0;
+  for (int i = 0; i < types->n_in; i++) bytes += (double)gi_type_bytes(&types->in[i]);
+  for (int i = 0; i < types->n_out; i++) bytes += (double)gi_type_bytes(&types->out[i]);
+  const gi_cost cost = b->op->cost != NULL ? b->op->cost(types) : gi_default_cost(types);
+  printf(
+      "{\"workload\": \"%s\", \"threads\": %d, \"kernel\": \"%s\", \"median_us\": %.2f, "
+      "\"min_us\": %.2f, \"GB/s\": %.2f, \"best_GB/s\": %.2f, \"ns_per_element\": %.4f, "
+      "\"GFLOP/s\": %.2f, \"runs\": %d}\n",
+      b->name, o->threads, k->name, middle * 1e6, least * 1e6, bytes / middle * 1e-9,
+      bytes / least * 1e-9, middle * 1e9 / (double)gi_type_count(&types->out[0]),
+      cost.flops / middle * 1e-9, n);
+  fflush(stdout);
+}
+
+static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k);
+
+/* The kernel that a plan would take or, with --all, every one that fits. */
+static void run_case(const bench_case *b, const options *o) {
+  gi_type out_types[GI_MAX_OUT];
+  gi_infer types = {b->n_in, b->in, b->attr, b->op->n_out, out_types};
+  gi_layout plain[IN + GI_MAX_OUT] = {0};
+  if (o->like != NULL && strstr(b->name, o->like) == NULL) return;
+  must(b->op->infer(&types));
+  const gi_problem p = {b->op,     b->attr, b->n_in,    types.n_out, b->in,
+                        out_types, plain,   plain + IN, o->threads};
+  if (!o->all) run_kernel(b, o, gi_choose(&gi_backend_cpu, &p, NULL));
+  for (const gi_kernel *const *const *list = gi_backend_cpu.kernels; o->all && *list; list++)
+    for (const gi_kernel *const *k = *list; *k != NULL; k++)
+      if (((*k)->op == NULL || strcmp((*k)->op, b->op->name) == 0) &&
+          ((*k)->fits == NULL || (*k)->fits(&p) == NULL))
+        run_kernel(b, o, *k);
+}
+
+static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k) {
+  gi_type out_types[GI_MAX_OUT];
+  gi_infer types = {b->n_in, b->in, b->attr, b->op->n_out, out_types};
+  must(b->op->infer(&types));
+  gi_layout have[IN] = {0}, in_layout[IN] = {0}, out_layout[GI_MAX_OUT] = {0};
+  for (int i = 0; i < b->n_in; i++)
+    have[i] = b->last && b->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
+  gi_problem p = {b->op,     b->attr, b->n_in,    types.n_out, b->in,
+                  out_types, have,    out_layout, o->threads};
+  if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
+  p.in_layout = in_layout;
+  gi_prepared made = {0};
+  must(k->prepare(&p, &made));
+  const void *in[IN];
+  void *held[IN], *out[GI_MAX_OUT], *scratch = memory(made.scratch + 64);
+  for (int i = 0; i < b->n_in; i++) {
+    in[i] = held[i] = memory(gi_type_bytes(&b->in[i]));
+    fill(&b->in[i], held[i], (uint64_t)i);
+  }
+  for (int i = 0; i < types.n_out; i++)
+    out[i] = b->in_place ? held[i] : memory(gi_type_bytes(&out_types[i]));
+  const gi_clock clock = {1, 1};
+  const gi_exec x = {made.state, in, out, scratch, &clock};
+  static double times[MAX_RUNS];
+  int n = 0;
+  must(k->run(&x));
+  must(k->run(&x));
+  for (const double end = gi_now() + o->seconds; n < MAX_RUNS && (n < 5 || gi_now() < end);
+       n++) {
+    const double t = now(o->threads);
+    must(k->run(&x));
+    times[n] = now(o->threads) - t;
+  }
+  print_case(b, k, o, times, n, &types);
+  for (int i = 0; i < b->n_in; i++) gi_free_aligned(held[i]);
+  for (int i = 0; i < types.n_out && !b->in_place; i++) gi_free_aligned(out[i]);
+  gi_free_aligned(scratch);
+  if (k->release != NULL) k->release(made.state);
+}
+
+#define INPUTS(...) \
+  .n_in = sizeof((gi_type[]){__VA_ARGS__}) / sizeof(gi_type), .in = {__VA_ARGS__}
+#define CASE(name_, op_, attr_, last_, ...)                                             \
+  run_case(                                                                             \
+      &(bench_case){                                                                    \
+          .name = name_, .op = op_, .attr = attr_, .last = last_, INPUTS(__VA_ARGS__)}, \
+      o)
+#define UPDATE(name_, op_, attr_, ...) /* in place */                                      \
+  run_case(                                                                                \
+      &(bench_case){                                                                       \
+          .name = name_, .op = op_, .attr = attr_, .in_place = true, INPUTS(__VA_ARGS__)}, \
+      o)
+
+/* ---- fused programs ------------------------------------------------------------------- */
+
+typedef union program {
+  gi_program p;
+  unsigned char space[sizeof(gi_program) + GI_FUSED_CODE * sizeof(gi_micro)];
+} program;
+
+static int constant(program *m, double v) {
+  m->p.code[m->p.n_code] = (gi_micro){.dtype = GLIA_F32, .value = v};
+  return m->p.n_in + m->p.n_code++;
+}
+static int emit(program *m, const gi_op *op, int a, int b) {
+  m->p.code[m->p.n_code] = (gi_micro){.op = op, .src = {a, b}, .dtype = GLIA_F32};
+  return m->p.n_in + m->p.n_code++;
+}
+
+/* w, m, v, g and a scalar -> w', m', v': the ops that optim/rules/adam.c makes. */
+static gi_fused_attr adam(program *m) {
+  *m = (program){.p = {.n_in = 5, .n_out = 3}};
+  const int b1 = constant(m, 0.9), c1 = constant(m, 0.1), b2 = constant(m, 0.999);
+  const int c2 = constant(m, 0.001), eps = constant(m, 1e-8);
+  const int mean = emit(m, &gi_op_add, emit(m, &gi_op_mul, 1, b1), emit(m, &gi_op_mul, 3, c1));
+  const int square = emit(m, &gi_op_square, 3, 0);
+  const int var =
+      emit(m, &gi_op_add, emit(m, &gi_op_mul, 2, b2), emit(m, &gi_op_mul, square, c2));
+  const int root = emit(m, &gi_op_mul, emit(m, &gi_op_sqrt, var, 0), 4);
+  const int step = emit(m, &gi_op_div, mean, emit(m, &gi_op_add, root, eps));
+  m->p.out[0] = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, step, 4));
+  m->p.out[1] = mean;
+  m->p.out[2] = var;
+  return (gi_fused_attr){{sizeof *m, &m->p}};
+}
+
+/* w, m, g -> w', m': stochastic gradient descent with momentum. */
+static gi_fused_attr momentum(program *m) {
+  *m = (program){.p = {.n_in = 3, .n_out = 2}};
+  const int mu = constant(m, 0.9), lr = constant(m, 0.01);
+  const int moment = emit(m, &gi_op_add, emit(m, &gi_op_mul, 1, mu), 2);
+  m->p.out[0] = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, moment, lr));
+  m->p.out[1] = moment;
+  return (gi_fused_attr){{sizeof *m, &m->p}};
+}
+
+static void run_fused(const options *o) {
+  static program space;
+  static const int64_t sizes[] = {10000, 401408, 10000000};
+  static const char *const adams[] = {"adam_10k", "adam_401k", "opt_adam_10M_params"};
+  static const char *const sgds[] = {"sgdm_10k", "sgdm_401k", "opt_sgdm_10M_params"};
+  for (int i = 0; i < 3; i++) {
+    const gi_type w = f32(1, sizes[i], 0, 0, 0), one = f32(0, 0, 0, 0, 0);
+    gi_fused_attr a = momentum(&space);
+    UPDATE(sgds[i], &gi_op_fused, &a, w, w, w);
+    a = adam(&space);
+    UPDATE(adams[i], &gi_op_fused, &a, w, w, w, w, one);
+  }
+}
+
+/* ---- ops ------------------------------------------------------------------------------ */
+
+static void run_elementwise(const options *o) {
+  static const struct {
+    const char *name;
+    const gi_op *op;
+    int n;
+  } unary[] = {
+      {"op_relu_2048x768", &gi_op_relu, 1},
+      {"op_gelu_2048x768", &gi_op_gelu, 1},
+      {"op_gelu_tanh_2048x768", &gi_op_gelu_tanh, 1},
+      {"op_tanh_2048x768", &gi_op_tanh, 1},
+      {"op_exp_2048x768", &gi_op_exp, 1},
+      {"op_sigmoid_2048x768", &gi_op_sigmoid, 1},
+      {"op_log_2048x768", &gi_op_log, 1},
+      {"op_add_2048x768", &gi_op_add, 2},
+  };
+  const gi_type x = f32(2, 2048, 768, 0, 0), big = f32(1, 10000000, 0, 0, 0);
+  UPDATE("neg_10M", &gi_op_neg, NULL, big);
+  UPDATE("add_10M", &gi_op_add, NULL, big, big);
+  for (int i = 0; i < GI_COUNT(unary); i++)
+    if (unary[i].n == 1)
+      CASE(unary[i].name, unary[i].op, NULL, false, x);
+    else
+      CASE(unary[i].name, unary[i].op, NULL, false, x, x);
+  CASE("op_add_row_2048x768", &gi_op_add, NULL, false, x, f32(1, 768, 0, 0, 0));
+  CASE("op_add_column_2048x768", &gi_op_add, NULL, false, x, f32(2, 2048, 1, 0, 0));
+  const gi_type y = f32(4, 16, 64, 56, 56), c = f32(3, 64, 1, 1, 0);
+  CASE("op_mul_channels_nchw", &gi_op_mul, NULL, false, y, c);
+  CASE("op_mul_channels_nhwc", &gi_op_mul, NULL, true, y, c);
+  CASE("op_add_8_elements", &gi_op_add, NULL, false, f32(1, 8, 0, 0, 0), f32(1, 8, 0, 0, 0));
+}
+
+static void run_rows(const options *o) {
+  const gi_axis_attr last = {3}, second = {1};
+  CASE("op_softmax_16x12x128x128", &gi_op_softmax, &last, false, f32(4, 16, 12, 128, 128));
+  CASE("log_softmax_64x10", &gi_op_log_softmax, &second, false, f32(2, 64, 10, 0, 0));
+  const gi_dropout_attr drop = {0.1, 3};
+  CASE("op_dropout_train_2048x768", &gi_op_dropout, &drop, false, f32(2, 2048, 768, 0, 0));
+  CASE("dropout_64x64x12x12_nhwc", &gi_op_dropout, &drop, true, f32(4, 64, 64, 12, 12));
+  const gi_batch_norm_attr bn = {1e-5};
+  const gi_type x = f32(4, 16, 64, 56, 56), c = f32(1, 64, 0, 0, 0);
+  for (int l = 0; l < 2; l++) {
+    CASE(l ? "batchnorm_train_16x64x56x56_nhwc" : "op_batchnorm_train_16x64x56x56",
+         &gi_op_batch_norm_train, &bn, l, x, c, c);
+    CASE(l ? "batchnorm_grad_nhwc" : "batchnorm_grad_nchw", &gi_op_batch_norm_grad, &bn, l, x,
+         c, c, c, x);
+  }
+  const gi_reduce_attr all = {.axes = {4, {0, 1, 2, 3}}}, but_c = {.axes = {3, {0, 2, 3}}};
+  const gi_reduce_attr inner = {.axes = {1, {3}}}, outer = {.axes = {1, {0}}};
+  CASE("sum_all", &gi_op_sum, &all, false, x);
+  CASE("sum_to_channels_nchw", &gi_op_sum, &but_c, false, x);
+  CASE("sum_to_channels_nhwc", &gi_op_sum, &but_c, true, x);
+  CASE("max_inner_56", &gi_op_max, &inner, false, x);
+  CASE("sum_outer_16", &gi_op_sum, &outer, false, x);
+}
+
+static void run_images(const options *o) {
+  const gi_pool_attr two = {.kernel = {2, {2, 2}},
+                            .stride = {2, {2, 2}},
+                            .padding = {2, {0, 0}},
+                            .dilation = {2, {1, 1}},
+                            .size = {2, {56, 56}}};
+  const gi_type x = f32(4, 16, 64, 56, 56), y = f32(4, 16, 64, 28, 28);
+  gi_type position = y;
+  position.dtype = GLIA_U8;
+  for (int l = 0; l < 2; l++) {
+    CASE(l ? "maxpool_16x64x56x56_nhwc" : "op_maxpool_16x64x56x56", &gi_op_max_pool2d, &two, l,
+         x);
+    CASE(l ? "maxpool_grad_nhwc" : "maxpool_grad_nchw", &gi_op_pool_scatter, &two, l, y,
+         position);
+    CASE(l ? "avgpool_nhwc" : "avgpool_nchw", &gi_op_avg_pool2d, &two, l, x);
+  }
+  const gi_reorder_attr to_last = {GI_PLAIN, GI_CHANNELS_LAST},
+                        to_plain = {GI_CHANNELS_LAST, GI_PLAIN};
+  CASE("reorder_to_nhwc", &gi_op_reorder, &to_last, false, x);
+  CASE("reorder_to_nchw", &gi_op_reorder, &to_plain, true, x);
+  const gi_permute_attr turn = {{2, {1, 0}}};
+  CASE("transpose_1500x1500", &gi_op_permute, &turn, false, f32(2, 1500, 1500, 0, 0));
+}
+
+static void run_products(const options *o) {
+  static const int64_t shapes[][3] = {{64, 784, 512}, {64, 512, 256},  {64, 9216, 128},
+                                      {64, 128, 10},  {512, 784, 512}, {128, 768, 768},
+                                      {1, 784, 512}};
+  const gi_matmul_attr nn = {.activation = ""}, nt = {.transpose_b = true, .activation = ""},
+                       tn = {.transpose_a = true, .activation = ""};
+  for (int i = 0; i < GI_COUNT(shapes); i++) {
+    const int64_t m = shapes[i][0], k = shapes[i][1], n = shapes[i][2];
+    char name[64];
+    snprintf(name, sizeof name, "matmul_%dx%dx%d", (int)m, (int)k, (int)n);
+    CASE(name, &gi_op_matmul, &nt, false, f32(2, m, k, 0, 0), f32(2, n, k, 0, 0));
+    snprintf(name, sizeof name, "matmul_dx_%dx%dx%d", (int)m, (int)n, (int)k);
+    CASE(name, &gi_op_matmul, &nn, false, f32(2, m, n, 0, 0), f32(2, n, k, 0, 0));
+    snprintf(name, sizeof name, "matmul_dw_%dx%dx%d", (int)n, (int)m, (int)k);
+    CASE(name, &gi_op_matmul, &tn, false, f32(2, m, n, 0, 0), f32(2, m, k, 0, 0));
+  }
+}
+
+static void run_convolutions(const options *o) {
+  static const int64_t shapes[][7] = {
+      /* N, C, H, F, K, stride, padding */
+      {64, 1, 28, 32, 3, 1, 0},   {64, 32, 26, 64, 3, 1, 0}, {8, 3, 224, 64, 7, 2, 3},
+      {8, 64, 56, 64, 3, 1, 1},   {8, 64, 56, 128, 3, 2, 1}, {8, 128, 28, 128, 3, 1, 1},
+      {8, 256, 14, 256, 3, 1, 1}, {8, 512, 7, 512, 3, 1, 1}, {8, 64, 56, 128, 1, 2, 0},
+      {8, 64, 56, 256, 1, 1, 0},  {1, 64, 56, 64, 3, 1, 1},
+  };
+  for (int i = 0; i < GI_COUNT(shapes); i++) {
+    const int64_t *s = shapes[i], out = (s[2] + 2 * s[6] - s[4]) / s[5] + 1;
+    gi_conv_attr a = {.stride = {2, {s[5], s[5]}},
+                      .padding = {2, {s[6], s[6]}},
+                      .dilation = {2, {1, 1}},
+                      .groups = 1,
+                      .activation = ""};
+    const gi_type x = f32(4, s[0], s[1], s[2], s[2]), w = f32(4, s[3], s[1], s[4], s[4]);
+    const gi_type y = f32(4, s[0], s[3], out, out);
+    char name[64];
+    snprintf(name, sizeof name, "conv_%dx%dx%d_f%d_k%d_s%d", (int)s[0], (int)s[1], (int)s[2],
+             (int)s[3], (int)s[4], (int)s[5]);
+    CASE(name, &gi_op_conv2d, &a, true, x, w);
+    a.size = (gi_dims){2, {s[2], s[2]}};
+    snprintf(name, sizeof name, "conv_dx_%dx%dx%d_f%d_k%d_s%d", (int)s[0], (int)s[1], (int)s[2],
+             (int)s[3], (int)s[4], (int)s[5]);
+    CASE(name, &gi_op_conv2d_input_grad, &a, true, y, w);
+    a.size = (gi_dims){2, {s[4], s[4]}};
+    snprintf(name, sizeof name, "conv_dw_%dx%dx%d_f%d_k%d_s%d", (int)s[0], (int)s[1], (int)s[2],
+             (int)s[3], (int)s[4], (int)s[5]);
+    CASE(name, &gi_op_conv2d_weight_grad, &a, true, x, y);
+  }
+}
+
+static void usage(void) {
+  fprintf(stderr,
+          "usage: bench_ops [--threads N] [--seconds S] [--isa NAME] [--like TEXT] [--all]\n");
+  exit(2);
+}
+
+int main(int argc, char **argv) {
+  static const struct option names[] = {
+      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+      {"isa", required_argument, NULL, 'i'},     {"like", required_argument, NULL, 'l'},
+      {"all", no_argument, NULL, 'a'},           {NULL, 0, NULL, 0}};
+  options o = {.threads = 1, .seconds = 0.5};
+  for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    int64_t n = 0;
+    switch (c) {
+      case 't':
+        if (!gi_parse_i64(optarg, &n) || n < 1 || n > 1024) usage();
+        o.threads = (int)n;
+        break;
+      case 's':
+        if (!gi_parse_f64(optarg, &o.seconds)) usage();
+        break;
+      case 'i':
+        setenv("GLIA_ISA", optarg, 1);
+        break;
+      case 'l':
+        o.like = optarg;
+        break;
+      case 'a':
+        o.all = true;
+        break;
+      default:
+        usage();
+    }
+  }
+  if (optind < argc) usage();
+  run_fused(&o);
+  run_elementwise(&o);
+  run_rows(&o);
+  run_images(&o);
+  run_products(&o);
+  run_convolutions(&o);
+  return 0;
+}
