@@ -18,7 +18,7 @@
 #include "profile.h"
 #include "train/learner.h"
 
-enum { CLASSES = 10, MAX_BATCHES = 16, MAX_STEPS = 20000, LOSS_STEPS = 50 };
+enum { CLASSES = 10, MAX_BATCHES = 16, MAX_STEPS = 20000 };
 
 static const char mlp[] = "dense 512 relu\ndense 256 relu\ndense 10\n";
 static const char convnet[] =
@@ -42,7 +42,7 @@ static const workload workloads[] = {
 
 typedef struct options {
   const workload *w;
-  int threads, steps;
+  int threads, steps, loss_steps;
   double seconds, warm, quiet; /* timed; before that; at most waited for others to end */
   bool profile;
 } options;
@@ -102,8 +102,8 @@ static void measure(bench *b, const options *o) {
                .threads = o->threads,
                .seconds = seconds,
                .samples = o->w->batch,
-               .loss_steps = LOSS_STEPS};
-  for (int i = 0; i < LOSS_STEPS; i++) f.loss = step(b, o->w);
+               .loss_steps = o->loss_steps};
+  for (int i = 0; i < o->loss_steps; i++) f.loss = step(b, o->w);
   for (const double end = gi_now() + o->warm; gi_now() < end;) step(b, o->w);
   wait_quiet(o->quiet);
   step(b, o->w);
@@ -135,7 +135,7 @@ static void profile(bench *b, const options *o) {
 static int usage(void) {
   fprintf(stderr,
           "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
-          "                   [--warm S] [--quiet S] [--profile]\n"
+          "                   [--loss-steps N] [--warm S] [--quiet S] [--profile]\n"
           "       bench_train --list\n");
   return 2;
 }
@@ -148,12 +148,16 @@ static const workload *find(const char *name) {
 }
 
 int main(int argc, char **argv) {
-  static const struct option known[] = {
-      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-      {"steps", required_argument, NULL, 'n'},   {"warm", required_argument, NULL, 'w'},
-      {"quiet", required_argument, NULL, 'q'},   {"profile", no_argument, NULL, 'p'},
-      {"list", no_argument, NULL, 'l'},          {NULL, 0, NULL, 0}};
-  options o = {.threads = 1, .seconds = 4, .warm = 1, .quiet = 60};
+  static const struct option known[] = {{"threads", required_argument, NULL, 't'},
+                                        {"seconds", required_argument, NULL, 's'},
+                                        {"steps", required_argument, NULL, 'n'},
+                                        {"loss-steps", required_argument, NULL, 'k'},
+                                        {"warm", required_argument, NULL, 'w'},
+                                        {"quiet", required_argument, NULL, 'q'},
+                                        {"profile", no_argument, NULL, 'p'},
+                                        {"list", no_argument, NULL, 'l'},
+                                        {NULL, 0, NULL, 0}};
+  options o = {.threads = 1, .loss_steps = 50, .seconds = 4, .warm = 1, .quiet = 60};
   bench b = {0};
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
       case 't':
@@ -164,6 +168,9 @@ int main(int argc, char **argv) {
         break;
       case 'n':
         o.steps = atoi(optarg);
+        break;
+      case 'k':
+        o.loss_steps = GI_MAX(atoi(optarg), 1);
         break;
       case 'w':
         o.warm = atof(optarg);

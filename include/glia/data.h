@@ -151,7 +151,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_dataset_split(const glia_dataset *base,
 
 /* Writes the bundled synthetic data set to dir/train/0..9 and dir/test/0..9 as 28x28 gray
  * PNG, and a README that says it is synthetic: digits drawn as pen strokes with seeded
- * affine, elastic and thickness variation and noise. The same bytes for the same options. */
+ * affine, elastic and thickness variation and noise. The same bytes for the same options; a
+ * folder that holds this very set is left as it is. GLIA_INVALID where something else is. */
 typedef struct glia_digits_opts {
   size_t size;
   int train, test; /* pictures in all; 0 -> 4000 and 1000 */

@@ -64,7 +64,8 @@ typedef struct glia_init {
   int64_t fan_in;   /* 0: from the shape */
 } glia_init;
 
-/* Fills a float tensor; element i depends on (seed, name, i) only. GLIA_DTYPE for other types. */
+/* Fills a contiguous float tensor; element i depends on (seed, name, i) only. GLIA_DTYPE for other
+ * types, GLIA_INVALID for strided ones. */
 GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed,
                                                     const char *name);
 /* Parameter `name` of scope s, f32: created at the first trace, found later. A shape that differs

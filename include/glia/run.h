@@ -39,7 +39,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_compile_opt(glia_graph *g,
 GLIA_API void glia_plan_free(glia_plan *p);
 
 /* Binds memory to an input, by its name: kept until it is bound again or the plan is freed. A
- * tensor that is not contiguous is copied. GLIA_SHAPE or GLIA_DTYPE say what was wanted. */
+ * tensor that is not contiguous is copied. GLIA_SHAPE or GLIA_DTYPE say what was wanted; what was
+ * bound before then stays. */
 GLIA_NODISCARD GLIA_API glia_status glia_plan_bind(glia_plan *p, const char *input,
                                                    const glia_tensor *t);
 /* One step: runs everything, then the assignments hold. */

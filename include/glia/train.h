@@ -180,8 +180,8 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   glia_schedule schedule;
   double clip_norm;
   double label_smoothing;
-  double valid;            /* share of the training samples for validation where there are no test
-                              data; 0 -> 0.2 */
+  double valid;            /* share of the training samples held out for validation (test data are
+                              only for glia_run_evaluate); 0 -> 0.1 */
   int64_t patience;
   const char *target;      /* column of a CSV */
   bool regression;         /* the CSV's target is a number */

@@ -102,6 +102,7 @@ void gi_philox(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4]);
 typedef struct gi_rng { uint64_t seed, stream, step; } gi_rng;
 uint32_t gi_rng_u32(const gi_rng *r, uint64_t element);
 double gi_rng_uniform(const gi_rng *r, uint64_t element); /* [0, 1), 24 bits: exact in f32 */
+void gi_rng_uniform4(const gi_rng *r, uint64_t block, double out[4]); /* elements 4 block.. + 3 */
 double gi_rng_normal(const gi_rng *r, uint64_t element);  /* Box-Muller on lanes of its block */
 uint64_t gi_rng_below(const gi_rng *r, uint64_t element, uint64_t n); /* 0..n-1, n < 2^32 */
 void gi_rng_shuffle(const gi_rng *r, int64_t *a, int64_t n);          /* Fisher-Yates */

@@ -49,6 +49,12 @@ double gi_rng_uniform(const gi_rng *r, uint64_t element) {
   return (double)(gi_rng_u32(r, element) >> 8) * 0x1p-24;
 }
 
+void gi_rng_uniform4(const gi_rng *r, uint64_t block, double out[4]) {
+  uint32_t bits[4];
+  block_of(r, block * 4, bits);
+  for (int i = 0; i < 4; i++) out[i] = (double)(bits[i] >> 8) * 0x1p-24;
+}
+
 /* Box and Muller: from u in (0, 1) and v in [0, 1), sqrt(-2 ln u) times the cosine and the sine
  * of 2 pi v are two normal numbers; elements 4k and 4k + 1 share a pair, so do 4k + 2, 4k + 3.
  */

@@ -227,7 +227,7 @@ glia_status gi_cli_parse(gi_cli *c, const gi_command *command, int argc, const c
 static const gi_typed *typed(const gi_cli *c, const char *name) {
   for (int i = 0; i < c->n_options; i++)
     if (strcmp(c->options[i].option->name, name) == 0) return &c->options[i];
-  assert(!"the command's row has no option of this name");
+  assert(false && "the command's row has no option of this name");
   return &c->options[0];
 }
 
@@ -260,6 +260,6 @@ const char *gi_cli_argument(const gi_cli *c, const char *name) {
   const gi_argument *a = c->command->arguments;
   for (int i = 0; a != NULL && a[i].name != NULL; i++)
     if (strcmp(a[i].name, name) == 0) return c->arguments[i];
-  assert(!"the command's row has no argument of this name");
+  assert(false && "the command's row has no argument of this name");
   return NULL;
 }

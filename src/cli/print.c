@@ -11,6 +11,7 @@ glia_status gi_cli_print_json(gi_json *j) {
   gi_json_free(j);
   if (text == NULL) return gi_fail(GLIA_NOMEM, "the result does not fit into memory");
   puts(text);
+  fflush(stdout);
   gi_free(text);
   return GLIA_OK;
 }
@@ -18,6 +19,7 @@ glia_status gi_cli_print_json(gi_json *j) {
 glia_status gi_cli_print_text(gi_str *text) {
   const bool failed = text->failed;
   if (!failed && text->n > 0) fwrite(text->s, 1, text->n, stdout);
+  fflush(stdout); /* what is done is seen, also in a pipe */
   gi_str_free(text);
   return failed ? gi_fail(GLIA_NOMEM, "the text does not fit into memory") : GLIA_OK;
 }

@@ -15,8 +15,8 @@ static struct {
   bool live;  /* redrawn in place; false: plain lines */
   bool drawn; /* the terminal's last line holds the bar */
   char title[48], unit[16], text[96];
-  int64_t done, total;
-  double start, last; /* seconds: of begin, of the latest drawing */
+  int64_t done, total, later; /* in units */
+  double start, last;         /* seconds: of begin, of the latest drawing */
 } bar;
 
 /* ---- terminals --------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static void describe(char *out, size_t n, double now) {
   const double rate = seconds > 0 ? (double)bar.done / seconds : 0;
   char left[40] = "";
   if (bar.total > 0 && rate > 0)
-    time_left(left, sizeof left, (double)(bar.total - bar.done) / rate);
+    time_left(left, sizeof left, (double)(bar.total - bar.done + bar.later) / rate);
   snprintf(out, n, "%s%s%.*f %s/s%s%s", bar.text, bar.text[0] != '\0' ? "  " : "",
            rate < 10 ? 1 : 0, rate, bar.unit, left[0] != '\0' ? "  " : "", left);
 }
@@ -107,7 +107,8 @@ static void clear(void) {
 
 /* ---- the interface ----------------------------------------------------------------------- */
 
-void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int64_t total) {
+void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int64_t total,
+                       int64_t later) {
   flockfile(stderr);
   clear();
   bar.up = !c->quiet;
@@ -117,6 +118,7 @@ void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int
   bar.text[0] = '\0';
   bar.done = 0;
   bar.total = total;
+  bar.later = later;
   bar.start = bar.last = gi_now();
   funlockfile(stderr);
 }

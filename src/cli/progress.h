@@ -10,9 +10,11 @@
 
 #include "cli/cli.h"
 
-/* Starts a bar of `total` units (samples, files; 0: not known). Nothing is shown with --quiet.
- * title ("epoch 3/12") and unit ("samples") are copied. */
-void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int64_t total);
+/* Starts a bar of `total` units (samples, files; 0: not known), behind which `later` more will
+ * come with other bars: the time left is that of all. Nothing is shown with --quiet. title
+ * ("epoch 3/12") and unit ("samples") are copied. */
+void gi_progress_begin(const gi_cli *c, const char *title, const char *unit, int64_t total,
+                       int64_t later);
 /* `done` units are finished; the text ("loss 0.1234") stands behind the bar. */
 void gi_progress_set(int64_t done, const char *fmt, ...) GLIA_PRINTF(2, 3);
 /* Takes the bar away. Without a bar, nothing. */

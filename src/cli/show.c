@@ -2,12 +2,12 @@
 #include "cli/show.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "cli/progress.h"
 #include "cli/table.h"
-
-enum { CONFUSION_SHOWN = 20, PAIRS_SHOWN = 10 };
+#include "train/text_table.h"
 
 /* ---- networks -----------------------------------------------------------------------------
  */
@@ -22,7 +22,7 @@ static void shape_text(char *out, size_t room, const glia_summary_row *row) {
 
 void gi_show_summary(gi_str *out, const glia_summary *s, int batch) {
   gi_table t;
-  gi_table_begin(&t, "<layer", "<op", "<output", "parameters", "flops", NULL);
+  gi_table_begin(&t, "<layer|<op|<output|parameters|flops");
   for (int i = 0; i < s->n; i++) {
     char shape[160];
     shape_text(shape, sizeof shape, &s->rows[i]);
@@ -54,72 +54,29 @@ gi_json *gi_show_summary_json(const glia_summary *s) {
   return list;
 }
 
-/* ---- the confusion matrix -------------------------------------------------------------------
+/* ---- classes ------------------------------------------------------------------------------
  */
 
-static void whole_matrix(gi_str *out, const glia_tensor *counts, int classes,
-                         const char *(*class_name)(const void *user, int c), const void *user) {
-  gi_table t;
-  gi_table_begin(&t, "<true \\ predicted", NULL);
-  /* Heads are borrowed until the table is printed, and names only for a call. */
-  char *heads[CONFUSION_SHOWN] = {NULL};
-  for (int c = 0; c < classes; c++) {
-    heads[c] = gi_strdup(class_name(user, c));
-    if (heads[c] == NULL) t.failed = true;
-    gi_table_head(&t, heads[c] != NULL ? heads[c] : "");
-  }
-  for (int c = 0; c < classes; c++) {
-    gi_table_cell(&t, "%s", class_name(user, c));
-    for (int p = 0; p < classes; p++) {
-      const double n = glia_tensor_get(counts, (int64_t)c * classes + p);
-      gi_table_cell(&t, n > 0 ? "%.0f" : ".", n);
-    }
-  }
-  gi_table_print(&t, out);
-  gi_table_free(&t);
-  for (int c = 0; c < classes; c++) gi_free(heads[c]);
+static const char *class_name(void *run, int c) {
+  return glia_run_class(run, c);
 }
 
-/* The most frequent mistakes: each time the largest count that comes after the last one shown.
- */
-static void worst_pairs(gi_str *out, const glia_tensor *counts, int classes,
-                        const char *(*class_name)(const void *user, int c), const void *user) {
-  gi_table t;
-  gi_table_begin(&t, "count", "<true", "<predicted", NULL);
-  double last = INFINITY;
-  int64_t last_at = -1;
-  const int64_t cells = (int64_t)classes * classes;
-  for (int shown = 0; shown < PAIRS_SHOWN; shown++) {
-    double most = 0;
-    int64_t at = -1;
-    for (int64_t i = 0; i < cells; i++) {
-      const double n = glia_tensor_get(counts, i);
-      if (i / classes == i % classes || n <= most || n > last) continue;
-      if (n == last && i <= last_at) continue;
-      most = n;
-      at = i;
-    }
-    if (at < 0) break;
-    gi_table_cell(&t, "%.0f", most);
-    gi_table_cell(&t, "%s", class_name(user, (int)(at / classes)));
-    gi_table_cell(&t, "%s", class_name(user, (int)(at % classes)));
-    last = most;
-    last_at = at;
-  }
-  gi_str_puts(out, "most frequent mistakes:\n");
-  gi_table_print(&t, out);
-  gi_table_free(&t);
-}
-
-glia_status gi_show_confusion(gi_str *out, const glia_evaluation *e,
-                              const char *(*class_name)(const void *user, int c),
-                              const void *user) {
+glia_status gi_show_classes(gi_str *out, glia_run *r, const glia_result *result, bool report) {
+  if (glia_run_classes(r) == 0) return GLIA_OK;
+  const gi_text_opts opt = {
+      .name = class_name,
+      .user = r,
+      .width = gi_screen_width(STDOUT_FILENO),
+      .ascii = !gi_screen_has_utf8(),
+      .color = gi_screen_has_color(STDOUT_FILENO),
+  };
   glia_tensor *counts = NULL;
-  GI_TRY(glia_evaluation_confusion(e, &counts));
-  const int classes = glia_evaluation_classes(e);
-  (classes <= CONFUSION_SHOWN ? whole_matrix : worst_pairs)(out, counts, classes, class_name,
-                                                            user);
+  GI_TRY(glia_evaluation_confusion(result->evaluation, &counts));
+  gi_text_confusion(out, glia_tensor_data(counts), glia_run_classes(r), &opt);
   glia_tensor_free(counts);
+  if (!report) return GLIA_OK;
+  gi_str_puts(out, "\n");
+  gi_text_report(out, result->evaluation, &opt);
   return GLIA_OK;
 }
 

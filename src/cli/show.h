@@ -10,11 +10,9 @@
 void gi_show_summary(gi_str *out, const glia_summary *s, int batch);
 gi_json *gi_show_summary_json(const glia_summary *s);
 
-/* Rows are true classes, columns predicted ones; beyond twenty classes the most frequent
- * confusions instead, one a line. class_name(user, c) is borrowed for the call. */
-glia_status gi_show_confusion(gi_str *out, const glia_evaluation *e,
-                              const char *(*class_name)(const void *user, int c),
-                              const void *user);
+/* The confusion matrix of a classification, and with `report` precision, recall and f1 of each
+ * class, as wide as the terminal. Nothing for a regression. */
+glia_status gi_show_classes(gi_str *out, glia_run *r, const glia_result *result, bool report);
 
 /* "loss 0.0312  accuracy 99.10 %  10000 samples". */
 glia_status gi_show_result(gi_str *out, const glia_result *r);

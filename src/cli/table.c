@@ -12,21 +12,19 @@ static int characters(const char *s) {
   return n;
 }
 
-void gi_table_head(gi_table *t, const char *head) {
-  if (t->n == GI_TABLE_MAX) return;
-  t->left[t->n] = head[0] == '<';
-  t->heads[t->n] = head + t->left[t->n];
-  t->width[t->n] = characters(t->heads[t->n]);
-  t->n++;
-}
-
-void gi_table_begin(gi_table *t, ...) {
+void gi_table_begin(gi_table *t, const char *heads) {
   *t = (gi_table){0};
-  va_list heads;
-  va_start(heads, t);
-  const char *head;
-  while ((head = va_arg(heads, const char *)) != NULL) gi_table_head(t, head);
-  va_end(heads);
+  for (;;) {
+    t->left[t->n] = *heads == '<';
+    heads += t->left[t->n];
+    const int n = (int)strcspn(heads, "|");
+    snprintf(t->heads[t->n], GI_TABLE_HEAD, "%.*s", n, heads);
+    t->width[t->n] = characters(t->heads[t->n]);
+    t->n++;
+    heads += n;
+    if (*heads == '\0' || t->n == GI_TABLE_MAX) return;
+    heads++;
+  }
 }
 
 void gi_table_cell(gi_table *t, const char *fmt, ...) {
@@ -59,7 +57,9 @@ void gi_table_print(gi_table *t, gi_str *out) {
     int *width = &t->width[i % columns];
     *width = GI_MAX(*width, characters(t->cells.at[i]));
   }
-  if (!t->headed) print_row(t, t->heads, out);
+  const char *heads[GI_TABLE_MAX] = {NULL};
+  for (int i = 0; i < t->n; i++) heads[i] = t->heads[i];
+  if (!t->headed) print_row(t, heads, out);
   t->headed = true;
   for (size_t i = 0; i < full && !t->failed; i += columns)
     print_row(t, (const char *const *)t->cells.at + i, out);
@@ -88,6 +88,22 @@ void gi_table_bar(gi_str *out, double share, int width) {
     used++;
   }
   gi_str_printf(out, "%*s", width - used, "");
+}
+
+void gi_markdown(gi_str *out, const char *text) {
+  for (; *text != '\0'; text++) {
+    if (strchr("|*_<>[]`\\", *text) != NULL) gi_str_puts(out, "\\");
+    gi_str_add(out, text, 1);
+  }
+}
+
+void gi_markdown_code(gi_str *out, const char *text) {
+  gi_str_puts(out, "`");
+  for (; *text != '\0'; text++) {
+    if (*text == '|') gi_str_puts(out, "\\"); /* tables are cut up before code is seen */
+    gi_str_add(out, text, 1);
+  }
+  gi_str_puts(out, "`");
 }
 
 /* One of four buffers in turn, so that one printf may hold several numbers. */

@@ -1,7 +1,7 @@
 /* cli/table.h - text in aligned columns.
  *
  *     gi_table t;
- *     gi_table_begin(&t, "<layer", "parameters", NULL);
+ *     gi_table_begin(&t, "<layer|parameters");
  *     gi_table_cell(&t, "%s", "conv1"); gi_table_cell(&t, "%d", 320);
  *     gi_table_print(&t, &text);          (header and rows so far)
  *     gi_table_free(&t);
@@ -14,10 +14,10 @@
 
 #include "cli/cli.h"
 
-enum { GI_TABLE_MAX = 40 };
+enum { GI_TABLE_MAX = 12, GI_TABLE_HEAD = 24 };
 
 typedef struct gi_table {
-  const char *heads[GI_TABLE_MAX]; /* without the "<" that asks for left alignment */
+  char heads[GI_TABLE_MAX][GI_TABLE_HEAD];
   bool left[GI_TABLE_MAX];
   int width[GI_TABLE_MAX]; /* in characters */
   int n;                   /* columns */
@@ -25,10 +25,8 @@ typedef struct gi_table {
   GI_VEC(char *) cells;    /* not yet printed, row by row */
 } gi_table;
 
-/* Heads end with NULL; they are borrowed as long as the table lives. */
-void gi_table_begin(gi_table *t, ...);
-/* One more column, before the first row. */
-void gi_table_head(gi_table *t, const char *head);
+/* Heads are parted by "|"; "<" before one asks for left alignment. */
+void gi_table_begin(gi_table *t, const char *heads);
 /* The next cell of the current row; rows are full when every column has one. */
 void gi_table_cell(gi_table *t, const char *fmt, ...) GLIA_PRINTF(2, 3);
 /* Appends the header (the first time) and all full rows; all cells are then forgotten. */
@@ -37,6 +35,11 @@ void gi_table_free(gi_table *t);
 
 /* A bar of at most `width` characters, filled up to share (0..1), padded with blanks. */
 void gi_table_bar(gi_str *out, double share, int width);
+
+/* Text for a cell of a Markdown table, as it is and as code: what Markdown would take for its
+ * own is escaped. */
+void gi_markdown(gi_str *out, const char *text);
+void gi_markdown_code(gi_str *out, const char *text);
 
 /* Numbers for people: 1234567 as "1,234,567"; bytes as "1.2 MiB"; flops as "3.4 G". The text is
  * borrowed until the fourth next call on any of the three. */

@@ -5,7 +5,12 @@
  * the group stays within the limits of a program and no path leaves the group and comes back to
  * it: then the group could not run as one. The paths are searched in the graph in which every
  * group is one node.
+ *
+ * A node that joins its operand's group may be wanted much later: the slope 1 - tanh(x)^2 by the
+ * gradient. It then sinks into the group that wants it, if that spares the first group a result.
  */
+#include <stdlib.h>
+
 #include "compile/compile.h"
 #include "ops/fused.h"
 
@@ -125,6 +130,17 @@ static bool member(const group *g, uint32_t node) {
   return false;
 }
 
+/* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no input
+ * any more. */
+static bool gives_shape(const fuser *f, const group *g, const builder *b) {
+  gi_type shape = f->r.from->values.at[b->in[0]].type;
+  for (int i = 1; i < b->n_in; i++)
+    if (gi_broadcast(&shape, &f->r.from->values.at[b->in[i]].type, "fuse", &shape) != GLIA_OK)
+      return false;
+  const uint32_t first = f->r.from->nodes.at[g->nodes.at[0]].out; /* all have one shape */
+  return gi_shape_equal(&shape, &f->r.from->values.at[first].type);
+}
+
 /* Lists inputs and counts code and outputs; false if the group is over the limits. The constants
  * come first in the code. */
 static bool survey(const fuser *f, const group *g, builder *b) {
@@ -146,7 +162,8 @@ static bool survey(const fuser *f, const group *g, builder *b) {
       list[(*count)++] = v;
     }
   }
-  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0) return false;
+  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0 || !gives_shape(f, g, b))
+    return false;
   for (int j = 0; j < n_constants; j++) b->code[b->n_code++] = constants[j];
   for (size_t k = 0; k < g->nodes.n; k++) {
     const uint32_t v = f->r.from->nodes.at[g->nodes.at[k]].out;
@@ -251,6 +268,111 @@ static glia_status place(fuser *f, uint32_t k) {
   return GLIA_OK;
 }
 
+/* ---- sinking ------------------------------------------------------------------------------------ */
+
+/* Part of group `from`, by its last node, that moves to group `to`: all whose results are used there
+ * alone. */
+typedef struct part { GI_VEC(uint32_t) stays, moves; int from, to; } part;
+
+static bool contains(const uint32_t *at, size_t n, uint32_t node) {
+  for (size_t i = 0; i < n; i++)
+    if (at[i] == node) return true;
+  return false;
+}
+
+/* Is v used by the part's moving nodes and its new group alone? Where `to` is open (-1), the first
+ * group outside becomes it. */
+static bool used_there(const fuser *f, part *p, uint32_t v) {
+  const glia_graph *g = f->r.from;
+  int left = f->r.uses[v];
+  for (uint32_t k = producer(f, v) + 1; k < g->nodes.n && left > 0; k++) {
+    const gi_node *n = &g->nodes.at[k];
+    int count = 0;
+    for (int i = 0; f->r.live[k] && i < n->n_in; i++) count += n->in[i] == v;
+    if (count == 0) continue;
+    left -= count;
+    if (contains(p->moves.at, p->moves.n, k)) continue;
+    if (p->to < 0 && f->of[k] != p->from) p->to = f->of[k];
+    if (f->of[k] < 0 || f->of[k] != p->to) return false;
+  }
+  return left == 0; /* else it is a root */
+}
+
+static bool split(const fuser *f, size_t last, part *p) {
+  const group *g = f->groups.at[p->from];
+  p->to = -1;
+  p->moves.n = p->stays.n = 0;
+  if (!gi_vec_reserve(&p->moves, g->nodes.n) || !gi_vec_reserve(&p->stays, g->nodes.n)) return false;
+  for (size_t i = g->nodes.n; i-- > 0;) {
+    const uint32_t k = g->nodes.at[i];
+    const bool moves = i <= last && (i == last || p->to >= 0) &&
+                       used_there(f, p, f->r.from->nodes.at[k].out);
+    if (moves) p->moves.at[p->moves.n++] = k;
+    else p->stays.at[p->stays.n++] = k;
+  }
+  return p->to >= 0 && p->moves.n > 0 && p->stays.n > 0;
+}
+
+static int by_number(const void *a, const void *b) {
+  const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static uint32_t result_of(const fuser *f, const group *g) {
+  return f->r.from->nodes.at[g->nodes.at[0]].out;
+}
+
+/* Worth it if the first group has fewer results then, and both keep within the limits. */
+static bool worth_it(const fuser *f, const part *p, const group *first, const group *second) {
+  const group *from = f->groups.at[p->from], *to = f->groups.at[p->to];
+  builder before, after, other;
+  if (!gi_shape_equal(&f->r.from->values.at[result_of(f, from)].type,
+                      &f->r.from->values.at[result_of(f, to)].type))
+    return false;
+  return survey(f, from, &before) && survey(f, first, &after) && after.n_out < before.n_out &&
+         survey(f, second, &other);
+}
+
+/* Moves what may move with node `last` of a group. No circle can come of it: the second group
+ * depended on the first before. */
+static glia_status sink_from(fuser *f, part *p, size_t last) {
+  if (!split(f, last, p)) return GLIA_OK;
+  group first = {0}, second = {0};
+  const group *to = f->groups.at[p->to];
+  const size_t n = to->nodes.n + p->moves.n;
+  bool room = gi_vec_reserve(&first.nodes, p->stays.n) && gi_vec_reserve(&second.nodes, n);
+  if (room) {
+    for (size_t i = p->stays.n; i-- > 0;) first.nodes.at[first.nodes.n++] = p->stays.at[i];
+    for (size_t i = 0; i < to->nodes.n; i++) second.nodes.at[second.nodes.n++] = to->nodes.at[i];
+    for (size_t i = 0; i < p->moves.n; i++) second.nodes.at[second.nodes.n++] = p->moves.at[i];
+    qsort(second.nodes.at, n, sizeof *second.nodes.at, by_number);
+  }
+  if (room && n <= GI_FUSED_CODE && worth_it(f, p, &first, &second)) {
+    for (size_t i = 0; i < p->moves.n; i++) f->of[p->moves.at[i]] = p->to;
+    const group old_first = *f->groups.at[p->from], old_second = *f->groups.at[p->to];
+    *f->groups.at[p->from] = first;
+    *f->groups.at[p->to] = second;
+    first = old_first; /* to be freed */
+    second = old_second;
+  }
+  gi_vec_free(&first.nodes);
+  gi_vec_free(&second.nodes);
+  return room ? GLIA_OK : gi_fail_nomem(n * sizeof(uint32_t));
+}
+
+static glia_status sink(fuser *f) {
+  part p = {0};
+  glia_status s = GLIA_OK;
+  for (size_t g = 0; g < f->groups.n && s == GLIA_OK; g++) {
+    p.from = (int)g;
+    for (size_t i = f->groups.at[g]->nodes.n; i-- > 0 && s == GLIA_OK;)
+      if (i < f->groups.at[g]->nodes.n) s = sink_from(f, &p, i);
+  }
+  gi_vec_free(&p.stays);
+  gi_vec_free(&p.moves);
+  return s;
+}
+
 /* ---- emitting ----------------------------------------------------------------------------------- */
 
 static glia_status ensure(fuser *f, uint32_t k);
@@ -309,6 +431,7 @@ static glia_status build(fuser *f) {
   for (size_t k = 0; k < from->nodes.n; k++) f->of[k] = -1;
   for (uint32_t k = 0; k < from->nodes.n; k++)
     if (f->r.live[k] && fusible(f, &from->nodes.at[k])) GI_TRY(place(f, k));
+  GI_TRY(sink(f));
   for (uint32_t k = 0; k < from->nodes.n; k++)
     if (f->r.live[k]) GI_TRY(ensure(f, k));
   return GLIA_OK;

@@ -36,20 +36,10 @@ static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia
   return glia_graph_status(r->to);
 }
 
-/* A pattern's inner nodes were copied before its last node was seen; nothing uses them now. */
+/* A pattern's inner nodes were copied before its last node was seen; nothing uses them now, and
+ * gi_rewrite_all drops them. */
 static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *target) {
-  glia_graph *with_dead = NULL;
-  GI_TRY(glia_graph_new(&with_dead));
-  glia_status s = gi_rewrite_all(from, with_dead, target, visit);
-  if (s == GLIA_OK) {
-    gi_rewrite r;
-    s = gi_rewrite_begin(&r, with_dead, to, target);
-    for (uint32_t k = 0; s == GLIA_OK && k < with_dead->nodes.n; k++)
-      if (r.live[k]) s = gi_rewrite_copy(&r, k);
-    s = gi_rewrite_end(&r, s);
-  }
-  glia_graph_free(with_dead);
-  return s;
+  return gi_rewrite_all(from, to, target, visit);
 }
 
 const gi_pass gi_pass_fuse_ops = {"fuse_ops", "bias and activation into convolution and product",

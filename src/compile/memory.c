@@ -24,6 +24,8 @@ typedef struct planner {
   int *last;        /* by value: last step that reads it or a view of it; n: a root */
   uint32_t *base;   /* by value: the value that it is a view of, at the bottom */
   int *buffer_of;   /* by value: -1 none */
+  uint32_t watch;   /* a value, or GI_NO_VALUE */
+  int watched;      /* step that makes it; -1: none */
   GI_VEC(buffer) buffers;
   gi_memory *out;
 } planner;
@@ -55,6 +57,8 @@ static void find_lifetimes(planner *p) {
       p->last[b] = GI_MAX(p->last[b], p->step[k]);
     }
   for (size_t i = 0; i < g->roots.n; i++) p->last[p->base[g->roots.at[i].value]] = p->n;
+  p->watched =
+      p->watch != GI_NO_VALUE ? p->step[g->values.at[p->base[p->watch]].node] : -1;
 }
 
 /* ---- sources ------------------------------------------------------------------------------------- */
@@ -88,11 +92,13 @@ static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base) {
   return true;
 }
 
-/* May the new value be written over the variable? Only if nobody reads the old one later. */
+/* May the new value be written over the variable? Only if nobody reads the old one later, and if the
+ * step can no longer be stopped. */
 static bool may_overwrite(const planner *p, const gi_root *r) {
   const gi_node *n = maker(p, r->value);
   const int at = p->step[p->g->values.at[r->value].node];
   if (n->op->flags & (GI_SOURCE | GI_VIEW)) return false;
+  if (at <= p->watched) return false;
   if (p->out->place[r->value].kind == GI_IN_STORE) return false; /* taken by another variable */
   if (p->g->values.at[r->value].layout != GI_PLAIN) return false;
   for (size_t k = 0; k < p->g->nodes.n; k++) {
@@ -204,25 +210,36 @@ static glia_status place_buffers(planner *p) {
   return room ? GLIA_OK : gi_fail_nomem(n * sizeof(buffer *));
 }
 
-/* Outputs that lie outside the arena (a parameter, an input) get a copy there. */
-static glia_status copy_outputs(planner *p, int *output_buffer) {
+static bool is_assigned(const planner *p, uint32_t variable) {
+  for (size_t i = 0; i < p->g->roots.n; i++)
+    if (p->g->roots.at[i].variable == variable) return true;
+  return false;
+}
+
+/* Outputs that lie outside the arena (a parameter, an input) get a copy there; so do old values of
+ * variables that others take over, where the variable is to change too: all are kept before the
+ * first one changes, so that two may even exchange their values. */
+static glia_status copy_ends(planner *p, int *kept) {
   for (size_t i = 0; i < p->g->roots.n; i++) {
     const gi_root *r = &p->g->roots.at[i];
-    output_buffer[i] = -1;
-    if (r->variable != GI_NO_VALUE || p->buffer_of[p->base[r->value]] >= 0) continue;
+    const uint32_t base = p->base[r->value];
+    const bool output = r->variable == GI_NO_VALUE;
+    kept[i] = -1;
+    p->out->copy_to[i] = SIZE_MAX;
+    if (output ? p->buffer_of[base] >= 0 : !is_assigned(p, base)) continue;
     p->out->copied[i] = true;
-    GI_TRY(new_buffer(p, rounded_bytes(p, r->value), p->n, p->n, &output_buffer[i]));
+    GI_TRY(new_buffer(p, rounded_bytes(p, r->value), p->n, p->n, &kept[i]));
   }
   return GLIA_OK;
 }
 
-static glia_status plan(planner *p, int *output_buffer) {
+static glia_status plan(planner *p, int *kept) {
   find_lifetimes(p);
   for (uint32_t v = 0; v < p->g->values.n; v++)
     if (maker(p, v)->op->flags & GI_SOURCE) place_source(p, v);
   place_assignments(p);
   for (int i = 0; i < p->n; i++) GI_TRY(buffers_of_node(p, i));
-  GI_TRY(copy_outputs(p, output_buffer));
+  GI_TRY(copy_ends(p, kept));
   GI_TRY(place_buffers(p));
   for (uint32_t v = 0; v < p->g->values.n; v++) {
     gi_place *place = &p->out->place[v];
@@ -231,13 +248,14 @@ static glia_status plan(planner *p, int *output_buffer) {
     if (buf >= 0) *place = (gi_place){GI_IN_ARENA, p->buffers.at[buf].offset, v};
   }
   for (size_t i = 0; i < p->g->roots.n; i++)
-    if (output_buffer[i] >= 0) p->out->copy_to[i] = p->buffers.at[output_buffer[i]].offset;
+    if (kept[i] >= 0) p->out->copy_to[i] = p->buffers.at[kept[i]].offset;
   return GLIA_OK;
 }
 
-glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, gi_memory *out) {
+glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, uint32_t watch,
+                           gi_memory *out) {
   const size_t values = g->values.n + 1, nodes = g->nodes.n + 1, roots = g->roots.n + 1;
-  planner p = {.g = g, .order = order, .n = n, .out = out};
+  planner p = {.g = g, .order = order, .n = n, .watch = watch, .out = out};
   *out = (gi_memory){0};
   out->place = gi_alloc(values * sizeof *out->place);
   out->copied = gi_alloc(roots * sizeof *out->copied);
@@ -246,19 +264,19 @@ glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, gi
   p.last = gi_alloc(values * sizeof *p.last);
   p.base = gi_alloc(values * sizeof *p.base);
   p.buffer_of = gi_alloc(values * sizeof *p.buffer_of);
-  int *output_buffer = gi_alloc(roots * sizeof *output_buffer);
+  int *kept = gi_alloc(roots * sizeof *kept); /* by root: buffer of its copy */
   glia_status s = GLIA_OK;
   if (out->place == NULL || out->copied == NULL || out->copy_to == NULL || p.step == NULL ||
-      p.last == NULL || p.base == NULL || p.buffer_of == NULL || output_buffer == NULL)
+      p.last == NULL || p.base == NULL || p.buffer_of == NULL || kept == NULL)
     s = gi_fail_nomem(values * sizeof *out->place);
   else
-    s = plan(&p, output_buffer);
+    s = plan(&p, kept);
   gi_vec_free(&p.buffers);
   gi_free(p.step);
   gi_free(p.last);
   gi_free(p.base);
   gi_free(p.buffer_of);
-  gi_free(output_buffer);
+  gi_free(kept);
   if (s != GLIA_OK) gi_memory_free(out);
   return s;
 }

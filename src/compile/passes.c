@@ -20,6 +20,27 @@ bool gi_listed(const char *list, const char *name) {
   return false;
 }
 
+/* Every name of the list must be that of a pass, "all" or `also`. */
+static glia_status check_list(const char *list, const char *option, const char *also) {
+  const char *names[32] = {"all", also};
+  char word[64];
+  int n = also != NULL ? 2 : 1;
+  for (int i = 0; gi_passes[i] != NULL && n < GI_COUNT(names); i++) names[n++] = gi_passes[i]->name;
+  for (const char *p = list; p != NULL && *p != '\0';) {
+    const size_t len = strcspn(p, ",");
+    bool known = len == 0;
+    snprintf(word, sizeof word, "%.*s", (int)GI_MIN(len, sizeof word - 1), p);
+    for (int i = 0; i < n; i++) known |= strcmp(names[i], word) == 0;
+    const int near = known ? -1 : gi_nearest(word, names, n);
+    if (!known)
+      return gi_fail(GLIA_INVALID, "%s: there is no pass \"%s\"%s%s%s", option, word,
+                     near >= 0 ? "; did you mean \"" : "", near >= 0 ? names[near] : "",
+                     near >= 0 ? "\"?" : "");
+    p += len + (p[len] == ',');
+  }
+  return GLIA_OK;
+}
+
 static void dump(const glia_graph *g, const char *list, const char *name, gi_str *text) {
   if (text == NULL || !gi_listed(list, name)) return;
   gi_str_printf(text, "---- %s\n", name);
@@ -29,6 +50,8 @@ static void dump(const glia_graph *g, const char *list, const char *name, gi_str
 glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const char *skip,
                           const char *list, gi_str *text, glia_graph **out) {
   glia_graph *mine = NULL; /* the result of the last pass that ran */
+  GI_TRY(check_list(skip, "skip", NULL));
+  GI_TRY(check_list(list, "dump", "grad"));
   dump(g, list, "grad", text);
   for (int i = 0; gi_passes[i] != NULL; i++) {
     const gi_pass *pass = gi_passes[i];
@@ -45,12 +68,8 @@ glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const ch
     dump(mine, list, pass->name, text);
   }
   if (mine == NULL) { /* all were skipped: the plan still wants a graph of its own */
-    gi_rewrite r;
     GI_TRY(glia_graph_new(&mine));
-    glia_status s = gi_rewrite_begin(&r, g, mine, target);
-    for (uint32_t k = 0; s == GLIA_OK && k < g->nodes.n; k++)
-      if (r.live[k]) s = gi_rewrite_copy(&r, k);
-    s = gi_rewrite_end(&r, s);
+    const glia_status s = gi_rewrite_live(g, mine, target);
     if (s != GLIA_OK) {
       glia_graph_free(mine);
       return s;

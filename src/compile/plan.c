@@ -123,33 +123,30 @@ static glia_status make_output(glia_plan *p, size_t root, void *data) {
   return glia_tensor_wrap(t->dtype, t->rank, t->dim, data, &p->outputs[root]);
 }
 
-/* Copies at the end of a step: outputs first, then variables from variables, then the rest, so that
- * old values are read before they are overwritten. */
-static int copy_rank(const glia_plan *p, const gi_root *r) {
-  if (r->variable == GI_NO_VALUE) return 0;
-  return p->memory.place[r->value].kind == GI_IN_STORE ? 1 : 2;
+static void add_copy(glia_plan *p, void *to, size_t kept, uint32_t value) {
+  gi_copy *c = &p->copies[p->n_copies++];
+  c->bytes = gi_type_bytes(&p->graph->values.at[value].type);
+  c->to = to;
+  c->from = kept != SIZE_MAX ? p->arena + kept : address(p, value);
+  if (kept == SIZE_MAX) add_slot(p, &c->from, value); /* an input is found at run time */
 }
 
-static glia_status add_copies(glia_plan *p, int rank) {
+/* Copies at the end of a step: first out of what changes, then into the variables. */
+static void add_copies(glia_plan *p) {
+  const gi_memory *m = &p->memory;
+  p->n_copies = 0;
+  for (size_t i = 0; i < p->graph->roots.n; i++)
+    if (m->copied[i] && m->copy_to[i] != SIZE_MAX)
+      add_copy(p, p->arena + m->copy_to[i], SIZE_MAX, p->graph->roots.at[i].value);
   for (size_t i = 0; i < p->graph->roots.n; i++) {
     const gi_root *r = &p->graph->roots.at[i];
-    if (!p->memory.copied[i] || copy_rank(p, r) != rank) continue;
-    gi_copy *c = &p->copies[p->n_copies++];
-    c->bytes = gi_type_bytes(&p->graph->values.at[r->value].type);
-    c->from = address(p, r->value);
-    c->to = rank == 0 ? p->arena + p->memory.copy_to[i] : address(p, r->variable);
-    for (int k = 0; k < p->n_copies - 1; k++)
-      if (p->copies[k].to == c->from && c->from != NULL)
-        return gi_fail(GLIA_UNSUPPORTED,
-                       "assign: variables exchange their values in one step; hint: go through "
-                       "an op such as glia_add with 0 kept by an input");
+    if (m->copied[i] && r->variable != GI_NO_VALUE)
+      add_copy(p, address(p, r->variable), m->copy_to[i], r->value);
   }
-  return GLIA_OK;
 }
 
 static glia_status make_ends(glia_plan *p) {
-  p->n_copies = 0;
-  for (int rank = 0; rank < 3; rank++) GI_TRY(add_copies(p, rank));
+  add_copies(p);
   for (size_t i = 0; i < p->graph->roots.n; i++) {
     const gi_root *r = &p->graph->roots.at[i];
     if (r->variable != GI_NO_VALUE) continue;
@@ -157,17 +154,6 @@ static glia_status make_ends(glia_plan *p) {
                                                  : address(p, r->value)));
   }
   return GLIA_OK;
-}
-
-/* Copies from inputs find their memory at run time. */
-static void add_copy_slots(glia_plan *p) {
-  int k = 0;
-  for (int rank = 0; rank < 3; rank++)
-    for (size_t i = 0; i < p->graph->roots.n; i++) {
-      const gi_root *r = &p->graph->roots.at[i];
-      if (!p->memory.copied[i] || copy_rank(p, r) != rank) continue;
-      add_slot(p, &p->copies[k++].from, r->value);
-    }
 }
 
 static glia_status make_inputs(glia_plan *p) {
@@ -197,21 +183,17 @@ static glia_status find_watch(const glia_graph *g, const char *name, uint32_t *o
   return gi_fail(GLIA_INVALID, "watch: the graph has no output \"%s\"", name);
 }
 
+/* The step that makes the watched value, or what it is a view of. */
 static void set_watch(glia_plan *p) {
-  const uint32_t value = p->watched;
   p->watch_step = -1;
-  if (value == GI_NO_VALUE) return;
-  p->watch = address(p, value);
-  p->watch_dtype = p->graph->values.at[value].type.dtype;
-  for (int i = 0; i < p->n_steps; i++) {
-    const gi_node *n = &p->graph->nodes.at[p->steps[i].node];
-    const void *out = n->n_out > 0 ? p->steps[i].exec.out[0] : NULL;
-    if (out == p->watch && p->watch != NULL) p->watch_step = i; /* the last one to write it... */
-    if (p->steps[i].node == p->graph->values.at[value].node) {
-      p->watch_step = i; /* ...or its own node, before others take over the memory */
-      break;
-    }
-  }
+  if (p->watched == GI_NO_VALUE) return;
+  const gi_val *v = &p->graph->values.at[p->watched];
+  p->watch = address(p, p->watched);
+  p->watch_dtype = v->type.dtype;
+  while (p->graph->nodes.at[v->node].op->flags & GI_VIEW)
+    v = &p->graph->values.at[p->graph->nodes.at[v->node].in[0]];
+  for (int i = 0; i < p->n_steps; i++)
+    if (p->steps[i].node == v->node) p->watch_step = i;
 }
 
 static glia_status make_lists(glia_plan *p) {
@@ -219,7 +201,7 @@ static glia_status make_lists(glia_plan *p) {
   for (int i = 0; i < p->n_order; i++) args += (size_t)p->graph->nodes.at[p->order[i]].n_in;
   p->steps = gi_alloc((size_t)(p->n_order + 1) * sizeof *p->steps);
   p->slots = gi_alloc((args + roots) * sizeof *p->slots);
-  p->copies = gi_alloc(roots * sizeof *p->copies);
+  p->copies = gi_alloc(2 * roots * sizeof *p->copies);
   p->outputs = gi_alloc(roots * sizeof *p->outputs);
   if (p->steps == NULL || p->slots == NULL || p->copies == NULL || p->outputs == NULL)
     return gi_fail_nomem((args + roots) * sizeof *p->slots);
@@ -230,7 +212,7 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(find_watch(p->graph, watch, &p->watched));
   GI_TRY(make_inputs(p));
   GI_TRY(gi_schedule(p->graph, p->watched, &p->order, &p->n_order));
-  GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, &p->memory));
+  GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->watched, &p->memory));
   GI_TRY(make_lists(p));
   return prepare_steps(p);
 }
@@ -240,7 +222,6 @@ glia_status gi_plan_attach(glia_plan *p, void *arena) {
   p->n_slots = 0;
   resolve_steps(p);
   GI_TRY(make_ends(p));
-  add_copy_slots(p);
   set_watch(p);
   return GLIA_OK;
 }

@@ -14,7 +14,7 @@ typedef struct gi_step {
 
 typedef struct gi_slot { const void **at; uint32_t input; size_t offset; } gi_slot; /* to patch */
 
-typedef struct gi_copy { void *to; const void *from; size_t bytes; const void **patch; } gi_copy;
+typedef struct gi_copy { void *to; const void *from; size_t bytes; } gi_copy;
 
 typedef struct gi_bound { /* an input */
   uint32_t value;

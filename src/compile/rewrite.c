@@ -78,16 +78,23 @@ static glia_status copy_with(gi_rewrite *r, uint32_t k, const glia_value *in) {
 }
 
 glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k) {
-  glia_value few[16], *in;
+  glia_value few[16] = {{NULL, 0}}, *in;
   GI_TRY(with_inputs(r, &r->from->nodes.at[k], few, &in));
   const glia_status s = copy_with(r, k, in);
   if (in != few) gi_free(in);
   return s;
 }
 
-glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_target *target,
-                           glia_status (*visit)(gi_rewrite *r, uint32_t k, const gi_node *n,
-                                                const glia_value *in, bool *copy)) {
+glia_status gi_rewrite_live(const glia_graph *from, glia_graph *to, const gi_target *target) {
+  gi_rewrite r;
+  glia_status s = gi_rewrite_begin(&r, from, to, target);
+  for (uint32_t k = 0; s == GLIA_OK && k < from->nodes.n; k++)
+    if (r.live[k]) s = gi_rewrite_copy(&r, k);
+  return gi_rewrite_end(&r, s);
+}
+
+static glia_status visit_all(const glia_graph *from, glia_graph *to, const gi_target *target,
+                             gi_visit visit) {
   gi_rewrite r;
   glia_status s = gi_rewrite_begin(&r, from, to, target);
   for (uint32_t k = 0; s == GLIA_OK && k < from->nodes.n; k++) {
@@ -106,4 +113,14 @@ glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_targ
     if (s == GLIA_OK) s = glia_graph_status(to);
   }
   return gi_rewrite_end(&r, s);
+}
+
+glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_target *target,
+                           gi_visit visit) {
+  glia_graph *with_dead = NULL;
+  GI_TRY(glia_graph_new(&with_dead));
+  glia_status s = visit_all(from, with_dead, target, visit);
+  if (s == GLIA_OK) s = gi_rewrite_live(with_dead, to, target);
+  glia_graph_free(with_dead);
+  return s;
 }

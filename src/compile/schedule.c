@@ -1,8 +1,9 @@
 /* schedule.c - the order in which nodes run.
  *
- * A list scheduler: of the nodes whose inputs are there, the one that frees most memory goes first,
- * and where none frees any, the order of the graph holds. So an optimiser's update runs as soon as
- * its gradient is made, and the gradient's memory is given back.
+ * A list scheduler: of the nodes whose inputs are there, the one that frees most memory goes first;
+ * where none frees any, one that takes next to nothing, since much may wait for it; else the order
+ * of the graph holds. So an optimiser's update runs as soon as its gradient is made, its bias
+ * correction, a scalar, before that, and the gradient's memory is given back.
  *
  * Two kinds of edges are added to those of the data, unless they would close a circle: all readers
  * of a variable come before the node that makes its new value, which may then be written over the
@@ -117,18 +118,22 @@ static double growth(const scheduler *s, const gi_node *n) {
   return bytes;
 }
 
+enum { SMALL = 256 }; /* bytes: next to nothing */
+
 static size_t pick(const scheduler *s, const uint32_t *ready, size_t n) {
-  size_t best = 0, first = 0;
+  size_t best = 0, first = 0, small = n;
   double least = 0;
   for (size_t i = 0; i < n; i++) {
     const double b = growth(s, &s->g->nodes.at[ready[i]]);
     if (ready[i] < ready[first]) first = i;
+    if (b <= SMALL && (small == n || ready[i] < ready[small])) small = i;
     if (b < least) {
       least = b;
       best = i;
     }
   }
-  return least < 0 ? best : first;
+  if (least < 0) return best;
+  return small < n ? small : first;
 }
 
 typedef GI_VEC(uint32_t) node_list;

@@ -3,7 +3,8 @@
  * dead nodes are never copied.
  *
  * Only what is exact for every float, NaN and infinity included, is rewritten: x + 0 may turn -0
- * into 0 and is taken; x * 0 is not 0 for NaN and stays.
+ * into 0 and is taken; x * 0 is not 0 for NaN and stays. (x^2 and x x may differ in an f64's last
+ * bit, as two libraries' powers do.)
  */
 #include "compile/compile.h"
 #include "ops/fused.h"
@@ -106,9 +107,7 @@ static glia_value drop_broadcast(gi_rewrite *r, const gi_node *n, const glia_val
 static glia_value drop_power(const gi_node *n, const glia_value *in, const gi_type *t) {
   double c;
   if (!is(n, "pow") || !gi_constant_scalar(in[1], &c) || !same_type(in[0], t)) return GLIA_NONE;
-  if (c == 2.0) return glia_square(in[0]);
-  if (c == 0.5) return glia_sqrt(in[0]);
-  return GLIA_NONE;
+  return c == 2.0 ? glia_square(in[0]) : GLIA_NONE; /* 0.5 is no square root: of -infinity */
 }
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,

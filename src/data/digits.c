@@ -84,13 +84,39 @@ static glia_status write_part(const char *dir, int part, int n, uint64_t seed) {
   return GLIA_OK;
 }
 
-static glia_status write_all(const char *dir, const glia_digits_opts *o) {
-  char path[PATH_BYTES + 64], text[sizeof readme + 64];
+typedef struct about {
+  char text[sizeof readme + 64];
+  int n;
+} about; /* what README.md says */
+
+static about describe(const glia_digits_opts *o) {
+  about a;
+  a.n = snprintf(a.text, sizeof a.text, readme, o->train, o->test, o->seed);
+  return a;
+}
+
+/* The parts are moved to their place behind README.md, train/ last: if that is there, all is.
+ */
+static bool is_there(const char *dir, const glia_digits_opts *o) {
+  char path[PATH_BYTES + 64], *text = NULL;
+  size_t n = 0;
+  const about a = describe(o);
+  snprintf(path, sizeof path, "%s/%s", dir, parts[0]);
+  if (!gi_is_dir(path)) return false;
   snprintf(path, sizeof path, "%s/README.md", dir);
-  const int n = snprintf(text, sizeof text, readme, o->train, o->test, o->seed);
+  if (gi_read_file(path, sizeof a.text, &text, &n) != GLIA_OK) return false;
+  const bool same = n == (size_t)a.n && memcmp(text, a.text, n) == 0;
+  gi_free(text);
+  return same;
+}
+
+static glia_status write_all(const char *dir, const glia_digits_opts *o) {
+  char path[PATH_BYTES + 64];
+  snprintf(path, sizeof path, "%s/README.md", dir);
+  const about a = describe(o);
   GI_TRY(write_part(dir, 0, o->train, o->seed));
   GI_TRY(write_part(dir, 1, o->test, o->seed));
-  return write_plain(path, text, (size_t)n);
+  return write_plain(path, a.text, (size_t)a.n);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *walk) {
@@ -118,6 +144,10 @@ static glia_status check(const char *dir, glia_digits_opts *o) {
                    o->train, o->test, MOST);
   if (strlen(dir) > PATH_BYTES - 256)
     return gi_fail(GLIA_INVALID, "digits: the path of the folder is too long");
+  return GLIA_OK;
+}
+
+static glia_status check_free(const char *dir) {
   for (int part = 0; part < GI_COUNT(parts); part++) {
     char path[PATH_BYTES + 64];
     snprintf(path, sizeof path, "%s/%s", dir, parts[part]);
@@ -133,6 +163,8 @@ glia_status glia_make_digits(const char *dir, const glia_digits_opts *opt) {
   glia_digits_opts o;
   gi_data_options(&o, sizeof o, opt);
   GI_TRY(check(dir, &o));
+  if (is_there(dir, &o)) return GLIA_OK;
+  GI_TRY(check_free(dir));
   char making[PATH_BYTES];
   snprintf(making, sizeof making, "%s/.digits", dir);
   remove_tree(making); /* of a run that was killed */

@@ -10,7 +10,6 @@
 typedef struct walk {
   glia_graph *g;
   uint32_t limit;        /* values below this id were there when the walk began */
-  bool *reached;         /* depends on a leaf, in any way */
   bool *need;            /* depends on a leaf through ops that have gradients */
   glia_value *cotangent; /* null: none has arrived */
   bool partial;          /* leaves are ends: nothing flows on below them */
@@ -19,36 +18,33 @@ typedef struct walk {
 
 static glia_status walk_new(walk *w, glia_graph *g) {
   *w = (walk){.g = g, .limit = (uint32_t)g->values.n};
-  w->reached = gi_alloc(w->limit * sizeof(bool) + 1);
   w->need = gi_alloc(w->limit * sizeof(bool) + 1);
   w->leaf = gi_alloc(w->limit * sizeof(bool) + 1);
   w->cotangent = gi_alloc((w->limit + 1) * sizeof(glia_value));
-  if (w->reached == NULL || w->need == NULL || w->leaf == NULL || w->cotangent == NULL)
+  if (w->need == NULL || w->leaf == NULL || w->cotangent == NULL)
     return gi_fail_nomem(w->limit * sizeof(glia_value));
   return GLIA_OK;
 }
 
 static void walk_free(walk *w) {
-  gi_free(w->reached);
   gi_free(w->need);
   gi_free(w->leaf);
   gi_free(w->cotangent);
 }
 
-/* Which values depend on the leaves: with a gradient, and in any way. */
+/* Which values depend on the leaves through ops that have gradients. */
 static void mark(walk *w, const glia_value *leaves, int n) {
-  for (int i = 0; i < n; i++)
-    w->leaf[leaves[i].id] = w->need[leaves[i].id] = w->reached[leaves[i].id] = true;
+  for (int i = 0; i < n; i++) {
+    const uint32_t v = leaves[i].id;
+    w->leaf[v] = true;
+    w->need[v] = glia_dtype_is_float(w->g->values.at[v].type.dtype);
+  }
   for (size_t k = 0; k < w->g->nodes.n; k++) {
     const gi_node *node = &w->g->nodes.at[k];
-    bool need = false, reached = false;
-    for (int i = 0; i < node->n_in; i++) {
-      need |= w->need[node->in[i]];
-      reached |= w->reached[node->in[i]];
-    }
+    bool need = false;
+    for (int i = 0; i < node->n_in; i++) need |= w->need[node->in[i]];
     for (uint32_t v = node->out; v < node->out + (uint32_t)node->n_out; v++) {
       if (w->leaf[v]) continue;
-      w->reached[v] = reached;
       w->need[v] = need && node->op->no_grad == NULL &&
                    glia_dtype_is_float(w->g->values.at[v].type.dtype);
     }
@@ -95,9 +91,10 @@ static glia_status step_back(walk *w, size_t k) {
   if (!any_out || !any_in || n.op->no_grad != NULL) return GLIA_OK;
 
   const size_t each = sizeof(glia_value);
-  glia_value *in = gi_alloc((size_t)n.n_in * 2 * each), *din = in + n.n_in;
+  glia_value *in = gi_alloc((size_t)n.n_in * each), *din = gi_alloc((size_t)n.n_in * each);
   bool *need = gi_alloc((size_t)n.n_in * sizeof *need);
-  glia_status s = in == NULL || need == NULL ? gi_fail_nomem((size_t)n.n_in * each) : GLIA_OK;
+  glia_status s = GLIA_OK;
+  if (in == NULL || din == NULL || need == NULL) s = gi_fail_nomem((size_t)n.n_in * each);
   if (s == GLIA_OK) {
     for (int i = 0; i < n.n_in; i++) {
       in[i] = gi_value(g, n.in[i]);
@@ -110,6 +107,7 @@ static glia_status step_back(walk *w, size_t k) {
     gi_set_path(g, path);
   }
   gi_free(in);
+  gi_free(din);
   gi_free(need);
   if (s == GLIA_OK) s = glia_graph_status(g);
   return gi_where(s, "gradient of %s", n.op->name);

@@ -146,15 +146,16 @@ static glia_graph *common_graph(glia_graph *g, const gi_op *op, const glia_value
 
 static glia_status infer_types(const glia_graph *g, const gi_op *op, const void *attr,
                                const glia_value *in, int n_in, int *n_out, gi_type *out) {
-  GI_VEC(gi_type) types = {0};
-  if (!gi_vec_reserve(&types, (size_t)n_in + 1)) return gi_fail_nomem(sizeof(gi_type));
-  for (int i = 0; i < n_in; i++) types.at[i] = g->values.at[in[i].id].type;
+  gi_type few[8], *types = few;
+  if (n_in > GI_COUNT(few) && (types = gi_alloc((size_t)n_in * sizeof *types)) == NULL)
+    return gi_fail_nomem((size_t)n_in * sizeof *types);
+  for (int i = 0; i < n_in; i++) types[i] = g->values.at[in[i].id].type;
   memset(out, 0, GI_MAX_OUT * sizeof *out);
-  gi_infer c = {n_in, types.at, attr, op->n_out, out};
+  gi_infer c = {n_in, types, attr, op->n_out, out};
   glia_status s = op->infer(&c);
   for (int k = 0; s == GLIA_OK && k < c.n_out; k++) s = gi_type_check(&out[k], op->name);
   *n_out = c.n_out;
-  gi_vec_free(&types);
+  if (types != few) gi_free(types);
   return s;
 }
 

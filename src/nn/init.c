@@ -28,9 +28,14 @@ static fans fans_of(const gi_type *t, int64_t fan_in) {
 }
 
 static void fill_uniform(glia_tensor *t, const gi_rng *r, double low, double high) {
+  const glia_dtype d = glia_tensor_dtype(t);
   const int64_t n = glia_tensor_count(t);
-  for (int64_t i = 0; i < n; i++)
-    glia_tensor_set(t, i, low + (high - low) * gi_rng_uniform(r, (uint64_t)i));
+  void *data = glia_tensor_data(t); /* parameters are contiguous */
+  for (int64_t i = 0; i < n; i += 4) {
+    double u[4];
+    gi_rng_uniform4(r, (uint64_t)i / 4, u);
+    for (int64_t k = 0; k < GI_MIN(n - i, 4); k++) gi_store(d, data, i + k, low + (high - low) * u[k]);
+  }
 }
 
 static void fill_normal(glia_tensor *t, const gi_rng *r, double mean, double deviation) {
@@ -85,6 +90,8 @@ glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const
   if (!glia_dtype_is_float(type.dtype))
     return gi_fail(GLIA_DTYPE, "%s: initial values are for floats, this is %s", name,
                    glia_dtype_name(type.dtype));
+  if (!glia_tensor_is_contiguous(t))
+    return gi_fail(GLIA_INVALID, "%s: initial values are for contiguous tensors", name);
   double bound = 0;
   switch (init.kind) {
     case GLIA_INIT_ZEROS: fill(t, 0); return GLIA_OK;

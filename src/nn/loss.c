@@ -76,6 +76,17 @@ static glia_value categorical(glia_value logp, glia_value target,
   return glia_neg(glia_mean(glia_sum(terms, .n = 1, .axes = {1})));
 }
 
+static bool weights_fit(const gi_type *z, glia_value weights) {
+  const gi_type have = gi_value_type(weights);
+  const gi_type want = {.dtype = z->dtype, .rank = 1, .dim = {z->dim[1]}};
+  char a[96], b[96];
+  if (gi_type_equal(&have, &want)) return true;
+  gi_latch(weights.graph, have.dtype != want.dtype ? GLIA_DTYPE : GLIA_SHAPE,
+           "cross_entropy_loss: class weights are %s, wanted %s, one a class",
+           gi_type_text(&have, a, sizeof a), gi_type_text(&want, b, sizeof b));
+  return false;
+}
+
 static bool cross_entropy_fits(glia_value z, glia_value t, const glia_cross_entropy_opts *o) {
   if (gi_null(z) || gi_null(t)) return false;
   const gi_type zt = gi_value_type(z), tt = gi_value_type(t);
@@ -93,7 +104,7 @@ static bool cross_entropy_fits(glia_value z, glia_value t, const glia_cross_entr
              "cross_entropy_loss: label_smoothing is %g, wanted 0 <= e < 1", o->label_smoothing);
     return false;
   }
-  return true;
+  return gi_null(o->class_weights) || weights_fit(&zt, o->class_weights);
 }
 
 glia_value glia_cross_entropy_loss_opt(glia_value logits, glia_value target,

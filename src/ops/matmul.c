@@ -133,17 +133,21 @@ static bool match_dense(gi_match *m) {
 
 /* ---- reference ----------------------------------------------------------------------- */
 
-/* One matrix product; a, b and y begin at these elements. A third input is a bias. */
+/* One matrix product; a, b and y begin at these elements. A third input is a bias, added to the
+ * product as it was rounded, so that the fused op gives the bits of the two ops that it stands for. */
 static void multiply(gi_ref *c, const sizes *s, int64_t a, int64_t b, int64_t y, bool relu) {
   const gi_matmul_attr *p = c->attr;
   const int64_t a_row = p->transpose_a ? 1 : s->k, a_col = p->transpose_a ? s->m : 1;
   const int64_t b_row = p->transpose_b ? 1 : s->n, b_col = p->transpose_b ? s->k : 1;
   for (int64_t i = 0; i < s->m; i++)
     for (int64_t j = 0; j < s->n; j++) {
-      double v = c->n_in == 3 ? gi_get(&c->in[2], j) : 0;
+      double v = 0;
       for (int64_t k = 0; k < s->k; k++)
         v += gi_get(&c->in[0], a + i * a_row + k * a_col) *
              gi_get(&c->in[1], b + k * b_row + j * b_col);
+      gi_put(&c->out[0], y + i * s->n + j, v);
+      if (c->n_in < 3) continue;
+      v = gi_get(&c->out[0], y + i * s->n + j) + gi_get(&c->in[2], j);
       gi_put(&c->out[0], y + i * s->n + j, relu && v < 0 ? 0 : v);
     }
 }

@@ -122,9 +122,9 @@ bool gi_constant_scalar(glia_value v, double *out) {
   const gi_literal *l = &((const gi_constant_attr *)n->attr)->literal;
   const int64_t count = gi_type_count(&l->type);
   if (count < 1) return false;
-  const double first = gi_load(l->type.dtype, l->data, 0);
-  for (int64_t i = 1; i < count; i++)
-    if (gi_load(l->type.dtype, l->data, i) != first) return false;
-  *out = first;
+  const size_t size = glia_dtype_size(l->type.dtype);
+  for (int64_t i = 1; i < count; i++) /* by their bits: 0 is not -0, NaN is itself */
+    if (memcmp((const char *)l->data + (size_t)i * size, l->data, size) != 0) return false;
+  *out = gi_load(l->type.dtype, l->data, 0);
   return true;
 }

@@ -57,19 +57,18 @@ static bool matches(const entry *e, int mode, const gi_type *inputs, int n) {
   return true;
 }
 
-/* The arena grows to what the largest plan wants; all plans are then moved over to the new one. */
+/* The arena grows to what the largest plan wants; all plans are then moved over to the new one. Where
+ * that fails none is left, since they would work in the old one. */
 static glia_status grow_arena(gi_cache *c, size_t bytes) {
   if (bytes <= c->bytes) return GLIA_OK;
   gi_free_aligned(c->arena); /* nothing in it outlives a step */
   c->arena = gi_alloc_aligned(bytes);
   c->bytes = c->arena != NULL ? bytes : 0;
-  if (c->arena == NULL) {
-    gi_cache_clear(c);
-    return gi_fail_nomem(bytes);
-  }
-  for (size_t i = 0; i < c->entries.n; i++)
-    GI_TRY(gi_plan_attach(c->entries.at[i].plan, c->arena));
-  return GLIA_OK;
+  glia_status s = c->arena == NULL ? gi_fail_nomem(bytes) : GLIA_OK;
+  for (size_t i = 0; i < c->entries.n && s == GLIA_OK; i++)
+    s = gi_plan_attach(c->entries.at[i].plan, c->arena);
+  if (s != GLIA_OK) gi_cache_clear(c);
+  return s;
 }
 
 static void make_room(gi_cache *c) {

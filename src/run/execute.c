@@ -20,9 +20,13 @@ glia_status glia_plan_bind(glia_plan *p, const char *input, const glia_tensor *t
     return gi_fail(type.dtype != wanted->dtype ? GLIA_DTYPE : GLIA_SHAPE,
                    "bind: input \"%s\" is %s, got %s", input,
                    gi_type_text(wanted, want, sizeof want), gi_type_text(&type, have, sizeof have));
+  const void *data = NULL;
+  glia_tensor *hold = NULL;
+  GI_TRY(gi_tensor_dense(t, &data, &hold));
   glia_tensor_free(b->hold);
-  b->hold = NULL;
-  return gi_tensor_dense(t, &b->data, &b->hold);
+  b->hold = hold;
+  b->data = data;
+  return GLIA_OK;
 }
 
 static glia_status patch_inputs(glia_plan *p) {

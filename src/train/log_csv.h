@@ -26,8 +26,7 @@ void gi_log_csv_free(gi_log_csv *h);
 /* One row of `columns` numbers; its epoch is that of the row before plus one, or any from 1 in
  * the first row: else GLIA_INVALID. */
 glia_status gi_log_csv_add(gi_log_csv *h, const double *row);
-/* Forgets rows from the end until `rows` are left (a run resumed from an earlier checkpoint).
- */
+/* Forgets rows from the end until `rows` are left (a run resumed from a checkpoint). */
 void gi_log_csv_cut(gi_log_csv *h, int64_t rows);
 
 int gi_log_csv_columns(const gi_log_csv *h);

@@ -56,8 +56,7 @@ void gi_draw_rect(gi_picture *p, double x, double y, double w, double h, gi_pain
 void gi_draw_frame(gi_picture *p, double x, double y, double w, double h, double line,
                    gi_paint stroke);
 void gi_draw_dot(gi_picture *p, double x, double y, double radius, gi_paint fill);
-/* n points (x, y, x, y ...), joined; dash is the length of dashes and gaps, 0: solid. Copied.
- */
+/* n points (x, y, x, y ...), joined; dash is the length of dashes and gaps, 0: solid. */
 void gi_draw_path(gi_picture *p, const double *xy, int64_t n, double line, double dash,
                   gi_paint stroke);
 void gi_draw_line(gi_picture *p, double x0, double y0, double x1, double y1, double line,

@@ -9,8 +9,7 @@
 
 #include "train/picture.h"
 
-/* ---- curves (plot_lines.c) ----------------------------------------------------------------
- */
+/* ---- curves (plot_lines.c) ------------------------------------------------------------ */
 
 /* One curve; a number that is not finite (or not above 0 on a logarithmic axis) breaks it. Up
  * to 30 points are marked by dots; of very many, the largest and least of each pixel are drawn.
@@ -42,8 +41,7 @@ typedef struct gi_line_chart {
 } gi_line_chart;
 glia_status gi_plot_lines(const gi_line_chart *c, gi_picture **out);
 
-/* ---- confusion matrix (plot_confusion.c) --------------------------------------------------
- */
+/* ---- confusion matrix (plot_confusion.c) ---------------------------------------------- */
 
 /* Rows are true classes, columns predictions; a cell's strength is its share of its row, blue
  * on the diagonal, orange-red beside it. Up to 30 classes have their counts written in the
@@ -57,8 +55,7 @@ typedef struct gi_confusion_chart {
 } gi_confusion_chart;
 glia_status gi_plot_confusion(const gi_confusion_chart *c, gi_picture **out);
 
-/* ---- pictures in a grid (plot_images.c) ---------------------------------------------------
- */
+/* ---- pictures in a grid (plot_images.c) ----------------------------------------------- */
 
 typedef struct gi_tile {
   const gi_image *image; /* any size and kind; NULL: an empty frame */
@@ -76,8 +73,7 @@ typedef struct gi_image_grid {
 } gi_image_grid;
 glia_status gi_plot_images(const gi_image_grid *g, gi_picture **out);
 
-/* ---- axes (plot_axis.c) -------------------------------------------------------------------
- */
+/* ---- axes (plot_axis.c) --------------------------------------------------------------- */
 
 enum { GI_TICKS_MAX = 16 };
 

@@ -47,6 +47,9 @@ static void a_data_set_is_made(void **state) {
   assert_non_null(strstr(text, "43 pictures to train on, 20 to test on; seed 3"));
   gi_free(text);
   assert_false(gi_exists(below(".digits")));
+  OK(glia_make_digits(
+      root, &(glia_digits_opts){
+                .train = 43, .test = 20, .seed = 3})); /* the same set: nothing to do */
   FAILS(glia_make_digits(root, NULL), GLIA_INVALID, "/train: is there already");
 }
 

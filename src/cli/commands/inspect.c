@@ -81,7 +81,7 @@ static void list_metadata(const subject *s, const glia_safetensors *f) {
 static glia_status list_tensors(const subject *s, const glia_safetensors *f) {
   gi_json *list = s->json != NULL ? gi_json_array() : NULL;
   gi_table table;
-  gi_table_begin(&table, "<tensor", "<dtype", "<shape", "bytes", NULL);
+  gi_table_begin(&table, "<tensor|<dtype|<shape|bytes");
   int64_t numbers = 0;
   for (int i = 0; i < glia_safetensors_count(f); i++) {
     const int64_t *shape = NULL;

@@ -66,7 +66,7 @@ static void layer_text(gi_str *out, const gi_layer *layer) {
   gi_str_puts(out, "\n");
   if (layer->fields == NULL) return;
   gi_table table;
-  gi_table_begin(&table, "<option", "<default", "<meaning", "<values", NULL);
+  gi_table_begin(&table, "<option|<default|<meaning|<values");
   for (const gi_field *f = layer->fields; f->name != NULL; f++) {
     gi_str values = {0};
     values_text(&values, f);
@@ -79,6 +79,30 @@ static void layer_text(gi_str *out, const gi_layer *layer) {
   gi_str_puts(out, "\n");
   gi_table_print(&table, out);
   gi_table_free(&table);
+}
+
+static void layer_markdown(gi_str *out, const gi_layer *layer) {
+  gi_str usage = {0};
+  usage_text(&usage, layer);
+  gi_str_printf(out, "\n## %s\n\n", layer->name);
+  gi_markdown(out, layer->doc);
+  gi_str_printf(out, "\n\n    %s\n", usage.s != NULL ? usage.s : "");
+  gi_str_free(&usage);
+  if (layer->fields == NULL) return;
+  gi_str_puts(out, "\n| option | default | meaning | values |\n|---|---|---|---|\n");
+  for (const gi_field *f = layer->fields; f->name != NULL; f++) {
+    gi_str values = {0};
+    values_text(&values, f);
+    gi_str_printf(out, "| `%s` | %s | ", f->name,
+                  f->required       ? "required"
+                  : f->dflt != NULL ? f->dflt
+                                    : "");
+    gi_markdown(out, f->doc);
+    gi_str_puts(out, " | ");
+    gi_markdown(out, values.s != NULL ? values.s : "");
+    gi_str_puts(out, " |\n");
+    gi_str_free(&values);
+  }
 }
 
 static glia_status unknown(const char *name) {
@@ -107,8 +131,12 @@ static glia_status run(gi_cli *c) {
     for (int i = 0; (layer = gi_layer_at(i)) != NULL; i++) gi_json_add(list, layer_json(layer));
     return gi_cli_print_json(list);
   }
+  if (gi_cli_flag(c, "markdown")) {
+    for (int i = 0; (layer = gi_layer_at(i)) != NULL; i++) layer_markdown(&text, layer);
+    return gi_cli_print_text(&text);
+  }
   gi_table table;
-  gi_table_begin(&table, "<layer", "<meaning", NULL);
+  gi_table_begin(&table, "<layer|<meaning");
   for (int i = 0; (layer = gi_layer_at(i)) != NULL; i++) {
     gi_table_cell(&table, "%s", layer->name);
     gi_table_cell(&table, "%s", layer->doc);
@@ -123,6 +151,11 @@ static const gi_argument arguments[] = {
     {0},
 };
 
+static const gi_option options[] = {
+    {.name = "markdown", .help = "all layers with their options, in Markdown"},
+    {0},
+};
+
 static const gi_command layers = {
     .name = "layers",
     .group = GI_GROUP_LOOK,
@@ -132,6 +165,7 @@ static const gi_command layers = {
         "options. This lists the layers; with a NAME, its options, defaults and limits.",
     .example = "glia layers\nglia layers conv2d",
     .arguments = arguments,
+    .options = options,
     .run = run,
 };
 

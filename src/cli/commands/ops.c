@@ -1,4 +1,5 @@
 /* glia ops [NAME]: the ops that graphs are made of, from the table of ops. */
+#include "backend/backend.h"
 #include "cli/cli.h"
 #include "cli/table.h"
 #include "ops/op.h"
@@ -25,6 +26,19 @@ static const char *const attr_kinds[] = {
     [GI_ATTR_LITERAL] = "elements", [GI_ATTR_BLOB] = "program",
 };
 
+/* The kernels that the fast backend has for the op, joined by commas; the reference computes
+ * every op. A kernel of no op in particular takes elementwise ones. Whether one fits depends on
+ * shapes and dtypes; `glia plan` says. */
+static void kernels_text(gi_str *out, const gi_op *op) {
+  const gi_backend *backend;
+  if (gi_backend_find("cpu", &backend) != GLIA_OK) return;
+  for (const gi_kernel *const *const *list = backend->kernels; *list != NULL; list++)
+    for (const gi_kernel *const *k = *list; *k != NULL; k++)
+      if ((*k)->op != NULL ? strcmp((*k)->op, op->name) == 0
+                           : (op->flags & GI_ELEMENTWISE) != 0)
+        gi_str_printf(out, out->n > 0 ? ", %s" : "%s", (*k)->name);
+}
+
 static gi_json *op_json(const gi_op *op) {
   gi_json *j = gi_json_object(), *attrs = gi_json_array();
   char inputs[32];
@@ -35,6 +49,10 @@ static gi_json *op_json(const gi_op *op) {
   gi_json_set_int(j, "outputs", op->n_out);
   gi_json_set_bool(j, "differentiable", op->vjp != NULL || op->lower != NULL);
   gi_json_set_str(j, "gradient", gradient_of(op));
+  gi_str kernels = {0};
+  kernels_text(&kernels, op);
+  gi_json_set_str(j, "cpu_kernels", kernels.s);
+  gi_str_free(&kernels);
   gi_json_set_str(j, "paper", op->paper);
   gi_json_set_str(j, "torch", op->torch);
   for (const gi_attr *a = op->attrs; a != NULL && a->name != NULL; a++) {
@@ -53,11 +71,15 @@ static void op_text(gi_str *out, const gi_op *op) {
   inputs_text(inputs, sizeof inputs, op);
   gi_str_printf(out, "%s: %s\n\ninputs    %s\noutputs   %d\ngradient  %s\n", op->name, op->doc,
                 inputs, op->n_out, gradient_of(op));
+  gi_str kernels = {0};
+  kernels_text(&kernels, op);
+  if (kernels.n > 0) gi_str_printf(out, "on cpu    %s\n", kernels.s);
+  gi_str_free(&kernels);
   if (op->torch != NULL) gi_str_printf(out, "PyTorch   %s\n", op->torch);
   if (op->paper != NULL) gi_str_printf(out, "source    %s\n", op->paper);
   if (op->attrs == NULL || op->attrs->name == NULL) return;
   gi_table table;
-  gi_table_begin(&table, "<attribute", "<kind", "<meaning", NULL);
+  gi_table_begin(&table, "<attribute|<kind|<meaning");
   for (const gi_attr *a = op->attrs; a->name != NULL; a++) {
     gi_table_cell(&table, "%s", a->name);
     gi_table_cell(&table, "%s", attr_kinds[a->kind]);
@@ -100,6 +122,21 @@ static bool add_row(const gi_op *op, void *user) {
   return true;
 }
 
+static bool add_markdown(const gi_op *op, void *user) {
+  char inputs[32];
+  inputs_text(inputs, sizeof inputs, op);
+  gi_str kernels = {0};
+  kernels_text(&kernels, op);
+  gi_str_printf(user, "| `%s` | ", op->name);
+  gi_markdown(user, op->doc);
+  gi_str_printf(user, " | %s | %s | %s | ", inputs, gradient_of(op),
+                kernels.s != NULL ? kernels.s : "");
+  if (op->torch != NULL) gi_markdown_code(user, op->torch);
+  gi_str_puts(user, " |\n");
+  gi_str_free(&kernels);
+  return true;
+}
+
 static glia_status run(gi_cli *c) {
   const char *name = gi_cli_argument(c, "NAME");
   gi_str text = {0};
@@ -112,9 +149,14 @@ static glia_status run(gi_cli *c) {
     gi_json *list = gi_json_array();
     gi_op_each(add_json, list);
     return gi_cli_print_json(list);
+  } else if (gi_cli_flag(c, "markdown")) {
+    gi_str_puts(&text,
+                "| op | meaning | inputs | gradient | kernels on cpu | PyTorch |\n"
+                "|---|---|---|---|---|---|\n");
+    gi_op_each(add_markdown, &text);
   } else {
     gi_table table;
-    gi_table_begin(&table, "<op", "<gradient", "<meaning", NULL);
+    gi_table_begin(&table, "<op|<gradient|<meaning");
     gi_op_each(add_row, &table);
     gi_table_print(&table, &text);
     gi_table_free(&table);
@@ -127,15 +169,21 @@ static const gi_argument arguments[] = {
     {0},
 };
 
+static const gi_option options[] = {
+    {.name = "markdown", .help = "the list as a table in Markdown, with more columns"},
+    {0},
+};
+
 static const gi_command ops = {
     .name = "ops",
     .group = GI_GROUP_LOOK,
-    .summary = "list the ops that graphs are made of, or tell about one",
+    .summary = "list the ops of graphs, or tell about one",
     .help =
         "Lists every op with the way it is differentiated. With a NAME: its inputs, outputs "
         "and attributes, what PyTorch calls it, and where it comes from.",
     .example = "glia ops\nglia ops conv2d --json",
     .arguments = arguments,
+    .options = options,
     .run = run,
 };
 

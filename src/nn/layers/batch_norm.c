@@ -26,6 +26,10 @@ static glia_value build(glia_scope *s, glia_value x, const glia_batch_norm_opts 
   if (glia_value_rank(x) < 2)
     return gi_latch(s->graph, GLIA_SHAPE, "batch_norm: x has rank %d, wanted [N, C, ...]",
                     glia_value_rank(x));
+  if (!(eps > 0 && eps <= 1 && momentum > 0 && momentum <= 1))
+    return gi_latch(s->graph, GLIA_INVALID,
+                    "batch_norm: eps is %g, momentum is %g: wanted more than 0, at most 1", eps,
+                    momentum);
   const int64_t c[] = {glia_value_dim(x, 1)};
   const glia_value gamma = glia_parameter(s, "weight", 1, c, (glia_init){.kind = GLIA_INIT_ONES});
   const glia_value beta = glia_parameter(s, "bias", 1, c, (glia_init){.kind = GLIA_INIT_ZEROS});

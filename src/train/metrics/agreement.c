@@ -1,11 +1,12 @@
 /* agreement.c - agreement of truth and prediction, corrected for chance.
  *
  * With t_c samples and p_c predictions of class c, both are 1 for perfect and 0 for chance:
- *   cohen_kappa       = 1 - (n - hits) / (n - sum_c t_c p_c / n)           (Cohen 1960)
- *   matthews_corrcoef = (hits n - sum t p) / sqrt((n^2 - sum p^2) (n^2 - sum t^2)), 0 if a
- *                       factor is 0                (Gorodkin 2004,
- * doi:10.1016/j.compbiolchem.2004.09.006) Kappa is NaN where one class is all of the truth and
- * all of the predictions.
+ *   cohen_kappa       = 1 - (n - hits) / (n - sum_c t_c p_c / n)
+ *   matthews_corrcoef = (hits n - sum t p) / sqrt((n^2 - sum p^2) (n^2 - sum t^2)),
+ *                       0 if a factor is 0
+ * Kappa is NaN where one class is all of the truth and all of the predictions.
+ * Sources: Cohen 1960, doi:10.1177/001316446002000104;
+ * Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006.
  */
 #include <math.h>
 

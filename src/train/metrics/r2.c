@@ -1,5 +1,4 @@
-/* r2.c - share of the targets' variance that the predictions explain, the mean over K targets
- * of
+/* r2.c - share of the targets' variance that is explained; the mean over K targets of
  *
  *   r2 = 1 - sum (y - x)^2 / sum (y - mean(y))^2
  *

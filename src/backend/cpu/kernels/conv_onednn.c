@@ -1,6 +1,6 @@
 /* conv_onednn.c - convolution and its two gradients by oneDNN.
  *
- * Activations are taken and given channels-last. Weights lie in memory as [F, C/groups, KH,
+ * Activations are wanted channels-last, and computed as they come. Weights lie in memory as [F, C/groups, KH,
  * KW], the order of checkpoints; oneDNN says in which blocked layout it wants them, and a
  * reorder in front of the primitive (behind it, for the weight's gradient) brings them there:
  * some ten thousand elements against the hundreds of millions of products that follow.
@@ -62,14 +62,19 @@ static glia_status describe_weight(conv *c, const gi_type *w, int64_t groups) {
   return gi_dnnl_desc(5 - first, dim + first, NULL, &c->weight_liked);
 }
 
-static glia_status describe_image(const gi_type *t, dnnl_memory_desc_t *out) {
+typedef struct operand { const gi_type *type; gi_layout layout; } operand;
+
+static operand in_of(const gi_problem *p, int i) { return (operand){&p->in[i], p->in_layout[i]}; }
+static operand out_of(const gi_problem *p) { return (operand){&p->out[0], p->out_layout[0]}; }
+
+static glia_status describe_image(operand o, dnnl_memory_desc_t *out) {
   int64_t stride[GLIA_MAX_RANK];
-  gi_layout_strides(t, GI_CHANNELS_LAST, stride);
-  return gi_dnnl_desc(4, t->dim, stride, out);
+  gi_layout_strides(o.type, o.layout, stride);
+  return gi_dnnl_desc(4, o.type->dim, stride, out);
 }
 
-static glia_status describe(conv *c, const gi_conv_attr *a, const gi_type *x, const gi_type *w,
-                            const gi_type *y) {
+static glia_status describe(conv *c, const gi_conv_attr *a, operand x, const gi_type *w,
+                            operand y) {
   *c = (conv){.relu = a->activation != NULL && strcmp(a->activation, "relu") == 0};
   for (int i = 0; i < 2; i++) {
     c->stride[i] = a->stride.at[i];
@@ -125,7 +130,7 @@ static glia_status chain_forward(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
   gi_buffer weight;
-  GI_TRY(describe(&d, p->attr, &p->in[0], &p->in[1], &p->out[0]));
+  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->in[1], out_of(p)));
   d.has_bias = p->n_in == 3;
   GI_TRY(forward(&d, &pd));
   const glia_status s =
@@ -143,7 +148,7 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
   gi_buffer weight;
-  GI_TRY(describe(&d, p->attr, &p->out[0], &p->in[1], &p->in[0]));
+  GI_TRY(describe(&d, p->attr, out_of(p), &p->in[1], in_of(p, 0)));
   GI_TRY(backward(&d, true, &pd));
   const glia_status s =
       gi_chain_reordered(c, gi_in(1), &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
@@ -158,7 +163,7 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
 static glia_status chain_weight_grad(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
-  GI_TRY(describe(&d, p->attr, &p->in[0], &p->out[0], &p->in[1]));
+  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->out[0], in_of(p, 1)));
   GI_TRY(backward(&d, false, &pd));
   const dnnl_memory_desc_t given = *gi_dnnl_arg(pd, DNNL_ARG_DIFF_WEIGHTS);
   const bool same = dnnl_memory_desc_equal(&given, &d.weight) != 0;

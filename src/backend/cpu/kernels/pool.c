@@ -121,14 +121,14 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
-/* All operands are in one layout: channels-last if one of them is, because the loops are at
- * their best on it. */
+/* Channels-last if one of the inputs is: a gradient that comes plain meets positions that were found
+ * in channels-last, and turning the small gradient is cheaper than turning the large result. */
 static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  gi_layout one = GI_PLAIN;
+  gi_layout all = GI_PLAIN;
   for (int i = 0; i < p->n_in; i++)
-    if (p->in_layout[i] == GI_CHANNELS_LAST) one = GI_CHANNELS_LAST;
-  for (int i = 0; i < p->n_in; i++) in[i] = one;
-  for (int k = 0; k < p->n_out; k++) out[k] = one;
+    if (p->in_layout[i] == GI_CHANNELS_LAST) all = GI_CHANNELS_LAST;
+  for (int i = 0; i < p->n_in; i++) in[i] = all;
+  for (int k = 0; k < p->n_out; k++) out[k] = all;
 }
 
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {

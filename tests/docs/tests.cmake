@@ -1,0 +1,1 @@
+add_test(NAME docs_links COMMAND ${CMAKE_CURRENT_LIST_DIR}/links)
