@@ -129,7 +129,7 @@ typedef enum glia_monitor { GLIA_MONITOR_VALID_LOSS, GLIA_MONITOR_METRIC } glia_
 typedef struct glia_fit_opts {
   size_t size;
   int64_t epochs;         /* 0 -> 1 */
-  double lr;              /* 0: the optimiser's */
+  double lr;              /* 0: the optimiser's; twice that as the peak of GLIA_ONE_CYCLE */
   glia_schedule schedule;
   glia_monitor monitor;   /* what "best" means */
   int64_t patience;       /* stop after so many epochs without a better value; 0: never */
@@ -176,7 +176,7 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   int64_t epochs;          /* 0 -> 5 */
   int batch;               /* 0 -> 64 */
   const char *optimizer;   /* "adam", "sgd momentum=0.9"...; NULL: adam */
-  double lr;               /* 0: the optimiser's */
+  double lr;               /* as in glia_fit_opts */
   glia_schedule schedule;
   double clip_norm;
   double label_smoothing;

@@ -80,10 +80,16 @@ static glia_status tell(fitter *f, glia_event e) {
                  (long long)f->p.epoch, (long long)f->p.step);
 }
 
+/* A cycle spends most of its steps far below its peak: the default peak is twice the optimiser's
+ * rate, so that the mean is about the same. */
+static double peak_lr(const fitter *f) {
+  if (f->o.lr > 0) return f->o.lr;
+  return f->l->o.optimizer.lr * (f->o.schedule == GLIA_ONE_CYCLE ? 2 : 1);
+}
+
 static glia_status one_step(fitter *f, const glia_batch *b, double *total) {
   const int64_t done = (f->p.epoch - 1) * f->p.steps + f->p.step;
-  const double lr = f->o.lr > 0 ? f->o.lr : f->l->o.optimizer.lr;
-  f->p.lr = gi_schedule_lr(f->o.schedule, lr, done, f->p.epochs * f->p.steps);
+  f->p.lr = gi_schedule_lr(f->o.schedule, peak_lr(f), done, f->p.epochs * f->p.steps);
   GI_TRY(glia_learner_step(f->l, b->x, b->y, f->p.lr, &f->p.loss));
   f->seen += b->count;
   *total += f->p.loss * (double)b->count;
