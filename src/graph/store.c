@@ -5,6 +5,7 @@
 
 struct glia_store {
   GI_VEC(gi_entry *) entries;
+  uint64_t freezes;
 };
 
 glia_status glia_store_new(glia_store **out) {
@@ -92,8 +93,11 @@ int glia_store_freeze(glia_store *s, const char *prefix, bool frozen) {
   for (size_t i = 0; i < s->entries.n; i++) {
     gi_entry *e = s->entries.at[i];
     if (e->kind != GLIA_PARAMETER || strncmp(e->name, prefix, strlen(prefix)) != 0) continue;
+    s->freezes += e->frozen != frozen;
     e->frozen = frozen;
     n++;
   }
   return n;
 }
+
+uint64_t gi_store_freezes(const glia_store *s) { return s->freezes; }

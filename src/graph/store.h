@@ -14,6 +14,8 @@ typedef struct gi_entry {
   bool frozen;         /* a parameter that optimisers leave alone */
 } gi_entry;
 
+/* Grows whenever a parameter is frozen or thawed: steps traced before are then stale. */
+uint64_t gi_store_freezes(const glia_store *s);
 gi_entry *gi_store_at(const glia_store *s, int i);              /* in the order of creation */
 gi_entry *gi_store_find(const glia_store *s, const char *name); /* NULL if absent */
 /* A new entry of zeros; GLIA_INVALID if the name is taken. */

@@ -3,21 +3,26 @@
 
 #include "train/learner.h"
 
+#define PI 3.14159265358979323846
+
+/* From a to b along half a cosine, t from 0 to 1. */
+static double along_cosine(double a, double b, double t) { return b + (a - b) * (1 + cos(PI * t)) / 2; }
+
+/* As PyTorch's OneCycleLR: the peak is reached 0.3 steps - 1 steps in, the end with the last one. */
+static double one_cycle(double lr, int64_t step, int64_t steps) {
+  const double low = lr / 25, end = low / 1e4, at = (double)step;
+  const double peak = fmax(0.3 * (double)steps - 1, 0), last = (double)(steps - 1);
+  if (at <= peak) return peak > 0 ? along_cosine(low, lr, at / peak) : lr;
+  return along_cosine(lr, end, (at - peak) / (last - peak));
+}
+
 double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps) {
-  const double pi = 3.14159265358979323846, warm = 0.3;
-  const double t = steps > 1 ? (double)step / (double)(steps - 1) : 0;
+  const double t = (double)step / (double)GI_MAX(steps, 1);
   switch (s) {
-    case GLIA_LINEAR:
-      return lr * (1 - (double)step / (double)GI_MAX(steps, 1));
-    case GLIA_COSINE:
-      return lr * (1 + cos(pi * (double)step / (double)GI_MAX(steps, 1))) / 2;
-    case GLIA_ONE_CYCLE: {
-      const double low = lr / 25, end = low / 1e4;
-      if (t < warm) return low + (lr - low) * (1 - cos(pi * t / warm)) / 2;
-      return end + (lr - end) * (1 + cos(pi * (t - warm) / (1 - warm))) / 2;
-    }
-    default:
-      return lr;
+    case GLIA_LINEAR: return lr * (1 - t);
+    case GLIA_COSINE: return along_cosine(lr, 0, t);
+    case GLIA_ONE_CYCLE: return one_cycle(lr, step, steps);
+    default: return lr;
   }
 }
 
@@ -137,7 +142,8 @@ static bool better(const fitter *f, double v) {
   const glia_history *h = f->history;
   if (isnan(v)) return false;
   if (h->best == 0) return true;
-  return f->o.monitor == GLIA_MONITOR_METRIC ? v > h->best_value : v < h->best_value;
+  const bool by_metric = f->o.monitor == GLIA_MONITOR_METRIC && f->valid != NULL;
+  return by_metric ? v > h->best_value : v < h->best_value;
 }
 
 static glia_status add_row(fitter *f, const glia_epoch *row) {

@@ -37,6 +37,7 @@ static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *u
   glia_scope *s = glia_scope_new(g, l->store, &so);
   const glia_value y =
       glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));
+  if (y.graph != g) gi_latch(g, GLIA_MODEL, "the model returned no value of its scope's graph");
   if (n < 2) return;
   const char *before = gi_set_path(g, "loss");
   const glia_value loss = glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
@@ -103,6 +104,9 @@ static glia_status check_opts(glia_learner_opts *o) {
   if ((o->loss == GLIA_LOSS_CROSS_ENTROPY) != (o->data.classes > 0))
     return gi_fail(GLIA_INVALID, "learner: this loss does not go with %s",
                    o->data.classes > 0 ? "class indices" : "numbers as targets");
+  const gi_backend *backend = NULL;
+  GI_TRY(gi_backend_find(o->backend, &backend));
+  o->backend = backend->name; /* outlives the caller's text */
   return glia_optimizer_resolve(&o->optimizer);
 }
 
@@ -179,6 +183,8 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
   const int n = mode == GI_MODE_FORWARD ? 1 : mode == GI_MODE_EVALUATE ? 2 : 3;
   if (n > 1) types[1] = gi_tensor_type(y);
   types[2] = (gi_type){.dtype = GLIA_F64};
+  if (l->freezes != gi_store_freezes(l->store)) gi_cache_clear(l->plans); /* other updates */
+  l->freezes = gi_store_freezes(l->store);
   GI_TRY(gi_cache_get(l->plans, mode, types, n, mode == GI_MODE_TRAIN ? "loss" : NULL, p));
   GI_TRY(glia_plan_bind(*p, "x", x));
   if (n > 1) GI_TRY(glia_plan_bind(*p, "y", y));
@@ -196,6 +202,8 @@ static glia_status diverged(glia_learner *l, glia_plan *p) {
 glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
                               double lr, double *loss) {
   glia_plan *p = NULL;
+  if (!(lr >= 0 && isfinite(lr)))
+    return gi_fail(GLIA_INVALID, "step: the learning rate is %g, wanted 0 or more", lr);
   glia_tensor_set(l->lr, 0, lr > 0 ? lr : l->o.optimizer.lr);
   GI_TRY(plan_for(l, GI_MODE_TRAIN, x, y, &p));
   const glia_status s = glia_plan_run(p);

@@ -13,6 +13,7 @@ struct glia_learner {
   gi_cache *plans;
   glia_tensor *lr; /* f64 scalar, bound to training steps */
   int64_t steps;
+  uint64_t freezes; /* gi_store_freezes when the plans were made */
 };
 
 /* One step in evaluation: loss of the batch and the model's result (borrowed). */

@@ -139,8 +139,11 @@ gi_buffer gi_chain_scratch(gi_chain *c, size_t bytes) {
   return b;
 }
 
+/* Primitives are made for a number of threads and compute nonsense with fewer, so that none may be
+ * made for more than OMP_THREAD_LIMIT lets run. */
 int gi_dnnl_enter(int threads) {
   const int before = omp_get_max_threads();
+  threads = GI_MIN(threads, omp_get_thread_limit());
   if (before != threads) omp_set_num_threads(threads);
   return before;
 }
