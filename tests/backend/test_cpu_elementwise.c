@@ -82,8 +82,7 @@ static void test_cast(void **state) {
     }
 }
 
-/* ---- programs
- * --------------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------- */
 
 typedef struct maker {
   gi_program *p;
@@ -235,6 +234,139 @@ static void test_random_programs(void **state) {
   }
 }
 
+/* ---- awkward values, in groups --------------------------------------------------------------
+ */
+
+enum { AWKWARD = 9, MANY = AWKWARD * AWKWARD * 3 };
+static const float awkward[AWKWARD] = {0.0f,     -0.0f,     1.0f, -1.5f, 2.5f,
+                                       INFINITY, -INFINITY, NAN,  7.0f};
+
+/* Runs the program on in[] (each of MANY elements or, where one[i], of the first alone) by the
+ * kernel and by the reference. */
+static void compare_program(const maker *m, const float *const *in, const bool *one,
+                            const char *what) {
+  gi_type types[3 + 2], *outs = types + 3;
+  const gi_layout plain[5] = {0};
+  static float got[2][MANY], want[2][MANY];
+  gi_buf from[3], to[2];
+  for (int i = 0; i < m->p->n_in; i++) {
+    types[i] = one[i] ? SCALAR : F32(MANY);
+    union {
+      const float *given;
+      void *p;
+    } u = {in[i]};
+    from[i] = (gi_buf){types[i], u.p};
+  }
+  gi_infer infer = {m->p->n_in, types, &m->attr, 1, outs};
+  if (gi_op_fused.infer(&infer) != GLIA_OK || gi_type_count(&outs[0]) != MANY) return;
+  for (int k = 0; k < infer.n_out; k++) to[k] = (gi_buf){outs[k], want[k]};
+  OK(gi_op_fused.ref(&(gi_ref){m->p->n_in, infer.n_out, from, to, &m->attr, NULL}));
+  const gi_problem p = {&gi_op_fused, &m->attr,  m->p->n_in, infer.n_out, types, outs,
+                        plain,        plain + 3, 1};
+  const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+  assert_string_equal(k->name, "elementwise_vector");
+  gi_prepared made = {0};
+  OK(k->prepare(&p, &made));
+  void *scratch = trial_memory(made.scratch);
+  OK(k->run(&(gi_exec){made.state, (const void *const *)in, (void *[]){got[0], got[1]}, scratch,
+                       NULL}));
+  for (int o = 0; o < infer.n_out; o++)
+    for (int i = 0; i < MANY; i++) {
+      const double g = gi_load(outs[o].dtype, got[o], i),
+                   w = gi_load(outs[o].dtype, want[o], i);
+      if (g == w || (isnan(g) && isnan(w)) || fabs(g - w) <= 1e-6 * fabs(w)) continue;
+      fail_msg("%s, element %d of output %d: %g, wanted %g", what, i, o, g, w);
+    }
+  gi_free_aligned(scratch);
+  k->release(made.state);
+}
+
+/* The op and then its negative (or denial), each operand from memory, a scalar or a constant.
+ */
+static bool awkward_op(const gi_op *op, void *user) {
+  static float in[3][MANY], truth[MANY];
+  (void)user;
+  if (!(op->flags & GI_ELEMENTWISE) || strcmp(op->name, "cast") == 0 ||
+      strcmp(op->name, "pow") == 0)
+    return true;
+  const gi_sample *sample = &op->samples[0];
+  const bool truths = sample->in[0].dtype == GLIA_BOOL && op->min_in < 3;
+  for (int i = 0; i < MANY; i++) {
+    in[0][i] = awkward[i % AWKWARD];
+    in[1][i] = awkward[i / AWKWARD % AWKWARD];
+    in[2][i] = awkward[(i / 3) % AWKWARD];
+    truth[i] = (float)(i % 2);
+  }
+  for (int kind = 0; kind < 27; kind++) { /* of each operand: memory, scalar, constant */
+    maker m = {0};
+    int reg[3], at = kind;
+    bool one[3] = {false};
+    const float *from[3] = {in[0], in[1], in[2]};
+    new_program(&m, 3);
+    for (int i = 0; i < 3; i++, at /= 3) {
+      const bool logical = truths || (op->min_in == 3 && i == 0);
+      if (logical) from[i] = truth;
+      one[i] = at % 3 == 1;
+      reg[i] = i;
+      if (at % 3 == 2) reg[i] = constant(&m, logical ? 1 : 2.5);
+      /* what a comparison gives is a truth: f32 inputs are made into one */
+      if (logical && at % 3 != 2)
+        reg[i] = emit(&m, "greater", i, constant(&m, 0.5));
+      else if (logical)
+        m.p->code[m.p->n_code - 1].dtype = GLIA_BOOL;
+    }
+    gi_infer infer = {.n_in = op->min_in, .attr = sample->attr, .n_out = 1};
+    gi_type types[3], out;
+    for (int i = 0; i < op->min_in; i++)
+      types[i] =
+          with_dtype(F32(2), truths || (op->min_in == 3 && i == 0) ? GLIA_BOOL : GLIA_F32);
+    infer.in = types;
+    infer.out = &out;
+    OK(op->infer(&infer));
+    gi_micro *code = &m.p->code[m.p->n_code];
+    *code = (gi_micro){.op = op, .src = {reg[0], reg[1], reg[2]}, .dtype = out.dtype};
+    if (sample->attr != NULL)
+      memcpy(&code->attr, sample->attr, GI_MIN(sizeof code->attr, op->attr_size));
+    const int result = m.p->n_in + m.p->n_code++;
+    give(&m, result);
+    if (out.dtype == GLIA_BOOL) {
+      m.p->code[m.p->n_code] =
+          (gi_micro){.op = op_called("logical_not"), .src = {result}, .dtype = GLIA_BOOL};
+      give(&m, m.p->n_in + m.p->n_code++);
+    } else
+      give(&m, emit(&m, "neg", result, 0));
+    compare_program(&m, from, one, op->name);
+    gi_free(m.p);
+  }
+  return true;
+}
+
+static void test_awkward_values(void **state) {
+  (void)state;
+  gi_op_each(awkward_op, NULL);
+  setenv("GLIA_ISA", "base", 1);
+  gi_op_each(awkward_op, NULL);
+  unsetenv("GLIA_ISA");
+}
+
+/* More registers than the processor has: the loops take over. */
+static void test_many_registers(void **state) {
+  (void)state;
+  maker m = {0};
+  new_program(&m, 12);
+  int reg[24];
+  for (int i = 0; i < 12; i++) reg[i] = i;
+  for (int i = 0; i < 12; i++) reg[12 + i] = emit(&m, "mul", reg[i], reg[(i + 5) % 12]);
+  int sum = emit(&m, "add", reg[0], reg[12]);
+  for (int i = 1; i < 12; i++) sum = emit(&m, "add", sum, reg[24 - i]);
+  for (int i = 0; i < 12 && m.p->n_code < 46; i++) sum = emit(&m, "sub", sum, reg[i]);
+  give(&m, sum);
+  trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = 12, .tolerance = 1e-5};
+  for (int i = 0; i < 12; i++) t.in[i] = F32(1003);
+  try_kernel(&t, 9);
+  gi_free(m.p);
+}
+
 static void test_refused(void **state) {
   (void)state;
   const gi_type types[3] = {with_dtype(F32(4), GLIA_F64), with_dtype(F32(4), GLIA_F64),
@@ -249,11 +381,12 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_every_op),    cmocka_unit_test(test_lengths),
-      cmocka_unit_test(test_broadcast),   cmocka_unit_test(test_cast),
-      cmocka_unit_test(test_adam),        cmocka_unit_test(test_aliasing),
-      cmocka_unit_test(test_odd_outputs), cmocka_unit_test(test_random_programs),
-      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_every_op),       cmocka_unit_test(test_lengths),
+      cmocka_unit_test(test_broadcast),      cmocka_unit_test(test_cast),
+      cmocka_unit_test(test_adam),           cmocka_unit_test(test_aliasing),
+      cmocka_unit_test(test_odd_outputs),    cmocka_unit_test(test_random_programs),
+      cmocka_unit_test(test_refused),        cmocka_unit_test(test_awkward_values),
+      cmocka_unit_test(test_many_registers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

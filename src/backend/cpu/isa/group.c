@@ -16,8 +16,7 @@ typedef struct place {
   ptrdiff_t step[GI_REGISTERS];
 } place;
 
-/* ---- inputs that do not lie as floats in the group's order
- * --------------------------------------- */
+/* ---- inputs that do not lie as floats in the group's order ------------------------------- */
 
 static void fill(float *to, float v, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] = v;
@@ -102,8 +101,7 @@ static void reach(const gi_group *g, const gi_operand *o, const void *from, int6
   }
 }
 
-/* ---- the parts of a run
- * --------------------------------------------------------------------------- */
+/* ---- the parts of a run ------------------------------------------------------------------ */
 
 static void write_out(glia_dtype t, void *out, int64_t e, const float *from, ptrdiff_t step,
                       int64_t n) {
@@ -120,21 +118,9 @@ static void write_out(glia_dtype t, void *out, int64_t e, const float *from, ptr
   for (int64_t i = 0; i < n; i++) to[i] = from[i & mask] != 0.0f;
 }
 
-/* Brings what the next tile reads near, a few lines before each op of this one, so that memory
- * is busy while the ops compute. */
-static void fetch_ahead(const gi_group *g, const place *p, int op, int64_t n) {
-  enum { LINE = 64 / sizeof(float) };
-  const int64_t first = n * op / g->n_code / LINE * LINE;
-  const int64_t last = n * (op + 1) / g->n_code / LINE * LINE;
-  for (int i = 0; i < g->n_in; i++)
-    if (g->in[i].access == GI_DENSE)
-      for (int64_t e = first; e < last; e += LINE) __builtin_prefetch(p->at[i] + n + e);
-}
-
 static void run_code(const gi_group *g, place *p, float *const *result, int64_t n) {
   for (int k = 0; k < g->n_code; k++) {
     const gi_group_op *op = &g->code[k];
-    if (g->n_code >= GI_AHEAD) fetch_ahead(g, p, k, n);
     if (op->loop == NULL) continue;
     gi_micro_call call = {.out = result[k], .a = op->a, .b = op->b};
     for (int i = 0; i < op->n_src; i++) {
@@ -169,6 +155,36 @@ static void run_tile(const gi_group *g, const void *const *in, void *const *out,
     const int reg = g->out[k].reg;
     if (reg >= g->n_in && direct[reg - g->n_in] == k) continue;
     write_out(g->out[k].dtype, out[k], e, p->at[reg], p->step[reg], n);
+  }
+}
+
+/* The same by compiled code. Bool outputs go through the slots of their registers. */
+static void run_compiled(const gi_group *g, const void *const *in, void *const *out, place *p,
+                         int64_t e, int64_t n, const float *splats, float *slots) {
+  float *to[GI_FUSED_OUT];
+  for (int i = 0; i < g->n_in; i++) {
+    const gi_operand *o = &g->in[i];
+    if (o->access == GI_DENSE) p->at[i] = (const float *)in[i] + e;
+    if (o->access != GI_GATHERED) continue;
+    float *slot = slots + (int64_t)o->slot * GI_TILE;
+    reach(g, o, in[i], e, n, slot, &p->at[i], &p->step[i]);
+    if (p->step[i] == 0) fill(slot, slot[0], n); /* code walks along every operand */
+  }
+  for (int k = 0; k < g->n_out; k++) {
+    const int op = g->out[k].reg - g->n_in;
+    if (op < 0 || g->code[op].constant) continue;
+    to[k] = g->out[k].dtype == GLIA_F32 ? (float *)out[k] + e
+                                        : slots + (int64_t)g->code[op].slot * GI_TILE;
+  }
+  g->compiled(p->at, to, splats, n * (int64_t)sizeof(float));
+  for (int k = 0; k < g->n_out; k++) {
+    const int reg = g->out[k].reg, op = reg - g->n_in;
+    const bool given = op < 0 || g->code[op].constant; /* an input or a constant */
+    const bool one = op < 0 ? g->in[reg].access == GI_ONE : given;
+    if (given)
+      write_out(g->out[k].dtype, out[k], e, p->at[reg], one ? 0 : GI_LANES, n);
+    else if (g->out[k].dtype != GLIA_F32)
+      write_out(g->out[k].dtype, out[k], e, to[k], GI_LANES, n);
   }
 }
 
@@ -228,9 +244,13 @@ void GI_ISA(gi_group_run)(const gi_group *g, const void *const *in, void *const 
     p.at[i] = slot;
     p.step[i] = GI_LANES;
   }
-  for (int64_t e = first; e < last; e += g->tile) {
-    const int64_t n = last - e < g->tile ? last - e : g->tile, whole = n - n % GI_LANES;
-    if (whole > 0) run_tile(g, in, out, &p, direct, e, whole, slots);
+  const int64_t most = g->streams ? last - first : g->tile;
+  for (int64_t e = first; e < last; e += most) {
+    const int64_t n = last - e < most ? last - e : most, whole = n - n % GI_LANES;
+    if (whole > 0 && g->compiled != NULL)
+      run_compiled(g, in, out, &p, e, whole, splats, slots);
+    else if (whole > 0)
+      run_tile(g, in, out, &p, direct, e, whole, slots);
     if (n > whole) run_rest(g, in, out, &p, e + whole, n - whole);
   }
 }

@@ -21,7 +21,6 @@
 enum {
   GI_TILE = 512, /* elements; a multiple of every vector */
   GI_SPLAT = 16, /* floats of the widest vector */
-  GI_AHEAD = 6,  /* programs of so many ops or more read ahead of the tile */
   GI_REGISTERS = GI_FUSED_IN + GI_FUSED_CODE
 };
 
@@ -67,6 +66,12 @@ typedef struct gi_group_out {
   glia_dtype dtype;
 } gi_group_out;
 
+/* The whole program as one loop (cpu/jit.h): at[r] is where input r lies, to[k] where output k
+ * is to lie, if the program computes it; an input of one element is read from splats, as a
+ * vector at r * GI_SPLAT. bytes of each dense operand, a multiple of 32, above 0. */
+typedef void gi_group_code(const float *const *at, float *const *to, const float *splats,
+                           int64_t bytes);
+
 typedef struct gi_group {
   int rank; /* dimensions in memory order, those that belong together joined */
   int64_t dim[GLIA_MAX_RANK], count, tile;
@@ -74,6 +79,8 @@ typedef struct gi_group {
   gi_operand in[GI_FUSED_IN];
   gi_group_op code[GI_FUSED_CODE];
   gi_group_out out[GI_FUSED_OUT];
+  gi_group_code *compiled; /* NULL: op by op */
+  bool streams;            /* compiled, and neither slots nor conversions are needed */
 } gi_group;
 
 /* Floats of scratch that each thread needs. */

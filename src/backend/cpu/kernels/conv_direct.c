@@ -59,8 +59,7 @@ typedef struct state {
   float *to;
 } state;
 
-/* ---- what is taken
- * -------------------------------------------------------------------------------- */
+/* ---- what is taken ----------------------------------------------------------------------- */
 
 static const char *fits(const gi_problem *p) {
   const gi_conv_attr *a = p->attr;
@@ -89,8 +88,7 @@ static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
     out[0] = GI_CHANNELS_LAST;
 }
 
-/* ---- places and taps
- * ------------------------------------------------------------------------------- */
+/* ---- places and taps --------------------------------------------------------------------- */
 
 static void add_tap(const state *s, phase *f, int64_t row, int64_t col, int64_t k) {
   const int64_t at[2] = {row, col};
@@ -172,8 +170,7 @@ static bool point(const state *s, const phase *f, int64_t first, int n, int64_t 
   return all_inside;
 }
 
-/* ---- weights
- * ---------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 /* Panel `part` of a phase: from w[F, C, taps]. Forward a panel holds filters and its depth is
  * C; backward it holds channels and its depth is F. Some depths at a time, the channels of the
@@ -216,8 +213,7 @@ static void pack_part(void *user, int64_t part) {
   }
 }
 
-/* ---- y and dx
- * --------------------------------------------------------------------------------------- */
+/* ---- y and dx ---------------------------------------------------------------------------- */
 
 static void point_to(const state *s, const phase *f, int64_t first, int n, float **to) {
   const int64_t plane = f->rows * f->cols;
@@ -387,8 +383,7 @@ static glia_status run_weight_grad(const gi_exec *x) {
   return GLIA_OK;
 }
 
-/* ---- preparing
- * -------------------------------------------------------------------------------------- */
+/* ---- preparing --------------------------------------------------------------------------- */
 
 static int64_t round_up(int64_t n) {
   return (n + 15) / 16 * 16; /* floats of a cache line */

@@ -1,9 +1,10 @@
 /* conv_onednn.c - convolution and its two gradients by oneDNN.
  *
- * Activations are wanted channels-last, and computed as they come. Weights lie in memory as [F, C/groups, KH,
- * KW], the order of checkpoints; oneDNN says in which blocked layout it wants them, and a
- * reorder in front of the primitive (behind it, for the weight's gradient) brings them there:
- * some ten thousand elements against the hundreds of millions of products that follow.
+ * Activations are wanted channels-last, and computed as they come. Weights lie in memory as [F,
+ * C/groups, KH, KW], the order of checkpoints; oneDNN says in which blocked layout it wants
+ * them, and a reorder in front of the primitive (behind it, for the weight's gradient) brings
+ * them there: some ten thousand elements against the hundreds of millions of products that
+ * follow.
  */
 #include "backend/cpu/dnnl.h"
 #include "ops/attrs.h"
@@ -62,10 +63,17 @@ static glia_status describe_weight(conv *c, const gi_type *w, int64_t groups) {
   return gi_dnnl_desc(5 - first, dim + first, NULL, &c->weight_liked);
 }
 
-typedef struct operand { const gi_type *type; gi_layout layout; } operand;
+typedef struct operand {
+  const gi_type *type;
+  gi_layout layout;
+} operand;
 
-static operand in_of(const gi_problem *p, int i) { return (operand){&p->in[i], p->in_layout[i]}; }
-static operand out_of(const gi_problem *p) { return (operand){&p->out[0], p->out_layout[0]}; }
+static operand in_of(const gi_problem *p, int i) {
+  return (operand){&p->in[i], p->in_layout[i]};
+}
+static operand out_of(const gi_problem *p) {
+  return (operand){&p->out[0], p->out_layout[0]};
+}
 
 static glia_status describe_image(operand o, dnnl_memory_desc_t *out) {
   int64_t stride[GLIA_MAX_RANK];

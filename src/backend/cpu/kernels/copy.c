@@ -8,7 +8,7 @@
 typedef struct state {
   size_t fill_bytes; /* 0: nothing is filled */
   size_t fill_size;  /* bytes of the value */
-  unsigned char fill[8];
+  _Alignas(8) unsigned char fill[8];
   int n;
   gi_copy copies[]; /* from input i to output 0 */
 } state;

@@ -5,6 +5,7 @@
  * sorted by how they are reached; registers that are never alive together share a slot.
  */
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/jit.h"
 
 enum {
   PART = 32768 /* elements times ops that are worth waking a thread for: some 10 us */
@@ -13,6 +14,7 @@ enum {
 typedef struct state {
   gi_group g;
   gi_group_run *run;
+  gi_jit *jit; /* owned; NULL: op by op */
   int parts;
   /* for the time of a run */
   const void *const *in;
@@ -20,8 +22,7 @@ typedef struct state {
   float *scratch;
 } state;
 
-/* ---- what is taken
- * -------------------------------------------------------------------------------- */
+/* ---- what is taken ----------------------------------------------------------------------- */
 
 static gi_micro_loop *find(const gi_isa *isa, const char *name) {
   for (const gi_micro_row *r = isa->micro; r->name != NULL; r++)
@@ -151,8 +152,7 @@ static void merge_pairs(gi_group *g, const gi_program *p) {
       merge(g, p, k, 0, isa);
 }
 
-/* ---- dimensions and strides
- * ----------------------------------------------------------------------- */
+/* ---- dimensions and strides -------------------------------------------------------------- */
 
 /* Strides of an operand by dimension of the group, 0 where it repeats. */
 static void operand_strides(const gi_type *t, gi_layout layout, const gi_type *shape,
@@ -219,8 +219,7 @@ static void sort_operands(gi_group *g) {
   }
 }
 
-/* ---- slots
- * ------------------------------------------------------------------------------------------ */
+/* ---- slots ------------------------------------------------------------------------------- */
 
 static void last_reads(const gi_group *g, int *last) {
   for (int r = 0; r < g->n_in + g->n_code; r++) last[r] = -1;
@@ -255,8 +254,7 @@ static void give_slots(gi_group *g) {
   }
 }
 
-/* ---- preparing and running
- * --------------------------------------------------------------------------- */
+/* ---- preparing and running --------------------------------------------------------------- */
 
 static void translate(gi_group *g, const gi_program *p, const gi_problem *problem) {
   const gi_isa *isa = gi_cpu_isa();
@@ -283,14 +281,32 @@ static void translate(gi_group *g, const gi_program *p, const gi_problem *proble
     g->out[k] = (gi_group_out){p->out[k], problem->out[k].dtype};
 }
 
+/* Machine code where it can be had, else pairs of ops. A single op is not worth code: its loop
+ * goes through memory once, too. */
+static void compile(state *s, const gi_program *p) {
+  gi_group *g = &s->g;
+  int ops = 0;
+  for (int k = 0; k < p->n_code; k++) ops += p->code[k].op != NULL;
+  if (ops > 1 && gi_cpu_isa() != &gi_isa_base) s->jit = gi_jit_new(p, g);
+  if (s->jit == NULL) {
+    merge_pairs(g, p);
+    return;
+  }
+  g->compiled = gi_jit_code(s->jit);
+  g->streams = true;
+  for (int i = 0; i < g->n_in; i++)
+    g->streams = g->streams && (g->in[i].access == GI_DENSE || g->in[i].access == GI_ONE);
+  for (int k = 0; k < g->n_out; k++) g->streams = g->streams && g->out[k].dtype == GLIA_F32;
+}
+
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   int64_t strides[GI_FUSED_IN][GLIA_MAX_RANK];
   single space;
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
   gi_group *g = &s->g;
-  translate(g, program_of(p, &space), p);
-  merge_pairs(g, program_of(p, &space));
+  const gi_program *program = program_of(p, &space);
+  translate(g, program, p);
   for (int i = 0; i < g->n_in; i++) {
     g->in[i].dtype = p->in[i].dtype;
     operand_strides(&p->in[i], p->in_layout[i], &p->out[0], strides[i]);
@@ -298,12 +314,19 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   join_dims(g, &p->out[0], p->out_layout[0], strides);
   g->count = gi_type_count(&p->out[0]);
   sort_operands(g);
+  compile(s, program);
   give_slots(g);
   s->run = gi_cpu_isa()->group_run;
   s->parts = gi_cpu_parts(p->threads, g->count * (g->n_code + 1), PART);
   out->state = s;
   out->scratch = (size_t)s->parts * (size_t)gi_group_scratch(g) * sizeof(float);
   return GLIA_OK;
+}
+
+static void release(void *state_) {
+  state *s = state_;
+  gi_jit_free(s->jit);
+  gi_free(s);
 }
 
 static void run_part(void *user, int64_t part) {
@@ -332,7 +355,7 @@ static const gi_kernel kernel = {
     .layouts = layouts,
     .prepare = prepare,
     .run = run,
-    .release = gi_free,
+    .release = release,
 };
 
 const gi_kernel *const gi_cpu_kernels_elementwise[] = {&kernel, NULL};

@@ -25,7 +25,7 @@ typedef struct state {
   int64_t bytes_out;
   int64_t widths;
   int threads;
-  unsigned char one[8]; /* one_hot: 1 in the dtype of the result */
+  _Alignas(8) unsigned char one[8]; /* one_hot: 1 in the dtype of the result */
   /* for the time of a run */
   const void *index;
   const char *from;

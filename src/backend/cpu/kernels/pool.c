@@ -121,8 +121,9 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
-/* Channels-last if one of the inputs is: a gradient that comes plain meets positions that were found
- * in channels-last, and turning the small gradient is cheaper than turning the large result. */
+/* Channels-last if one of the inputs is: a gradient that comes plain meets positions that were
+ * found in channels-last, and turning the small gradient is cheaper than turning the large
+ * result. */
 static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
   gi_layout all = GI_PLAIN;
   for (int i = 0; i < p->n_in; i++)
