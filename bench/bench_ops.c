@@ -361,17 +361,10 @@ int main(int argc, char **argv) {
       case 's':
         if (!gi_parse_f64(optarg, &o.seconds)) usage();
         break;
-      case 'i':
-        setenv("GLIA_ISA", optarg, 1);
-        break;
-      case 'l':
-        o.like = optarg;
-        break;
-      case 'a':
-        o.all = true;
-        break;
-      default:
-        usage();
+      case 'i': setenv("GLIA_ISA", optarg, 1); break;
+      case 'l': o.like = optarg; break;
+      case 'a': o.all = true; break;
+      default: usage();
     }
   }
   if (optind < argc) usage();

@@ -160,32 +160,17 @@ int main(int argc, char **argv) {
   options o = {.threads = 1, .loss_steps = 50, .seconds = 4, .warm = 1, .quiet = 60};
   bench b = {0};
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
-      case 't':
-        o.threads = GI_MAX(atoi(optarg), 1);
-        break;
-      case 's':
-        o.seconds = atof(optarg);
-        break;
-      case 'n':
-        o.steps = atoi(optarg);
-        break;
-      case 'k':
-        o.loss_steps = GI_MAX(atoi(optarg), 1);
-        break;
-      case 'w':
-        o.warm = atof(optarg);
-        break;
-      case 'q':
-        o.quiet = atof(optarg);
-        break;
-      case 'p':
-        o.profile = true;
-        break;
+      case 't': o.threads = GI_MAX(atoi(optarg), 1); break;
+      case 's': o.seconds = atof(optarg); break;
+      case 'n': o.steps = atoi(optarg); break;
+      case 'k': o.loss_steps = GI_MAX(atoi(optarg), 1); break;
+      case 'w': o.warm = atof(optarg); break;
+      case 'q': o.quiet = atof(optarg); break;
+      case 'p': o.profile = true; break;
       case 'l':
         for (int i = 0; i < GI_COUNT(workloads); i++) puts(workloads[i].name);
         return 0;
-      default:
-        return usage();
+      default: return usage();
     }
   if (optind + 1 != argc) return usage();
   if ((o.w = find(argv[optind])) == NULL) return 2;

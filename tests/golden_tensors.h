@@ -1,4 +1,5 @@
-/* tests/golden_tensors.h - golden files of tensors (tests/golden/, written by tools/golden_*.py).
+/* tests/golden_tensors.h - golden files of tensors (tests/golden/, written by
+ * tools/golden_*.py).
  */
 #ifndef GI_TEST_GOLDEN_TENSORS_H
 #define GI_TEST_GOLDEN_TENSORS_H
@@ -49,8 +50,8 @@ static inline double golden_number(const golden *g, const char *key, double dflt
 }
 
 /* Every element within tolerance * (1 + |wanted|), NaN never. */
-static inline void assert_close(const glia_tensor *got, const glia_tensor *want, double tolerance,
-                                const char *what) {
+static inline void assert_close(const glia_tensor *got, const glia_tensor *want,
+                                double tolerance, const char *what) {
   if (got == NULL) fail_msg("%s: there is none", what);
   assert_int_equal(glia_tensor_count(got), glia_tensor_count(want));
   for (int64_t i = 0; i < glia_tensor_count(want); i++) {

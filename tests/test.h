@@ -17,30 +17,30 @@
 #include "base/base.h"
 
 /* The call must succeed; prints the message if not. */
-#define OK(call)                                                                               \
-  do {                                                                                         \
-    const glia_status ok_ = (call);                                                            \
-    if (ok_ != GLIA_OK)                                                                        \
-      fail_msg("%s: %s (%s)", #call, glia_status_text(ok_), glia_error_message());             \
+#define OK(call)                                                                   \
+  do {                                                                             \
+    const glia_status ok_ = (call);                                                \
+    if (ok_ != GLIA_OK)                                                            \
+      fail_msg("%s: %s (%s)", #call, glia_status_text(ok_), glia_error_message()); \
   } while (0)
 
 /* The call must fail with this status and a message that holds `text`. */
-#define FAILS(call, want, text)                                                                \
-  do {                                                                                         \
-    const glia_status got_ = (call);                                                           \
-    if (got_ != (want))                                                                        \
-      fail_msg("%s: wanted %s, got %s (%s)", #call, glia_status_text(want),                    \
-               glia_status_text(got_), glia_error_message());                                  \
-    if (strstr(glia_error_message(), (text)) == NULL)                                          \
-      fail_msg("%s: message \"%s\" does not hold \"%s\"", #call, glia_error_message(), text);  \
+#define FAILS(call, want, text)                                                               \
+  do {                                                                                        \
+    const glia_status got_ = (call);                                                          \
+    if (got_ != (want))                                                                       \
+      fail_msg("%s: wanted %s, got %s (%s)", #call, glia_status_text(want),                   \
+               glia_status_text(got_), glia_error_message());                                 \
+    if (strstr(glia_error_message(), (text)) == NULL)                                         \
+      fail_msg("%s: message \"%s\" does not hold \"%s\"", #call, glia_error_message(), text); \
   } while (0)
 
 /* |a - b| <= tolerance, in double; not so for NaN. */
-#define NEAR(a, b, tolerance)                                                                  \
-  do {                                                                                         \
-    const double near_a_ = (a), near_b_ = (b);                                                 \
-    if (!(fabs(near_a_ - near_b_) <= (tolerance)))                                             \
-      fail_msg("%s is %.17g, %s is %.17g", #a, near_a_, #b, near_b_);                          \
+#define NEAR(a, b, tolerance)                                         \
+  do {                                                                \
+    const double near_a_ = (a), near_b_ = (b);                        \
+    if (!(fabs(near_a_ - near_b_) <= (tolerance)))                    \
+      fail_msg("%s is %.17g, %s is %.17g", #a, near_a_, #b, near_b_); \
   } while (0)
 
 /* A fresh folder for this test, below the build folder; "name" keeps tests apart. Removed first
@@ -54,8 +54,8 @@ static inline const char *test_dir(const char *name) {
   return path;
 }
 
-/* The folder of real data beside the project, or NULL, having said so. GLIA_SHARED names another
- * place. */
+/* The folder of real data beside the project, or NULL, having said so. GLIA_SHARED names
+ * another place. */
 static inline const char *test_shared(void) {
   const char *dir = getenv("GLIA_SHARED");
   if (dir == NULL) dir = GI_TEST_SOURCE "/../shared";

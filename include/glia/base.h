@@ -36,20 +36,20 @@ GLIA_API const char *glia_version(void);
 /* ---- errors ---------------------------------------------------------------------------- */
 
 /* name, code, exit status of the glia program, text */
-#define GLIA_STATUS_MAP(X)                                                                     \
-  X(OK, 0, 0, "success")                                                                       \
-  X(INVALID, -1, 2, "invalid argument")                                                        \
-  X(SHAPE, -2, 4, "shapes do not fit")                                                         \
-  X(DTYPE, -3, 4, "data type not supported")                                                   \
-  X(NOMEM, -4, 6, "out of memory")                                                             \
-  X(IO, -5, 3, "a file cannot be read")                                                        \
-  X(DISK, -6, 6, "a file cannot be written")                                                   \
-  X(FORMAT, -7, 3, "malformed file")                                                           \
-  X(DATA, -8, 3, "data does not fit the task")                                                 \
-  X(MODEL, -9, 4, "model does not fit")                                                        \
-  X(UNSUPPORTED, -10, 4, "not supported by this op, data type or backend")                     \
-  X(DEVICE, -11, 6, "device failure")                                                          \
-  X(DIVERGED, -12, 5, "training diverged")                                                     \
+#define GLIA_STATUS_MAP(X)                                                 \
+  X(OK, 0, 0, "success")                                                   \
+  X(INVALID, -1, 2, "invalid argument")                                    \
+  X(SHAPE, -2, 4, "shapes do not fit")                                     \
+  X(DTYPE, -3, 4, "data type not supported")                               \
+  X(NOMEM, -4, 6, "out of memory")                                         \
+  X(IO, -5, 3, "a file cannot be read")                                    \
+  X(DISK, -6, 6, "a file cannot be written")                               \
+  X(FORMAT, -7, 3, "malformed file")                                       \
+  X(DATA, -8, 3, "data does not fit the task")                             \
+  X(MODEL, -9, 4, "model does not fit")                                    \
+  X(UNSUPPORTED, -10, 4, "not supported by this op, data type or backend") \
+  X(DEVICE, -11, 6, "device failure")                                      \
+  X(DIVERGED, -12, 5, "training diverged")                                 \
   X(CANCELLED, -13, 130, "stopped on request")
 
 typedef enum glia_status {
@@ -75,8 +75,8 @@ GLIA_API const char *glia_error_message(void);
 typedef enum glia_log_level { GLIA_LOG_DEBUG, GLIA_LOG_INFO, GLIA_LOG_WARN } glia_log_level;
 
 /* Sets who is told what the library has to say (skipped files, kernels chosen...). `line` ends
- * without a newline and is borrowed for the call; calls may come from any thread, one at a time.
- * fn NULL (the default) is silence. `user` is kept until the next glia_log_to. */
+ * without a newline and is borrowed for the call; calls may come from any thread, one at a
+ * time. fn NULL (the default) is silence. `user` is kept until the next glia_log_to. */
 GLIA_API void glia_log_to(void (*fn)(glia_log_level level, const char *line, void *user),
                           void *user);
 

@@ -54,8 +54,8 @@ GLIA_API void glia_dataset_free(glia_dataset *d);
 GLIA_API int64_t glia_dataset_count(const glia_dataset *d);
 GLIA_API const glia_sample_spec *glia_dataset_spec(const glia_dataset *d); /* borrowed */
 /* Sample i as stored: its elements to x, its target to y. The message of a failure names it. */
-GLIA_NODISCARD GLIA_API glia_status glia_dataset_read(const glia_dataset *d, int64_t i,
-                                                      void *x, void *y);
+GLIA_NODISCARD GLIA_API glia_status glia_dataset_read(const glia_dataset *d, int64_t i, void *x,
+                                                      void *y);
 /* Class index of sample i; -1 for regression or unreadable. */
 GLIA_API int64_t glia_dataset_label(const glia_dataset *d, int64_t i);
 /* Names; borrowed until the next call on this thread, never NULL. */
@@ -138,9 +138,9 @@ GLIA_NODISCARD GLIA_API glia_status glia_data_open(const char *path, const glia_
 
 typedef struct glia_split_opts {
   size_t size;
-  double ratio;      /* share of the second part; 0 -> 0.2; 0 < ratio < 1 */
+  double ratio; /* share of the second part; 0 -> 0.2; 0 < ratio < 1 */
   uint64_t seed;
-  bool no_stratify;  /* false: each class is split by the ratio (rounded, largest remainder) */
+  bool no_stratify; /* false: each class is split by the ratio (rounded, largest remainder) */
 } glia_split_opts;
 /* Splits in two, shuffled by seed; a and b are subsets (base kept until both are freed). The
  * second part has round(n * ratio) samples, neither is empty. Owned. GLIA_DATA for fewer
@@ -168,8 +168,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_make_digits(const char *dir,
  * has n = 1. Scale is 1/255 for u8, 1 for f32. */
 typedef struct glia_normalise {
   double scale;
-  int n;              /* entries of mean and std; 0: no shift */
-  float *mean, *std;  /* of stored * scale; owned; population std, 1 if there is no spread */
+  int n;             /* entries of mean and std; 0: no shift */
+  float *mean, *std; /* of stored * scale; owned; population std, 1 if there is no spread */
 } glia_normalise;
 /* From the samples of d (all of them, in index order; unreadable ones are left out). GLIA_DATA
  * where none can be read. */
@@ -185,21 +185,21 @@ GLIA_API void glia_normalise_apply(const glia_normalise *n, const glia_sample_sp
 
 typedef struct glia_loader_opts {
   size_t size;
-  int batch;                   /* samples; 0 -> 64 */
-  bool shuffle;                /* false: index order */
-  bool drop_last;              /* true: an incomplete last batch is left out */
+  int batch;      /* samples; 0 -> 64 */
+  bool shuffle;   /* false: index order */
+  bool drop_last; /* true: an incomplete last batch is left out */
   uint64_t seed;
-  int workers;                 /* threads; 0 -> 1; -1 -> none, reads in glia_loader_next */
-  int prefetch;                /* batches kept ready; 0 -> 4 */
-  bool strict;                 /* true: an unreadable sample is an error, not skipped */
+  int workers;                     /* threads; 0 -> 1; -1 -> none, reads in glia_loader_next */
+  int prefetch;                    /* batches kept ready; 0 -> 4 */
+  bool strict;                     /* true: an unreadable sample is an error, not skipped */
   const glia_normalise *normalise; /* kept until the loader is freed; NULL: scale only */
 } glia_loader_opts;
 
-typedef struct glia_batch {   /* borrowed until the next call on the loader */
-  const glia_tensor *x;        /* f32 [B, ...] */
-  const glia_tensor *y;        /* i64 [B] classes, or f32 [B, K] */
-  const int64_t *index;        /* of the B samples */
-  int64_t count;               /* B, after unreadable samples were left out */
+typedef struct glia_batch { /* borrowed until the next call on the loader */
+  const glia_tensor *x;     /* f32 [B, ...] */
+  const glia_tensor *y;     /* i64 [B] classes, or f32 [B, K] */
+  const int64_t *index;     /* of the B samples */
+  int64_t count;            /* B, after unreadable samples were left out */
 } glia_batch;
 
 typedef struct glia_loader glia_loader;

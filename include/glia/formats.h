@@ -25,8 +25,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_safetensors_open(const char *path,
                                                           glia_safetensors **out);
 GLIA_API void glia_safetensors_close(glia_safetensors *f);
 GLIA_API int glia_safetensors_count(const glia_safetensors *f);
-/* Name and the file's word for the dtype ("F32") of tensor i, in the order of the data. Borrowed
- * until close; NULL out of range. */
+/* Name and the file's word for the dtype ("F32") of tensor i, in the order of the data.
+ * Borrowed until close; NULL out of range. */
 GLIA_API const char *glia_safetensors_name(const glia_safetensors *f, int i);
 GLIA_API const char *glia_safetensors_dtype(const glia_safetensors *f, int i);
 /* Rank and shape of tensor i (borrowed until close). */
@@ -54,14 +54,14 @@ typedef struct glia_metadata {
  * or empty names. */
 GLIA_NODISCARD GLIA_API glia_status glia_safetensors_write(const char *path,
                                                            const glia_named_tensor *tensors,
-                                                           int n,
-                                                           const glia_metadata *metadata,
+                                                           int n, const glia_metadata *metadata,
                                                            int n_metadata);
 
 /* ---- .npy ------------------------------------------------------------------------------- */
 
 /* Versions 1.0 to 3.0, little- and big-endian, C and Fortran order (made contiguous); dtypes f2
- * f4 f8 i4 i8 u1 b1, and i1 i2 u2 u4 widened to the next integer type that holds them. Owned. */
+ * f4 f8 i4 i8 u1 b1, and i1 i2 u2 u4 widened to the next integer type that holds them. Owned.
+ */
 GLIA_NODISCARD GLIA_API glia_status glia_npy_read(const char *path, glia_tensor **out);
 /* Version 1.0, atomically. bf16 is written as f4, since NumPy has no such type. */
 GLIA_NODISCARD GLIA_API glia_status glia_npy_write(const char *path, const glia_tensor *t);

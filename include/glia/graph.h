@@ -1,8 +1,8 @@
 /* glia/graph.h - values, the graph they live in, ops that build it, gradients.
  *
- * A value is the result of an op that has not run yet: its shape and dtype are known as soon as it
- * is made, its elements when the graph has been compiled and run (glia/run.h). The graph owns
- * every value; freeing it frees all.
+ * A value is the result of an op that has not run yet: its shape and dtype are known as soon as
+ * it is made, its elements when the graph has been compiled and run (glia/run.h). The graph
+ * owns every value; freeing it frees all.
  *
  * Builders return values, so that calls nest. The first one that fails latches its status and
  * message in the graph, with the scope path, the op and the shapes on both sides; from then on
@@ -10,8 +10,8 @@
  * give the latched failure back.
  *
  * Elementwise ops broadcast as NumPy does and want equal dtypes (glia_cast changes one). Ops
- * marked "no gradient" stop gradients; a loss that can reach a parameter only through such ops is
- * an error that names them.
+ * marked "no gradient" stop gradients; a loss that can reach a parameter only through such ops
+ * is an error that names them.
  */
 #ifndef GLIA_GRAPH_H
 #define GLIA_GRAPH_H
@@ -42,11 +42,11 @@ GLIA_API char *glia_graph_text(const glia_graph *g);
 
 /* What is known of a value as soon as it is made; f32 for the null value. */
 GLIA_API glia_dtype glia_value_dtype(glia_value v);
-GLIA_API int glia_value_rank(glia_value v);             /* -1 for the null value */
-GLIA_API const int64_t *glia_value_shape(glia_value v); /* borrowed until the graph is freed */
+GLIA_API int glia_value_rank(glia_value v);              /* -1 for the null value */
+GLIA_API const int64_t *glia_value_shape(glia_value v);  /* borrowed until the graph is freed */
 GLIA_API int64_t glia_value_dim(glia_value v, int axis); /* negative axes count from the end */
 
-/* ---- sources and ends --------------------------------------------------------------------- */
+/* ---- sources and ends -------------------------------------------------------------------- */
 
 /* Memory given anew at every run. `name` is unique in the graph. */
 GLIA_API glia_value glia_input(glia_graph *g, const char *name, glia_dtype dtype, int rank,
@@ -62,12 +62,12 @@ GLIA_API glia_value glia_scalar_like(glia_value like, double v);
 GLIA_API glia_value glia_full_like(glia_value like, double v);
 /* Marks v as a result of the graph under this name (unique). Returns v. */
 GLIA_API glia_value glia_output(const char *name, glia_value v);
-/* variable := value at the end of the step: what reads the variable within the step reads the old
- * value. The variable is a parameter or buffer (glia/nn.h), of the value's shape and dtype; each
- * may be assigned once a graph. */
+/* variable := value at the end of the step: what reads the variable within the step reads the
+ * old value. The variable is a parameter or buffer (glia/nn.h), of the value's shape and dtype;
+ * each may be assigned once a graph. */
 GLIA_API void glia_assign(glia_value variable, glia_value value);
 
-/* ---- gradients ------------------------------------------------------------------------------ */
+/* ---- gradients --------------------------------------------------------------------------- */
 
 /* grads[i] = d loss / d wrt[i], as nodes of the same graph, which can be differentiated again.
  * `loss` is a scalar (rank 0 or one element) of a float dtype. A loss that does not depend on
@@ -77,14 +77,15 @@ GLIA_NODISCARD GLIA_API glia_status glia_grad(glia_value loss, const glia_value 
 /* The value itself; gradients stop here. */
 GLIA_API glia_value glia_stop_gradient(glia_value x);
 
-/* ---- elementwise ----------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------- */
 
-GLIA_API glia_value glia_add(glia_value a, glia_value b);     /* a + b */
-GLIA_API glia_value glia_sub(glia_value a, glia_value b);     /* a - b */
-GLIA_API glia_value glia_mul(glia_value a, glia_value b);     /* a b */
-GLIA_API glia_value glia_div(glia_value a, glia_value b);     /* a / b */
-GLIA_API glia_value glia_pow(glia_value a, glia_value b);     /* a^b; gradient in b wants a > 0 */
-GLIA_API glia_value glia_minimum(glia_value a, glia_value b); /* NaN wins; ties share the gradient */
+GLIA_API glia_value glia_add(glia_value a, glia_value b); /* a + b */
+GLIA_API glia_value glia_sub(glia_value a, glia_value b); /* a - b */
+GLIA_API glia_value glia_mul(glia_value a, glia_value b); /* a b */
+GLIA_API glia_value glia_div(glia_value a, glia_value b); /* a / b */
+GLIA_API glia_value glia_pow(glia_value a, glia_value b); /* a^b; gradient in b wants a > 0 */
+GLIA_API glia_value glia_minimum(glia_value a,
+                                 glia_value b); /* NaN wins; ties share the gradient */
 GLIA_API glia_value glia_maximum(glia_value a, glia_value b);
 /* Comparisons give bool and have no gradient. */
 GLIA_API glia_value glia_equal(glia_value a, glia_value b);
@@ -108,47 +109,47 @@ GLIA_API glia_value glia_round(glia_value x);      /* half to even; gradient 0 *
 GLIA_API glia_value glia_square(glia_value x);     /* x^2 */
 GLIA_API glia_value glia_reciprocal(glia_value x); /* 1/x */
 GLIA_API glia_value glia_sqrt(glia_value x);
-GLIA_API glia_value glia_rsqrt(glia_value x);      /* 1/sqrt(x) */
+GLIA_API glia_value glia_rsqrt(glia_value x); /* 1/sqrt(x) */
 GLIA_API glia_value glia_exp(glia_value x);
-GLIA_API glia_value glia_log(glia_value x);        /* natural */
-GLIA_API glia_value glia_log1p(glia_value x);      /* log(1 + x) */
-GLIA_API glia_value glia_expm1(glia_value x);      /* e^x - 1 */
-GLIA_API glia_value glia_sin(glia_value x);        /* radians */
+GLIA_API glia_value glia_log(glia_value x);   /* natural */
+GLIA_API glia_value glia_log1p(glia_value x); /* log(1 + x) */
+GLIA_API glia_value glia_expm1(glia_value x); /* e^x - 1 */
+GLIA_API glia_value glia_sin(glia_value x);   /* radians */
 GLIA_API glia_value glia_cos(glia_value x);
 GLIA_API glia_value glia_erf(glia_value x);
-GLIA_API glia_value glia_is_nan(glia_value x);     /* bool; no gradient */
+GLIA_API glia_value glia_is_nan(glia_value x); /* bool; no gradient */
 
-GLIA_API glia_value glia_sigmoid(glia_value x);    /* 1 / (1 + e^-x) */
+GLIA_API glia_value glia_sigmoid(glia_value x); /* 1 / (1 + e^-x) */
 GLIA_API glia_value glia_tanh(glia_value x);
-GLIA_API glia_value glia_relu(glia_value x);       /* max(x, 0); gradient 0 at 0; NaN stays NaN */
-GLIA_API glia_value glia_relu6(glia_value x);      /* min(max(x, 0), 6) */
-GLIA_API glia_value glia_selu(glia_value x);       /* arXiv:1706.02515 */
-GLIA_API glia_value glia_gelu(glia_value x);       /* x Phi(x), by erf; arXiv:1606.08415 */
-GLIA_API glia_value glia_gelu_tanh(glia_value x);  /* the tanh approximation of the same paper */
-GLIA_API glia_value glia_silu(glia_value x);       /* x sigmoid(x); arXiv:1702.03118 */
-GLIA_API glia_value glia_mish(glia_value x);       /* x tanh(softplus(x)); arXiv:1908.08681 */
-GLIA_API glia_value glia_softplus(glia_value x);   /* log(1 + e^x), without overflow */
-GLIA_API glia_value glia_softsign(glia_value x);   /* x / (1 + |x|) */
+GLIA_API glia_value glia_relu(glia_value x);  /* max(x, 0); gradient 0 at 0; NaN stays NaN */
+GLIA_API glia_value glia_relu6(glia_value x); /* min(max(x, 0), 6) */
+GLIA_API glia_value glia_selu(glia_value x);  /* arXiv:1706.02515 */
+GLIA_API glia_value glia_gelu(glia_value x);  /* x Phi(x), by erf; arXiv:1606.08415 */
+GLIA_API glia_value glia_gelu_tanh(glia_value x); /* the tanh approximation of the same paper */
+GLIA_API glia_value glia_silu(glia_value x);      /* x sigmoid(x); arXiv:1702.03118 */
+GLIA_API glia_value glia_mish(glia_value x);      /* x tanh(softplus(x)); arXiv:1908.08681 */
+GLIA_API glia_value glia_softplus(glia_value x);  /* log(1 + e^x), without overflow */
+GLIA_API glia_value glia_softsign(glia_value x);  /* x / (1 + |x|) */
 GLIA_API glia_value glia_hard_sigmoid(glia_value x); /* clip(x / 6 + 1/2, 0, 1) */
-GLIA_API glia_value glia_hard_swish(glia_value x); /* x hard_sigmoid(x); arXiv:1905.02244 */
+GLIA_API glia_value glia_hard_swish(glia_value x);   /* x hard_sigmoid(x); arXiv:1905.02244 */
 GLIA_API glia_value glia_leaky_relu(glia_value x, double slope); /* x > 0 ? x : slope x */
-GLIA_API glia_value glia_elu(glia_value x, double alpha);   /* x > 0 ? x : alpha (e^x - 1) */
+GLIA_API glia_value glia_elu(glia_value x, double alpha); /* x > 0 ? x : alpha (e^x - 1) */
 /* min(max(x, low), high); gradient 1 inside and at the ends, 0 outside. */
 GLIA_API glia_value glia_clip(glia_value x, double low, double high);
 
 /* Rounds as glia_tensor_cast does; between floats the gradient is cast back, else none. */
 GLIA_API glia_value glia_cast(glia_value x, glia_dtype dtype);
 
-/* ---- reductions --------------------------------------------------------------------------------
+/* ---- reductions -----------------------------------------------------------------------------
  * Over the listed axes; none listed: all. Without keep, reduced axes go away. Empty sums are 0,
  * empty products 1; empty max, min, mean, variance and arg are errors. */
 
 typedef struct glia_reduce_opts {
   size_t size;
-  int n;                    /* axes listed; 0: all */
+  int n; /* axes listed; 0: all */
   int axes[GLIA_MAX_RANK];
-  bool keep;                /* reduced axes stay, with size 1 */
-  bool unbiased;            /* variance only: divide by count - 1 */
+  bool keep;     /* reduced axes stay, with size 1 */
+  bool unbiased; /* variance only: divide by count - 1 */
 } glia_reduce_opts;
 
 /* x [...] of numbers -> the reduced shape, of x's dtype. */
@@ -173,11 +174,12 @@ GLIA_API glia_value glia_argmin(glia_value x, int axis, bool keep);
   GLIA_NAMED1(glia_min_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
 #define glia_prod(...) \
   GLIA_NAMED1(glia_prod_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
-#define glia_variance(...) \
-  GLIA_NAMED1(glia_variance_opt, glia_reduce_opts, __VA_ARGS__, .size = sizeof(glia_reduce_opts))
+#define glia_variance(...)                                      \
+  GLIA_NAMED1(glia_variance_opt, glia_reduce_opts, __VA_ARGS__, \
+              .size = sizeof(glia_reduce_opts))
 #endif
 
-/* ---- matrices ------------------------------------------------------------------------------- */
+/* ---- matrices ---------------------------------------------------------------------------- */
 
 typedef struct glia_matmul_opts {
   size_t size;
@@ -190,7 +192,7 @@ GLIA_API glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmu
   GLIA_NAMED2(glia_matmul_opt, glia_matmul_opts, __VA_ARGS__, .size = sizeof(glia_matmul_opts))
 #endif
 
-/* ---- shapes and places ---------------------------------------------------------------------- */
+/* ---- shapes and places ------------------------------------------------------------------- */
 
 GLIA_API glia_value glia_reshape(glia_value x, int rank, const int64_t *shape); /* one -1 */
 /* [N, ...] -> [N, rest]. */
@@ -203,20 +205,21 @@ GLIA_API glia_value glia_sum_to(glia_value x, glia_value like);
 GLIA_API glia_value glia_concat(const glia_value *parts, int n, int axis);
 /* Elements begin, begin + step, ... < end; negative begin and end count from the end, an end
  * past the axis is cut; step >= 1. */
-GLIA_API glia_value glia_slice(glia_value x, int axis, int64_t begin, int64_t end, int64_t step);
+GLIA_API glia_value glia_slice(glia_value x, int axis, int64_t begin, int64_t end,
+                               int64_t step);
 /* n parts of sizes[i], which must add up to the axis; sizes NULL: n equal parts. */
 GLIA_API void glia_split(glia_value x, int axis, int n, const int64_t *sizes, glia_value *out);
 /* before[i] and after[i] copies of `value` around axis i; counts >= 0. */
 GLIA_API glia_value glia_pad(glia_value x, const int64_t *before, const int64_t *after,
                              double value);
-/* x's entries at `index` (i64 or i32) along an axis: shape x[:axis] + index + x[axis+1:]. An index out
- * of range is reported at run time with its position. */
+/* x's entries at `index` (i64 or i32) along an axis: shape x[:axis] + index + x[axis+1:]. An
+ * index out of range is reported at run time with its position. */
 GLIA_API glia_value glia_gather(glia_value x, glia_value index, int axis);
 /* The transpose of gather: a tensor of x's shape, `size` along axis, to whose entries at index
  * the entries of y are added. */
 GLIA_API glia_value glia_scatter_add(glia_value y, glia_value index, int axis, int64_t size);
-/* out[i][j] = x[i][index[i][j]] for axis 1, and so on: index has x's rank and, but for `axis`, its
- * shape (torch.gather). */
+/* out[i][j] = x[i][index[i][j]] for axis 1, and so on: index has x's rank and, but for `axis`,
+ * its shape (torch.gather). */
 GLIA_API glia_value glia_take_along(glia_value x, glia_value index, int axis);
 /* Its transpose: zeros of x's shape with `size` along axis, y added at index. */
 GLIA_API glia_value glia_put_along(glia_value y, glia_value index, int axis, int64_t size);
@@ -225,7 +228,7 @@ GLIA_API glia_value glia_one_hot(glia_value index, int64_t classes, glia_dtype d
 /* 0, 1, ..., n - 1 as [n]; no gradient. */
 GLIA_API glia_value glia_range(glia_graph *g, int64_t n, glia_dtype dtype);
 
-/* ---- convolution and pooling ------------------------------------------------------------------ */
+/* ---- convolution and pooling ------------------------------------------------------------- */
 
 typedef struct glia_window_opts {
   size_t size;
@@ -234,12 +237,14 @@ typedef struct glia_window_opts {
   int64_t padding[2];  /* on both sides; pooling: at most half the kernel */
   int64_t dilation[2]; /* 0 -> 1 */
   int64_t groups;      /* convolution; 0 -> 1 */
-  bool count_padding;  /* average pooling: divide by the whole window; false: by what lies in x */
-  bool ceil_mode;      /* pooling: round the output size up, as PyTorch */
+  bool
+      count_padding; /* average pooling: divide by the whole window; false: by what lies in x */
+  bool ceil_mode;    /* pooling: round the output size up, as PyTorch */
 } glia_window_opts;
 
 /* Cross-correlation of x [N, C, H, W] with weight [F, C/groups, KH, KW], plus bias [F] (or
- * GLIA_NONE): y [N, F, OH, OW], OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1. */
+ * GLIA_NONE): y [N, F, OH, OW], OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride)
+ * + 1. */
 GLIA_API glia_value glia_conv2d_with(glia_value x, glia_value weight, glia_value bias,
                                      const glia_window_opts *opt);
 /* [N, C, H, W] -> [N, C, OH, OW]. Padding never wins a maximum or minimum. */
@@ -251,24 +256,28 @@ GLIA_API glia_value glia_adaptive_avg_pool2d(glia_value x, int64_t height, int64
 GLIA_API glia_value glia_adaptive_max_pool2d(glia_value x, int64_t height, int64_t width);
 GLIA_API glia_value glia_global_avg_pool2d(glia_value x); /* [N, C] */
 #ifndef __cplusplus
-#define glia_max_pool2d(...) \
-  GLIA_NAMED1(glia_max_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
-#define glia_min_pool2d(...) \
-  GLIA_NAMED1(glia_min_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
-#define glia_avg_pool2d(...) \
-  GLIA_NAMED1(glia_avg_pool2d_opt, glia_window_opts, __VA_ARGS__, .size = sizeof(glia_window_opts))
+#define glia_max_pool2d(...)                                      \
+  GLIA_NAMED1(glia_max_pool2d_opt, glia_window_opts, __VA_ARGS__, \
+              .size = sizeof(glia_window_opts))
+#define glia_min_pool2d(...)                                      \
+  GLIA_NAMED1(glia_min_pool2d_opt, glia_window_opts, __VA_ARGS__, \
+              .size = sizeof(glia_window_opts))
+#define glia_avg_pool2d(...)                                      \
+  GLIA_NAMED1(glia_avg_pool2d_opt, glia_window_opts, __VA_ARGS__, \
+              .size = sizeof(glia_window_opts))
 #endif
 
-/* ---- normalisation, softmax, chance ------------------------------------------------------------- */
+/* ---- normalisation, softmax, chance ------------------------------------------------------ */
 
-/* Batch statistics over all axes but 1 (arXiv:1502.03167): y = (x - mean) / sqrt(var + eps) gamma +
- * beta; x [N, C, ...], gamma and beta [C]; mean and variance (biased) [C] are given back. */
+/* Batch statistics over all axes but 1 (arXiv:1502.03167): y = (x - mean) / sqrt(var + eps)
+ * gamma + beta; x [N, C, ...], gamma and beta [C]; mean and variance (biased) [C] are given
+ * back. */
 GLIA_API glia_value glia_batch_norm_train(glia_value x, glia_value gamma, glia_value beta,
                                           double eps, glia_value *mean, glia_value *variance);
 GLIA_API glia_value glia_softmax(glia_value x, int axis);
 GLIA_API glia_value glia_log_softmax(glia_value x, int axis);
-/* Zeroes each element with probability p and scales the others by 1 / (1 - p). What falls away is
- * a function of (seed, stream, step, element); the gradient draws the same again. */
+/* Zeroes each element with probability p and scales the others by 1 / (1 - p). What falls away
+ * is a function of (seed, stream, step, element); the gradient draws the same again. */
 GLIA_API glia_value glia_dropout_with(glia_value x, double p, uint64_t stream);
 /* Uniform in [low, high), and normal; fresh at every step. */
 GLIA_API glia_value glia_random_uniform(glia_graph *g, glia_dtype dtype, int rank,

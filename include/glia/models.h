@@ -8,9 +8,10 @@
  *     flatten
  *     dense 10
  *
- * Values without a key come in the order of the layer's schema, others as key=value; a flag stands
- * alone by its name; name=NAME names a layer (else conv2d_1, conv2d_2, dense_1...); `#` begins a
- * comment. An activation may stand on a line of its own. `glia layers` lists all layers.
+ * Values without a key come in the order of the layer's schema, others as key=value; a flag
+ * stands alone by its name; name=NAME names a layer (else conv2d_1, conv2d_2, dense_1...); `#`
+ * begins a comment. An activation may stand on a line of its own. `glia layers` lists all
+ * layers.
  */
 #ifndef GLIA_MODELS_H
 #define GLIA_MODELS_H
@@ -23,8 +24,8 @@ extern "C" {
 
 typedef struct glia_net glia_net;
 
-/* Reads a network; `what` (a file name) leads messages. GLIA_MODEL names line and layer, and the
- * nearest name of what is unknown. Owned. */
+/* Reads a network; `what` (a file name) leads messages. GLIA_MODEL names line and layer, and
+ * the nearest name of what is unknown. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_net_parse(const char *text, const char *what,
                                                    glia_net **out);
 GLIA_NODISCARD GLIA_API glia_status glia_net_read(const char *path, glia_net **out);
@@ -39,17 +40,17 @@ GLIA_API glia_value glia_net_apply(glia_scope *s, glia_value x, void *net);
 typedef glia_value (*glia_model_fn)(glia_scope *s, glia_value x, void *user);
 
 typedef struct glia_summary_row {
-  char layer[64];                /* scope path; "" for what stands outside any */
-  char op[32];                   /* its last op */
+  char layer[64]; /* scope path; "" for what stands outside any */
+  char op[32];    /* its last op */
   int rank;
-  int64_t shape[GLIA_MAX_RANK];  /* of its result */
+  int64_t shape[GLIA_MAX_RANK]; /* of its result */
   int64_t parameters;
-  double flops;                  /* forward, for the batch given */
+  double flops; /* forward, for the batch given */
 } glia_summary_row;
 
 typedef struct glia_summary {
   int n;
-  glia_summary_row *rows;        /* owned: glia_summary_clear */
+  glia_summary_row *rows; /* owned: glia_summary_clear */
   int64_t parameters;
   double flops;
 } glia_summary;

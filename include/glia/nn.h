@@ -1,9 +1,10 @@
 /* glia/nn.h - layers, initialisers and losses: functions that build graph.
  *
- * A model is a function: it takes a scope, where parameters live, and values, and returns values.
- * A scope is a graph, a store, a name path, a mode (train or infer) and a random stream. The first
- * trace creates and initialises a parameter, later ones find it. Names are those of the field's
- * checkpoints: a layer "conv1" in scope "layer1.0" has "layer1.0.conv1.weight" and ".bias".
+ * A model is a function: it takes a scope, where parameters live, and values, and returns
+ * values. A scope is a graph, a store, a name path, a mode (train or infer) and a random
+ * stream. The first trace creates and initialises a parameter, later ones find it. Names are
+ * those of the field's checkpoints: a layer "conv1" in scope "layer1.0" has
+ * "layer1.0.conv1.weight" and ".bias".
  */
 #ifndef GLIA_NN_H
 #define GLIA_NN_H
@@ -15,18 +16,18 @@
 extern "C" {
 #endif
 
-/* ---- scopes --------------------------------------------------------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
 typedef struct glia_scope glia_scope; /* memory of the graph: nothing to free */
 
 typedef struct glia_scope_opts {
   size_t size;
-  bool train;       /* false: infer: dropout passes, batch norm uses its running statistics */
-  uint64_t seed;    /* of initial values */
+  bool train;    /* false: infer: dropout passes, batch norm uses its running statistics */
+  uint64_t seed; /* of initial values */
 } glia_scope_opts;
 
-/* The outermost scope over a graph and a store (both borrowed: they outlive the scope's use). One
- * store per graph. NULL, with the failure latched in the graph, without memory. */
+/* The outermost scope over a graph and a store (both borrowed: they outlive the scope's use).
+ * One store per graph. NULL, with the failure latched in the graph, without memory. */
 GLIA_API glia_scope *glia_scope_new(glia_graph *g, glia_store *store,
                                     const glia_scope_opts *opt);
 /* The scope `name` inside s. Passing NULL gives NULL. */
@@ -34,22 +35,22 @@ GLIA_API glia_scope *glia_scope_in(glia_scope *s, const char *name);
 GLIA_API glia_graph *glia_scope_graph(const glia_scope *s);
 GLIA_API bool glia_scope_training(const glia_scope *s);
 
-/* ---- parameters ------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------------- */
 
 /* name, formula; fan_in and fan_out as PyTorch counts them: dim[1] (dim[0]) times the rest */
-#define GLIA_INIT_MAP(X)                                                                       \
-  X(DEFAULT, "default", "uniform in +-1/sqrt(fan_in): PyTorch's for dense and conv2d")         \
-  X(ZEROS, "zeros", "0")                                                                       \
-  X(ONES, "ones", "1")                                                                         \
-  X(CONSTANT, "constant", "a")                                                                 \
-  X(UNIFORM, "uniform", "uniform in [a, b)")                                                   \
-  X(NORMAL, "normal", "mean a, standard deviation b")                                          \
-  X(GLOROT_UNIFORM, "glorot_uniform", "uniform in +-sqrt(6/(fan_in + fan_out))")               \
-  X(GLOROT_NORMAL, "glorot_normal", "normal, deviation sqrt(2/(fan_in + fan_out))")            \
-  X(HE_UNIFORM, "he_uniform", "uniform in +-sqrt(6/fan_in): arXiv:1502.01852, for relu")       \
-  X(HE_NORMAL, "he_normal", "normal, deviation sqrt(2/fan_in)")                                \
-  X(LECUN_UNIFORM, "lecun_uniform", "uniform in +-sqrt(3/fan_in)")                             \
-  X(LECUN_NORMAL, "lecun_normal", "normal, deviation sqrt(1/fan_in)")                          \
+#define GLIA_INIT_MAP(X)                                                                 \
+  X(DEFAULT, "default", "uniform in +-1/sqrt(fan_in): PyTorch's for dense and conv2d")   \
+  X(ZEROS, "zeros", "0")                                                                 \
+  X(ONES, "ones", "1")                                                                   \
+  X(CONSTANT, "constant", "a")                                                           \
+  X(UNIFORM, "uniform", "uniform in [a, b)")                                             \
+  X(NORMAL, "normal", "mean a, standard deviation b")                                    \
+  X(GLOROT_UNIFORM, "glorot_uniform", "uniform in +-sqrt(6/(fan_in + fan_out))")         \
+  X(GLOROT_NORMAL, "glorot_normal", "normal, deviation sqrt(2/(fan_in + fan_out))")      \
+  X(HE_UNIFORM, "he_uniform", "uniform in +-sqrt(6/fan_in): arXiv:1502.01852, for relu") \
+  X(HE_NORMAL, "he_normal", "normal, deviation sqrt(2/fan_in)")                          \
+  X(LECUN_UNIFORM, "lecun_uniform", "uniform in +-sqrt(3/fan_in)")                       \
+  X(LECUN_NORMAL, "lecun_normal", "normal, deviation sqrt(1/fan_in)")                    \
   X(ORTHOGONAL, "orthogonal", "rows or columns orthonormal: arXiv:1312.6120")
 
 typedef enum glia_init_kind {
@@ -60,32 +61,32 @@ typedef enum glia_init_kind {
 
 typedef struct glia_init {
   glia_init_kind kind;
-  double a, b;      /* of constant, uniform, normal */
-  int64_t fan_in;   /* 0: from the shape */
+  double a, b;    /* of constant, uniform, normal */
+  int64_t fan_in; /* 0: from the shape */
 } glia_init;
 
-/* Fills a contiguous float tensor; element i depends on (seed, name, i) only. GLIA_DTYPE for other
- * types, GLIA_INVALID for strided ones. */
-GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed,
-                                                    const char *name);
-/* Parameter `name` of scope s, f32: created at the first trace, found later. A shape that differs
- * from the store's latches GLIA_MODEL with both. */
+/* Fills a contiguous float tensor; element i depends on (seed, name, i) only. GLIA_DTYPE for
+ * other types, GLIA_INVALID for strided ones. */
+GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init init,
+                                                    uint64_t seed, const char *name);
+/* Parameter `name` of scope s, f32: created at the first trace, found later. A shape that
+ * differs from the store's latches GLIA_MODEL with both. */
 GLIA_API glia_value glia_parameter(glia_scope *s, const char *name, int rank,
                                    const int64_t *shape, glia_init init);
 /* The same for a tensor that is kept but not learned. glia_assign gives either a new value. */
 GLIA_API glia_value glia_buffer(glia_scope *s, const char *name, int rank, const int64_t *shape,
                                 double fill);
 
-/* ---- layers ------------------------------------------------------------------------------------
- * glia_X(scope, name, x, .option = ...) returns the layer's result. `activation` is the name of an
- * activation ("relu", "gelu", "softmax"...; NULL: none). */
+/* ---- layers ---------------------------------------------------------------------------------
+ * glia_X(scope, name, x, .option = ...) returns the layer's result. `activation` is the name of
+ * an activation ("relu", "gelu", "softmax"...; NULL: none). */
 
 typedef struct glia_dense_opts {
   size_t size;
-  int64_t units;          /* outputs; must be given */
+  int64_t units; /* outputs; must be given */
   const char *activation;
   bool no_bias;
-  glia_init_kind init;    /* of the weight; bias as PyTorch: uniform in +-1/sqrt(inputs) */
+  glia_init_kind init; /* of the weight; bias as PyTorch: uniform in +-1/sqrt(inputs) */
 } glia_dense_opts;
 /* y = act(x W^T + b): x [..., K] -> [..., units]; weight [units, K], bias [units]. */
 GLIA_API glia_value glia_dense_opt(glia_scope *s, const char *name, glia_value x,
@@ -93,30 +94,31 @@ GLIA_API glia_value glia_dense_opt(glia_scope *s, const char *name, glia_value x
 
 typedef struct glia_conv2d_opts {
   size_t size;
-  int64_t filters;        /* output channels; must be given */
-  int64_t kernel[2];      /* rows, columns; must be given; one number stands for both */
+  int64_t filters;   /* output channels; must be given */
+  int64_t kernel[2]; /* rows, columns; must be given; one number stands for both */
   const char *activation;
-  int64_t stride[2];      /* 0 -> 1 */
-  int64_t padding[2];     /* on both sides */
-  int64_t dilation[2];    /* 0 -> 1 */
-  int64_t groups;         /* 0 -> 1 */
-  bool same;              /* padding such that stride 1 keeps the size; wants an odd kernel */
+  int64_t stride[2];   /* 0 -> 1 */
+  int64_t padding[2];  /* on both sides */
+  int64_t dilation[2]; /* 0 -> 1 */
+  int64_t groups;      /* 0 -> 1 */
+  bool same;           /* padding such that stride 1 keeps the size; wants an odd kernel */
   bool no_bias;
   glia_init_kind init;
 } glia_conv2d_opts;
-/* x [N, C, H, W] -> [N, filters, OH, OW]; weight [filters, C/groups, KH, KW], bias [filters]. */
+/* x [N, C, H, W] -> [N, filters, OH, OW]; weight [filters, C/groups, KH, KW], bias [filters].
+ */
 GLIA_API glia_value glia_conv2d_opt(glia_scope *s, const char *name, glia_value x,
                                     const glia_conv2d_opts *opt);
 
 typedef struct glia_batch_norm_opts {
   size_t size;
-  double eps;             /* 0 -> 1e-5 */
-  double momentum;        /* share of the new statistics; 0 -> 0.1 */
+  double eps;      /* 0 -> 1e-5 */
+  double momentum; /* share of the new statistics; 0 -> 0.1 */
   const char *activation;
 } glia_batch_norm_opts;
-/* x [N, C, ...]; weight, bias [C]; buffers running_mean, running_var [C] (unbiased, as PyTorch) and
- * num_batches_tracked. Training: batch statistics, and the running ones move; infer: the running
- * ones. */
+/* x [N, C, ...]; weight, bias [C]; buffers running_mean, running_var [C] (unbiased, as PyTorch)
+ * and num_batches_tracked. Training: batch statistics, and the running ones move; infer: the
+ * running ones. */
 GLIA_API glia_value glia_batch_norm_opt(glia_scope *s, const char *name, glia_value x,
                                         const glia_batch_norm_opts *opt);
 /* Training: zeroes with probability `rate` and scales the rest by 1/(1 - rate); infer: x. */
@@ -129,14 +131,17 @@ GLIA_API glia_value glia_activation(glia_value x, const char *name);
   GLIA_NAMED3(glia_dense_opt, glia_dense_opts, __VA_ARGS__, .size = sizeof(glia_dense_opts))
 #define glia_conv2d(...) \
   GLIA_NAMED3(glia_conv2d_opt, glia_conv2d_opts, __VA_ARGS__, .size = sizeof(glia_conv2d_opts))
-#define glia_batch_norm(...) \
-  GLIA_NAMED3(glia_batch_norm_opt, glia_batch_norm_opts, __VA_ARGS__, .size = sizeof(glia_batch_norm_opts))
+#define glia_batch_norm(...)                                          \
+  GLIA_NAMED3(glia_batch_norm_opt, glia_batch_norm_opts, __VA_ARGS__, \
+              .size = sizeof(glia_batch_norm_opts))
 #endif
 
-/* ---- losses: means over the batch, in nats where they are entropies --------------------------------- */
+/* ---- losses: means over the batch, in nats where they are entropies ---------------------- */
 
-GLIA_API glia_value glia_mse_loss(glia_value prediction, glia_value target); /* mean (p - t)^2 */
-GLIA_API glia_value glia_mae_loss(glia_value prediction, glia_value target); /* mean |p - t| */
+/* mean of (p - t)^2 */
+GLIA_API glia_value glia_mse_loss(glia_value prediction, glia_value target);
+/* mean of |p - t| */
+GLIA_API glia_value glia_mae_loss(glia_value prediction, glia_value target);
 /* mean of r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2); delta > 0. */
 GLIA_API glia_value glia_huber_loss(glia_value prediction, glia_value target, double delta);
 /* mean of max(z, 0) - z t + log(1 + e^-|z|): stable for any logit. Targets in [0, 1]. */
@@ -147,13 +152,14 @@ typedef struct glia_cross_entropy_opts {
   double label_smoothing;   /* 0 <= e < 1: targets are (1 - e) one-hot + e / C */
   glia_value class_weights; /* [C]; GLIA_NONE: all 1. Weighted mean, as PyTorch */
 } glia_cross_entropy_opts;
-/* -log softmax(logits)[target]; logits [N, C]; targets are indices [N] (i64 or i32: "sparse") or
- * probabilities [N, C] of the logits' dtype ("categorical"). */
+/* -log softmax(logits)[target]; logits [N, C]; targets are indices [N] (i64 or i32: "sparse")
+ * or probabilities [N, C] of the logits' dtype ("categorical"). */
 GLIA_API glia_value glia_cross_entropy_loss_opt(glia_value logits, glia_value target,
                                                 const glia_cross_entropy_opts *opt);
 #ifndef __cplusplus
-#define glia_cross_entropy_loss(...) \
-  GLIA_NAMED2(glia_cross_entropy_loss_opt, glia_cross_entropy_opts, __VA_ARGS__, .size = sizeof(glia_cross_entropy_opts))
+#define glia_cross_entropy_loss(...)                                             \
+  GLIA_NAMED2(glia_cross_entropy_loss_opt, glia_cross_entropy_opts, __VA_ARGS__, \
+              .size = sizeof(glia_cross_entropy_opts))
 #endif
 
 #ifdef __cplusplus

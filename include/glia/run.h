@@ -1,7 +1,7 @@
 /* glia/run.h - compiling graphs into plans and running them.
  *
- * A plan is a graph for which everything is settled: fused kernels, layouts, order, and the place of
- * every byte. Running it does no allocation and makes no decision.
+ * A plan is a graph for which everything is settled: fused kernels, layouts, order, and the
+ * place of every byte. Running it does no allocation and makes no decision.
  */
 #ifndef GLIA_RUN_H
 #define GLIA_RUN_H
@@ -17,48 +17,52 @@ typedef struct glia_plan glia_plan;
 
 typedef struct glia_compile_opts {
   size_t size;
-  const char *backend; /* "cpu", "ref"; NULL: GLIA_BACKEND from the environment, else the best */
-  int threads;         /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores) */
-  uint64_t seed;       /* of random ops */
-  const char *watch;   /* name of a scalar output: if it is not finite the step stops before any
-                          variable is changed, with GLIA_DIVERGED; NULL: none */
-  const char *skip;    /* passes to leave out: "fuse,layout", "all"; NULL: none */
-  const char *dump;    /* passes after which the graph is printed into glia_plan_text; "grad" is
-                          the graph as given; NULL: none */
+  const char
+      *backend;      /* "cpu", "ref"; NULL: GLIA_BACKEND from the environment, else the best */
+  int threads;       /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores) */
+  uint64_t seed;     /* of random ops */
+  const char *watch; /* name of a scalar output: if it is not finite the step stops before any
+                        variable is changed, with GLIA_DIVERGED; NULL: none */
+  const char *skip;  /* passes to leave out: "fuse,layout", "all"; NULL: none */
+  const char *dump;  /* passes after which the graph is printed into glia_plan_text; "grad" is
+                        the graph as given; NULL: none */
 } glia_compile_opts;
 
-/* Compiles all outputs and assignments of the graph. The graph is borrowed for the call; its store
- * is kept until the plan is freed. Owned. Returns what was latched in the graph, if anything. */
+/* Compiles all outputs and assignments of the graph. The graph is borrowed for the call; its
+ * store is kept until the plan is freed. Owned. Returns what was latched in the graph, if
+ * anything. */
 GLIA_NODISCARD GLIA_API glia_status glia_compile_opt(glia_graph *g,
                                                      const glia_compile_opts *opt,
                                                      glia_plan **out);
 #ifndef __cplusplus /* glia_compile(g, &plan, .threads = 2) */
-#define GLIA_COMPILE_(g, out, ...) glia_compile_opt((g), &(glia_compile_opts){__VA_ARGS__}, (out))
+#define GLIA_COMPILE_(g, out, ...) \
+  glia_compile_opt((g), &(glia_compile_opts){__VA_ARGS__}, (out))
 #define glia_compile(...) GLIA_COMPILE_(__VA_ARGS__, .size = sizeof(glia_compile_opts))
 #endif
 GLIA_API void glia_plan_free(glia_plan *p);
 
 /* Binds memory to an input, by its name: kept until it is bound again or the plan is freed. A
- * tensor that is not contiguous is copied. GLIA_SHAPE or GLIA_DTYPE say what was wanted; what was
- * bound before then stays. */
+ * tensor that is not contiguous is copied. GLIA_SHAPE or GLIA_DTYPE say what was wanted; what
+ * was bound before then stays. */
 GLIA_NODISCARD GLIA_API glia_status glia_plan_bind(glia_plan *p, const char *input,
                                                    const glia_tensor *t);
 /* One step: runs everything, then the assignments hold. */
 GLIA_NODISCARD GLIA_API glia_status glia_plan_run(glia_plan *p);
-/* After GLIA_DIVERGED: runs the same step again up to the watched value and names the first layer
- * and op whose result is not finite. Always a failure. */
+/* After GLIA_DIVERGED: runs the same step again up to the watched value and names the first
+ * layer and op whose result is not finite. Always a failure. */
 GLIA_NODISCARD GLIA_API glia_status glia_plan_diagnose(glia_plan *p);
 /* An output of the last run, by name: borrowed until the next run. NULL if there is none. */
 GLIA_API const glia_tensor *glia_plan_output(const glia_plan *p, const char *name);
-/* Random ops depend on (seed, step); step counts the runs of this plan from 0 unless it is set. */
+/* Random ops depend on (seed, step); step counts the runs of this plan from 0 unless it is set.
+ */
 GLIA_API void glia_plan_clock(glia_plan *p, uint64_t seed, uint64_t step);
 
 /* Bytes of the arena: all activations, gradients and scratch at their peak. */
 GLIA_API size_t glia_plan_bytes(const glia_plan *p);
 /* Floating-point operations of one run. */
 GLIA_API double glia_plan_flops(const glia_plan *p);
-/* The plan as a table: each scheduled kernel with layer, shape, layout, offset, bytes, flops, and
- * the peak; behind it the dumps asked for. Owned, free(). */
+/* The plan as a table: each scheduled kernel with layer, shape, layout, offset, bytes, flops,
+ * and the peak; behind it the dumps asked for. Owned, free(). */
 GLIA_API char *glia_plan_text(const glia_plan *p);
 
 /* Computes one value that needs no inputs, on the backend GLIA_BACKEND names. Owned. */

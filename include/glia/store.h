@@ -1,7 +1,7 @@
 /* glia/store.h - named tensors: parameters, buffers (running means) and optimiser state.
  *
- * Names are those of the field's checkpoints ("layer1.0.conv1.weight"). Freezing and loading are
- * operations on names.
+ * Names are those of the field's checkpoints ("layer1.0.conv1.weight"). Freezing and loading
+ * are operations on names.
  */
 #ifndef GLIA_STORE_H
 #define GLIA_STORE_H
@@ -25,7 +25,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_store_new(glia_store **out);
 GLIA_API void glia_store_free(glia_store *s);
 /* Entries in all. */
 GLIA_API int glia_store_count(const glia_store *s);
-/* Of entry i, in the order of creation. Borrowed until the store is freed; NULL out of range. */
+/* Of entry i, in the order of creation. Borrowed until the store is freed; NULL out of range.
+ */
 GLIA_API const char *glia_store_name(const glia_store *s, int i);
 GLIA_API glia_store_kind glia_store_kind_of(const glia_store *s, int i);
 GLIA_API glia_tensor *glia_store_tensor(const glia_store *s, int i);

@@ -16,14 +16,14 @@ extern "C" {
 #define GLIA_MAX_RANK 8
 
 /* name, bytes of one element, text */
-#define GLIA_DTYPE_MAP(X)                                                                      \
-  X(F32, 4, "f32")                                                                             \
-  X(F64, 8, "f64")                                                                             \
-  X(BF16, 2, "bf16")                                                                           \
-  X(F16, 2, "f16")                                                                             \
-  X(I32, 4, "i32")                                                                             \
-  X(I64, 8, "i64")                                                                             \
-  X(U8, 1, "u8")                                                                               \
+#define GLIA_DTYPE_MAP(X) \
+  X(F32, 4, "f32")        \
+  X(F64, 8, "f64")        \
+  X(BF16, 2, "bf16")      \
+  X(F16, 2, "f16")        \
+  X(I32, 4, "i32")        \
+  X(I64, 8, "i64")        \
+  X(U8, 1, "u8")          \
   X(BOOL, 1, "bool")
 
 typedef enum glia_dtype {
@@ -32,9 +32,9 @@ typedef enum glia_dtype {
 #undef GLIA_X
 } glia_dtype;
 
-GLIA_API const char *glia_dtype_name(glia_dtype t);  /* "f32"; "?" for no dtype */
-GLIA_API size_t glia_dtype_size(glia_dtype t);       /* bytes of one element; 0 for no dtype */
-GLIA_API bool glia_dtype_is_float(glia_dtype t);     /* f32, f64, bf16, f16 */
+GLIA_API const char *glia_dtype_name(glia_dtype t); /* "f32"; "?" for no dtype */
+GLIA_API size_t glia_dtype_size(glia_dtype t);      /* bytes of one element; 0 for no dtype */
+GLIA_API bool glia_dtype_is_float(glia_dtype t);    /* f32, f64, bf16, f16 */
 
 typedef struct glia_tensor glia_tensor;
 
@@ -80,8 +80,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_tensor_permute(const glia_tensor *t, co
 /* Elements begin, begin + step, ... < end of one axis; negative begin and end count from the
  * axis' end; step >= 1. */
 GLIA_NODISCARD GLIA_API glia_status glia_tensor_slice(const glia_tensor *t, int axis,
-                                                      int64_t begin, int64_t end,
-                                                      int64_t step, glia_tensor **out);
+                                                      int64_t begin, int64_t end, int64_t step,
+                                                      glia_tensor **out);
 /* Repeats axes of size 1 (stride 0) after aligning shapes at the right, as NumPy does. */
 GLIA_NODISCARD GLIA_API glia_status glia_tensor_broadcast(const glia_tensor *t, int rank,
                                                           const int64_t *shape,
@@ -89,11 +89,13 @@ GLIA_NODISCARD GLIA_API glia_status glia_tensor_broadcast(const glia_tensor *t, 
 
 /* Copies: contiguous, owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_tensor_copy(const glia_tensor *t, glia_tensor **out);
-/* Rounds to nearest even; float to integer truncates towards zero and saturates, NaN gives 0. */
+/* Rounds to nearest even; float to integer truncates towards zero and saturates, NaN gives 0.
+ */
 GLIA_NODISCARD GLIA_API glia_status glia_tensor_cast(const glia_tensor *t, glia_dtype dtype,
                                                      glia_tensor **out);
 
-/* "f32 [2, 3]\n[[1, 2, 3],\n [4, 5, 6]]", at most `limit` elements an axis (0: 6), the middle as
+/* "f32 [2, 3]\n[[1, 2, 3],\n [4, 5, 6]]", at most `limit` elements an axis (0: 6), the middle
+ * as
  * "...". Owned, free(); NULL without memory. */
 GLIA_API char *glia_tensor_text(const glia_tensor *t, int limit);
 

@@ -1,8 +1,8 @@
 /* glia/train.h - the learner (fit, evaluate, predict) and the run folder.
  *
- * A learner joins a model, a loss and an optimiser into compiled steps. A run is a folder that keeps
- * all of one training: settings, checkpoint, log, model, plots, report; it can be killed at any
- * moment and resumed to the same bits.
+ * A learner joins a model, a loss and an optimiser into compiled steps. A run is a folder that
+ * keeps all of one training: settings, checkpoint, log, model, plots, report; it can be killed
+ * at any moment and resumed to the same bits.
  */
 #ifndef GLIA_TRAIN_H
 #define GLIA_TRAIN_H
@@ -18,36 +18,36 @@
 extern "C" {
 #endif
 
-/* ---- the learner -------------------------------------------------------------------------- */
+/* ---- the learner ------------------------------------------------------------------------- */
 
 typedef enum glia_loss {
   GLIA_LOSS_DEFAULT,       /* cross entropy for classes, mse for numbers */
   GLIA_LOSS_CROSS_ENTROPY, /* logits and class indices */
   GLIA_LOSS_MSE,
   GLIA_LOSS_MAE,
-  GLIA_LOSS_HUBER,         /* delta 1 */
-  GLIA_LOSS_BCE            /* from logits; targets in [0, 1] */
+  GLIA_LOSS_HUBER, /* delta 1 */
+  GLIA_LOSS_BCE    /* from logits; targets in [0, 1] */
 } glia_loss;
 
 typedef struct glia_learner_opts {
   size_t size;
-  glia_model_fn model;      /* must be given */
-  void *user;               /* the model's; kept until the learner is freed */
-  glia_sample_spec data;    /* shape of a sample and kind of target; must be given */
+  glia_model_fn model;   /* must be given */
+  void *user;            /* the model's; kept until the learner is freed */
+  glia_sample_spec data; /* shape of a sample and kind of target; must be given */
   glia_loss loss;
   double label_smoothing;   /* cross entropy only */
   glia_optimizer optimizer; /* default adam */
   double clip_norm, clip_value;
-  uint64_t seed;            /* of parameters and of dropout */
-  const char *backend;      /* as in glia_compile_opts */
+  uint64_t seed;       /* of parameters and of dropout */
+  const char *backend; /* as in glia_compile_opts */
   int threads;
 } glia_learner_opts;
 
 typedef struct glia_learner glia_learner;
 
-/* Traces the model once on a batch of one, so that shapes that cannot fit, a result of the wrong
- * width ("the network ends in 10 outputs, the data has 12 classes") and losses without gradient are
- * found before any data is read. Owned. */
+/* Traces the model once on a batch of one, so that shapes that cannot fit, a result of the
+ * wrong width ("the network ends in 10 outputs, the data has 12 classes") and losses without
+ * gradient are found before any data is read. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_learner_new(const glia_learner_opts *opt,
                                                      glia_learner **out);
 GLIA_API void glia_learner_free(glia_learner *l);
@@ -64,15 +64,16 @@ GLIA_NODISCARD GLIA_API glia_status glia_learner_plan_text(glia_learner *l, int 
                                                            char **out);
 
 /* One training step at learning rate lr (0: the optimiser's): x f32 [B, ...], y i64 [B] or f32
- * [B, K]. A loss that is not finite is GLIA_DIVERGED: it names the step and the first layer whose
- * result was not finite, and no parameter has changed. */
+ * [B, K]. A loss that is not finite is GLIA_DIVERGED: it names the step and the first layer
+ * whose result was not finite, and no parameter has changed. */
 GLIA_NODISCARD GLIA_API glia_status glia_learner_step(glia_learner *l, const glia_tensor *x,
                                                       const glia_tensor *y, double lr,
                                                       double *loss);
 /* The model's result in inference mode: borrowed until the next call on the learner. */
 GLIA_NODISCARD GLIA_API glia_status glia_learner_forward(glia_learner *l, const glia_tensor *x,
                                                          const glia_tensor **out);
-/* Probabilities [B, classes] (softmax; sigmoid for BCE), or the numbers of a regression. Owned. */
+/* Probabilities [B, classes] (softmax; sigmoid for BCE), or the numbers of a regression. Owned.
+ */
 GLIA_NODISCARD GLIA_API glia_status glia_predict(glia_learner *l, const glia_tensor *x,
                                                  glia_tensor **out);
 
@@ -86,7 +87,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_evaluate(glia_learner *l, glia_loader *
                                                   glia_result *out);
 GLIA_API void glia_result_clear(glia_result *r);
 
-/* ---- fitting -------------------------------------------------------------------------------- */
+/* ---- fitting ----------------------------------------------------------------------------- */
 
 typedef enum glia_event {
   GLIA_FIT_BEGIN,
@@ -105,41 +106,43 @@ typedef struct glia_epoch {
   double seconds;
 } glia_epoch;
 
-typedef struct glia_progress {   /* what callbacks see; borrowed for the call */
+typedef struct glia_progress { /* what callbacks see; borrowed for the call */
   glia_event event;
-  int64_t epoch, epochs;         /* 1-based */
-  int64_t step, steps;           /* in this epoch, 1-based after GLIA_STEP_END */
-  double loss;                   /* of the last step */
-  double mean_loss;              /* of the epoch so far */
+  int64_t epoch, epochs; /* 1-based */
+  int64_t step, steps;   /* in this epoch, 1-based after GLIA_STEP_END */
+  double loss;           /* of the last step */
+  double mean_loss;      /* of the epoch so far */
   double lr;
-  double samples_per_second;     /* of this epoch so far */
-  const glia_epoch *row;         /* GLIA_EPOCH_END; else NULL */
-  bool best;                     /* GLIA_EPOCH_END: the monitored value was never better */
+  double samples_per_second; /* of this epoch so far */
+  const glia_epoch *row;     /* GLIA_EPOCH_END; else NULL */
+  bool best;                 /* GLIA_EPOCH_END: the monitored value was never better */
 } glia_progress;
 
 typedef enum glia_schedule { /* of the learning rate over all steps of the fit */
-  GLIA_CONSTANT,
-  GLIA_LINEAR,    /* lr (1 - t), t from 0 to 1 */
-  GLIA_COSINE,    /* lr (1 + cos(pi t)) / 2 */
-  GLIA_ONE_CYCLE  /* cosine up from lr/25 over the first 30 %, cosine down to lr/25e4 */
+                             GLIA_CONSTANT,
+                             GLIA_LINEAR,   /* lr (1 - t), t from 0 to 1 */
+                             GLIA_COSINE,   /* lr (1 + cos(pi t)) / 2 */
+                             GLIA_ONE_CYCLE /* cosine up from lr/25 over the first 30 %, cosine
+                                               down to lr/25e4 */
 } glia_schedule;
 
 typedef enum glia_monitor { GLIA_MONITOR_VALID_LOSS, GLIA_MONITOR_METRIC } glia_monitor;
 
 typedef struct glia_fit_opts {
   size_t size;
-  int64_t epochs;         /* 0 -> 1 */
-  double lr;              /* 0: the optimiser's; twice that as the peak of GLIA_ONE_CYCLE */
+  int64_t epochs; /* 0 -> 1 */
+  double lr;      /* 0: the optimiser's; twice that as the peak of GLIA_ONE_CYCLE */
   glia_schedule schedule;
-  glia_monitor monitor;   /* what "best" means */
-  int64_t patience;       /* stop after so many epochs without a better value; 0: never */
-  bool keep_best;         /* put the best epoch's weights back at the end; implied by patience
-                             where no history is given */
+  glia_monitor monitor; /* what "best" means */
+  int64_t patience;     /* stop after so many epochs without a better value; 0: never */
+  bool keep_best;       /* put the best epoch's weights back at the end; implied by patience
+                           where no history is given */
   bool (*on_event)(const glia_progress *p, void *user); /* false stops: GLIA_CANCELLED */
   void *user;
 } glia_fit_opts;
 
-/* Trains in place. valid may be NULL. A history may be continued: it holds the epochs before. */
+/* Trains in place. valid may be NULL. A history may be continued: it holds the epochs before.
+ */
 typedef struct glia_history {
   int64_t n;
   glia_epoch *rows; /* owned: glia_history_clear */
@@ -156,46 +159,47 @@ GLIA_API void glia_history_clear(glia_history *h);
 #define glia_fit(...) GLIA_FIT_(__VA_ARGS__, .size = sizeof(glia_fit_opts))
 #endif
 
-/* ---- model files ------------------------------------------------------------------------------ */
+/* ---- model files ------------------------------------------------------------------------- */
 
 /* All parameters and buffers under their names, with these strings in the metadata, as one
  * safetensors file, written atomically. */
 GLIA_NODISCARD GLIA_API glia_status glia_save(const glia_store *store, const char *path,
                                               const glia_metadata *metadata, int n);
-/* Fills the store's parameters and buffers from a file. GLIA_MODEL names what is missing in the file
- * or has another shape; with `partial`, what is missing keeps its value. */
-GLIA_NODISCARD GLIA_API glia_status glia_load(glia_store *store, const char *path, bool partial);
+/* Fills the store's parameters and buffers from a file. GLIA_MODEL names what is missing in the
+ * file or has another shape; with `partial`, what is missing keeps its value. */
+GLIA_NODISCARD GLIA_API glia_status glia_load(glia_store *store, const char *path,
+                                              bool partial);
 
-/* ---- runs ----------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------- */
 
 typedef struct glia_train_opts { /* the settings of a run; kept in its folder as run.json */
   size_t size;
-  const char *data;        /* path of the data; must be given */
-  const char *net;         /* .net file; NULL: a network chosen by the data (see docs) */
-  const char *run;         /* folder of the run; must be given */
-  int64_t epochs;          /* 0 -> 5 */
-  int batch;               /* 0 -> 64 */
-  const char *optimizer;   /* "adam", "sgd momentum=0.9"...; NULL: adam */
-  double lr;               /* as in glia_fit_opts */
+  const char *data;      /* path of the data; must be given */
+  const char *net;       /* .net file; NULL: a network chosen by the data (see docs) */
+  const char *run;       /* folder of the run; must be given */
+  int64_t epochs;        /* 0 -> 5 */
+  int batch;             /* 0 -> 64 */
+  const char *optimizer; /* "adam", "sgd momentum=0.9"...; NULL: adam */
+  double lr;             /* as in glia_fit_opts */
   glia_schedule schedule;
   double clip_norm;
   double label_smoothing;
-  double valid;            /* share of the training samples held out for validation (test data are
-                              only for glia_run_evaluate); 0 -> 0.1 */
+  double valid; /* share of the training samples held out for validation (test data are
+                   only for glia_run_evaluate); 0 -> 0.1 */
   int64_t patience;
-  const char *target;      /* column of a CSV */
-  bool regression;         /* the CSV's target is a number */
+  const char *target; /* column of a CSV */
+  bool regression;    /* the CSV's target is a number */
   uint64_t seed;
-  int workers;             /* loader threads; 0 -> 1 */
-  bool strict;             /* a corrupt sample stops the run */
+  int workers; /* loader threads; 0 -> 1 */
+  bool strict; /* a corrupt sample stops the run */
   const char *backend;
   int threads;
 } glia_train_opts;
 
 typedef struct glia_run glia_run;
 
-/* Makes the folder, opens the data, splits, normalises, builds the learner. GLIA_INVALID where the
- * folder holds a run already, with the cure. Owned. */
+/* Makes the folder, opens the data, splits, normalises, builds the learner. GLIA_INVALID where
+ * the folder holds a run already, with the cure. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_new(const glia_train_opts *opt, glia_run **out);
 /* Opens a run that was stopped, from its last checkpoint (or its beginning). */
 GLIA_NODISCARD GLIA_API glia_status glia_run_resume(const char *dir, glia_run **out);
@@ -203,16 +207,15 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_resume(const char *dir, glia_run **
  * model file alone. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_open(const char *dir, glia_run **out);
 GLIA_API void glia_run_free(glia_run *r);
-/* Trains to the last epoch; after each writes checkpoint and log, at the end model, plots, report. */
-GLIA_NODISCARD GLIA_API glia_status glia_run_fit(glia_run *r,
-                                                 bool (*on_event)(const glia_progress *p,
-                                                                  void *user),
-                                                 void *user);
-GLIA_API const glia_train_opts *glia_run_opts(const glia_run *r);   /* borrowed */
-GLIA_API const glia_history *glia_run_history(const glia_run *r);   /* borrowed */
-GLIA_API glia_learner *glia_run_learner(glia_run *r);               /* borrowed */
-GLIA_API int glia_run_classes(const glia_run *r);                   /* 0: regression */
-GLIA_API const char *glia_run_class(const glia_run *r, int c);      /* borrowed */
+/* Trains to the last epoch; after each writes checkpoint and log, at the end model, plots,
+ * report. */
+GLIA_NODISCARD GLIA_API glia_status
+glia_run_fit(glia_run *r, bool (*on_event)(const glia_progress *p, void *user), void *user);
+GLIA_API const glia_train_opts *glia_run_opts(const glia_run *r); /* borrowed */
+GLIA_API const glia_history *glia_run_history(const glia_run *r); /* borrowed */
+GLIA_API glia_learner *glia_run_learner(glia_run *r);             /* borrowed */
+GLIA_API int glia_run_classes(const glia_run *r);                 /* 0: regression */
+GLIA_API const char *glia_run_class(const glia_run *r, int c);    /* borrowed */
 /* Layers of the network for a batch of one. Owned: glia_summary_clear. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_summary(glia_run *r, glia_summary *out);
 /* Data of the run; NULL where they are not open. Borrowed. */
@@ -226,14 +229,14 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_evaluate(glia_run *r, const char *d
                                                       glia_result *out);
 
 typedef struct glia_prediction {
-  int label;               /* class index */
-  const char *name;        /* of the class; borrowed from the run */
+  int label;        /* class index */
+  const char *name; /* of the class; borrowed from the run */
   double probability;
-  int n;                   /* classes, or numbers of a regression */
-  const double *values;    /* [n] probabilities or numbers; borrowed until the next prediction */
+  int n;                /* classes, or numbers of a regression */
+  const double *values; /* [n] probabilities or numbers; borrowed until the next prediction */
 } glia_prediction;
-/* Reads a picture, converts it as the training data were and predicts. GLIA_IO, GLIA_FORMAT name the
- * file. */
+/* Reads a picture, converts it as the training data were and predicts. GLIA_IO, GLIA_FORMAT
+ * name the file. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_predict(glia_run *r, const char *file,
                                                      glia_prediction *out);
 

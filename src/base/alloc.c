@@ -13,13 +13,9 @@
 static atomic_int_fast64_t fail_in; /* allocations until the one that fails; 0: none */
 static atomic_int_fast64_t allocations;
 
-void gi_alloc_fail_after(int64_t n) {
-  atomic_store(&fail_in, n);
-}
+void gi_alloc_fail_after(int64_t n) { atomic_store(&fail_in, n); }
 
-int64_t gi_alloc_count(void) {
-  return atomic_exchange(&allocations, 0);
-}
+int64_t gi_alloc_count(void) { return atomic_exchange(&allocations, 0); }
 
 /* Counts one allocation and says whether it is the one to fail. */
 static bool refused(void) {
@@ -30,17 +26,13 @@ static bool refused(void) {
   return false;
 }
 
-void *gi_alloc(size_t bytes) {
-  return refused() ? NULL : calloc(1, GI_MAX(bytes, 1));
-}
+void *gi_alloc(size_t bytes) { return refused() ? NULL : calloc(1, GI_MAX(bytes, 1)); }
 
 void *gi_realloc(void *p, size_t bytes) {
   return refused() ? NULL : realloc(p, GI_MAX(bytes, 1));
 }
 
-void gi_free(void *p) {
-  free(p);
-}
+void gi_free(void *p) { free(p); }
 
 void *gi_alloc_aligned(size_t bytes) {
   void *p = NULL;
@@ -49,9 +41,7 @@ void *gi_alloc_aligned(size_t bytes) {
   return p;
 }
 
-void gi_free_aligned(void *p) {
-  free(p);
-}
+void gi_free_aligned(void *p) { free(p); }
 
 char *gi_strdup(const char *s) {
   if (s == NULL) return NULL;
@@ -167,9 +157,7 @@ void gi_str_add(gi_str *b, const char *s, size_t n) {
   b->s[b->n] = '\0';
 }
 
-void gi_str_puts(gi_str *b, const char *s) {
-  gi_str_add(b, s, strlen(s));
-}
+void gi_str_puts(gi_str *b, const char *s) { gi_str_add(b, s, strlen(s)); }
 
 void gi_str_printf(gi_str *b, const char *fmt, ...) {
   va_list args, again;

@@ -1,9 +1,9 @@
 /* base/base.h - floor 0: what all internal code leans on. Never installed.
  *
- * Errors: gi_fail() stores a message for this thread and returns the status, GI_TRY() forwards a
- * failure, gi_where() puts "where: " in front of a message on its way up.
- * Memory: everything is taken through gi_alloc and friends, so that a test can make each
- * allocation fail once in turn (gi_alloc_fail_after).
+ * Errors: gi_fail() stores a message for this thread and returns the status, GI_TRY() forwards
+ * a failure, gi_where() puts "where: " in front of a message on its way up. Memory: everything
+ * is taken through gi_alloc and friends, so that a test can make each allocation fail once in
+ * turn (gi_alloc_fail_after).
  */
 #ifndef GI_BASE_H
 #define GI_BASE_H
@@ -14,7 +14,7 @@
 
 #include "glia/base.h"
 
-#define GI_COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+#define GI_COUNT(a)  ((int)(sizeof(a) / sizeof((a)[0])))
 #define GI_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define GI_MAX(a, b) ((a) > (b) ? (a) : (b))
 
@@ -25,34 +25,39 @@ glia_status gi_fail(glia_status s, const char *fmt, ...) GLIA_PRINTF(2, 3);
 /* Puts "<fmt>: " before this thread's message, if s is a failure; returns s. */
 glia_status gi_where(glia_status s, const char *fmt, ...) GLIA_PRINTF(2, 3);
 glia_status gi_fail_nomem(size_t bytes); /* GLIA_NOMEM with the size wanted */
-/* Status for a failed system call on a path: GLIA_DISK or GLIA_IO with strerror(err) and cure. */
+/* Status for a failed system call on a path: GLIA_DISK or GLIA_IO with strerror(err) and cure.
+ */
 glia_status gi_fail_read(const char *path, int err);
 glia_status gi_fail_write(const char *path, int err);
 
-#define GI_TRY(expr)                                                                           \
-  do {                                                                                         \
-    const glia_status gi_try_ = (expr);                                                        \
-    if (gi_try_ != GLIA_OK) return gi_try_;                                                    \
+#define GI_TRY(expr)                        \
+  do {                                      \
+    const glia_status gi_try_ = (expr);     \
+    if (gi_try_ != GLIA_OK) return gi_try_; \
   } while (0)
 
 void gi_log(glia_log_level level, const char *fmt, ...) GLIA_PRINTF(2, 3);
 
 /* ---- memory (alloc.c) ------------------------------------------------------------------- */
 
-void *gi_alloc(size_t bytes);               /* zeroed; NULL without memory; free: gi_free */
-void *gi_realloc(void *p, size_t bytes);    /* new bytes are not zeroed */
+void *gi_alloc(size_t bytes);            /* zeroed; NULL without memory; free: gi_free */
+void *gi_realloc(void *p, size_t bytes); /* new bytes are not zeroed */
 void gi_free(void *p);
-void *gi_alloc_aligned(size_t bytes);       /* 64-byte aligned, zeroed; free: gi_free_aligned */
+void *gi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free: gi_free_aligned */
 void gi_free_aligned(void *p);
-char *gi_strdup(const char *s);             /* NULL stays NULL */
+char *gi_strdup(const char *s); /* NULL stays NULL */
 /* Test hook: the n-th allocation from now (1-based) returns NULL, once. 0 turns it off.
  * gi_alloc_count() counts the allocations since the last call of it. */
 void gi_alloc_fail_after(int64_t n);
 int64_t gi_alloc_count(void);
 
 /* An arena: grows by blocks, frees all at once. Zero-initialise. */
-typedef struct gi_arena { struct gi_block *head; size_t used, total; } gi_arena;
-void *gi_arena_alloc(gi_arena *a, size_t bytes); /* zeroed, 16-byte aligned; NULL without memory */
+typedef struct gi_arena {
+  struct gi_block *head;
+  size_t used, total;
+} gi_arena;
+void *gi_arena_alloc(gi_arena *a,
+                     size_t bytes); /* zeroed, 16-byte aligned; NULL without memory */
 char *gi_arena_strdup(gi_arena *a, const char *s);
 char *gi_arena_printf(gi_arena *a, const char *fmt, ...) GLIA_PRINTF(2, 3);
 void *gi_arena_copy(gi_arena *a, const void *src, size_t bytes);
@@ -60,16 +65,24 @@ void gi_arena_free(gi_arena *a);
 
 /* A growable array: GI_VEC(int) v = {0}; gi_vec_push(&v, 3); v.at[0]; v.n; gi_vec_free(&v).
  * push yields false without memory; the array is then unchanged. */
-#define GI_VEC(T) struct { T *at; size_t n, cap; }
-#define gi_vec_reserve(v, want)                                                                \
+#define GI_VEC(T)  \
+  struct {         \
+    T *at;         \
+    size_t n, cap; \
+  }
+#define gi_vec_reserve(v, want) \
   gi_vec_grow((void **)&(v)->at, &(v)->cap, (want), sizeof *(v)->at)
-#define gi_vec_push(v, x)                                                                      \
+#define gi_vec_push(v, x) \
   (gi_vec_reserve((v), (v)->n + 1) ? ((v)->at[(v)->n++] = (x), true) : false)
 #define gi_vec_free(v) (gi_free((v)->at), (v)->at = NULL, (v)->n = (v)->cap = 0)
 bool gi_vec_grow(void **at, size_t *cap, size_t want, size_t item);
 
 /* A growable string; always ends in NUL once something was added; `failed` latches. */
-typedef struct gi_str { char *s; size_t n, cap; bool failed; } gi_str;
+typedef struct gi_str {
+  char *s;
+  size_t n, cap;
+  bool failed;
+} gi_str;
 void gi_str_add(gi_str *b, const char *s, size_t n);
 void gi_str_puts(gi_str *b, const char *s);
 void gi_str_printf(gi_str *b, const char *fmt, ...) GLIA_PRINTF(2, 3);
@@ -99,42 +112,57 @@ uint64_t gi_hash_str(const char *s, uint64_t seed);
  * nothing else. key = (seed ^ stream) as two words; counter = (element / 4 low, high, step low,
  * step high); lane element % 4. */
 void gi_philox(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4]);
-typedef struct gi_rng { uint64_t seed, stream, step; } gi_rng;
+typedef struct gi_rng {
+  uint64_t seed, stream, step;
+} gi_rng;
 uint32_t gi_rng_u32(const gi_rng *r, uint64_t element);
 double gi_rng_uniform(const gi_rng *r, uint64_t element); /* [0, 1), 24 bits: exact in f32 */
-void gi_rng_uniform4(const gi_rng *r, uint64_t block, double out[4]); /* elements 4 block.. + 3 */
-double gi_rng_normal(const gi_rng *r, uint64_t element);  /* Box-Muller on lanes of its block */
+void gi_rng_uniform4(const gi_rng *r, uint64_t block,
+                     double out[4]);                     /* elements 4 block.. + 3 */
+double gi_rng_normal(const gi_rng *r, uint64_t element); /* Box-Muller on lanes of its block */
 uint64_t gi_rng_below(const gi_rng *r, uint64_t element, uint64_t n); /* 0..n-1, n < 2^32 */
 void gi_rng_shuffle(const gi_rng *r, int64_t *a, int64_t n);          /* Fisher-Yates */
 
 /* ---- files (file.c) --------------------------------------------------------------------- */
 
-typedef struct gi_map { const unsigned char *p; size_t n; void *base; } gi_map;
-glia_status gi_map_open(gi_map *m, const char *path); /* read-only mapping; empty file: p NULL */
+typedef struct gi_map {
+  const unsigned char *p;
+  size_t n;
+  void *base;
+} gi_map;
+glia_status gi_map_open(gi_map *m,
+                        const char *path); /* read-only mapping; empty file: p NULL */
 void gi_map_close(gi_map *m);
 /* Whole file; a NUL is put behind the n bytes. Owned (gi_free). GLIA_FORMAT above `limit`. */
 glia_status gi_read_file(const char *path, size_t limit, char **out, size_t *n);
 
 /* Writes to a temporary file in the target's folder; commit syncs and renames, so that a crash
  * leaves the old file or the new one; abort (or a failed commit) removes the temporary file. */
-typedef struct gi_writer { int fd; char *path, *temp; glia_status status; } gi_writer;
+typedef struct gi_writer {
+  int fd;
+  char *path, *temp;
+  glia_status status;
+} gi_writer;
 glia_status gi_writer_open(gi_writer *w, const char *path);
 glia_status gi_writer_add(gi_writer *w, const void *p, size_t n);
 glia_status gi_writer_commit(gi_writer *w);
 void gi_writer_abort(gi_writer *w);
 glia_status gi_write_file(const char *path, const void *p, size_t n); /* all of the above */
 
-glia_status gi_make_dirs(const char *path);              /* like mkdir -p */
+glia_status gi_make_dirs(const char *path); /* like mkdir -p */
 bool gi_exists(const char *path);
 bool gi_is_dir(const char *path);
 /* Names in a folder, sorted by byte value, without "." and hidden ones; owned. */
-typedef struct gi_names { char **at; size_t n; } gi_names;
+typedef struct gi_names {
+  char **at;
+  size_t n;
+} gi_names;
 glia_status gi_list_dir(const char *path, gi_names *out);
 void gi_names_free(gi_names *l);
-char *gi_path_join(const char *a, const char *b);        /* owned (gi_free), NULL no memory */
-const char *gi_path_name(const char *path);              /* after the last slash; borrowed */
+char *gi_path_join(const char *a, const char *b); /* owned (gi_free), NULL no memory */
+const char *gi_path_name(const char *path);       /* after the last slash; borrowed */
 
-/* ---- threads (thread.c): for loaders; kernels use OpenMP ---------------------------------- */
+/* ---- threads (thread.c): for loaders; kernels use OpenMP --------------------------------- */
 
 typedef struct gi_mutex gi_mutex;
 typedef struct gi_cond gi_cond;
@@ -150,8 +178,8 @@ void gi_wake_all(gi_cond *c);
 glia_status gi_thread_new(void (*fn)(void *user), void *user, gi_thread **out);
 void gi_thread_join(gi_thread *t); /* waits and frees; NULL is a no-op */
 
-double gi_now(void);       /* seconds, monotonic */
-size_t gi_peak_rss(void);  /* bytes of this process at its largest; 0 if not known */
-size_t gi_rss(void);       /* bytes now */
+double gi_now(void);      /* seconds, monotonic */
+size_t gi_peak_rss(void); /* bytes of this process at its largest; 0 if not known */
+size_t gi_rss(void);      /* bytes now */
 
 #endif /* GI_BASE_H */

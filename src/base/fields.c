@@ -4,8 +4,9 @@
 #include <inttypes.h>
 
 static const char *kind_text(gi_field_kind k) {
-  static const char *const texts[] = {"an integer", "a number",      "true or false",
-                                      "a size such as 3 or 3x5", "a choice", "a name"};
+  static const char *const texts[] = {"an integer",    "a number",
+                                      "true or false", "a size such as 3 or 3x5",
+                                      "a choice",      "a name"};
   return texts[k];
 }
 
@@ -99,7 +100,8 @@ static const gi_field *find_field(const gi_field *fields, const char *name, size
   return NULL;
 }
 
-static glia_status unknown_key(const gi_field *fields, const char *who, const char *key, int n) {
+static glia_status unknown_key(const gi_field *fields, const char *who, const char *key,
+                               int n) {
   const char *names[64];
   char word[64];
   int count = 0;
@@ -147,7 +149,8 @@ static glia_status parse_word(const gi_field *fields, const char *who, const cha
       return GLIA_OK;
     }
     /* the field that the word was meant for: a choice for a word, a number for digits */
-    if (refused == NULL || (f->choices != NULL && (word[0] < '0' || word[0] > '9'))) refused = f;
+    if (refused == NULL || (f->choices != NULL && (word[0] < '0' || word[0] > '9')))
+      refused = f;
     if (f->choices == NULL && f->required) break;
   }
   if (refused != NULL) return bad_value(refused, who, word);

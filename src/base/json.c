@@ -63,21 +63,14 @@ glia_status gi_json_parse(const char *text, size_t n, const char *what, gi_json 
 gi_json_kind gi_json_type(const gi_json *j) {
   if (j == NULL) return GI_JSON_NULL;
   switch (json_typeof(j)) {
-    case JSON_OBJECT:
-      return GI_JSON_OBJECT;
-    case JSON_ARRAY:
-      return GI_JSON_ARRAY;
-    case JSON_STRING:
-      return GI_JSON_STRING;
-    case JSON_INTEGER:
-      return GI_JSON_INT;
-    case JSON_REAL:
-      return GI_JSON_REAL;
+    case JSON_OBJECT: return GI_JSON_OBJECT;
+    case JSON_ARRAY: return GI_JSON_ARRAY;
+    case JSON_STRING: return GI_JSON_STRING;
+    case JSON_INTEGER: return GI_JSON_INT;
+    case JSON_REAL: return GI_JSON_REAL;
     case JSON_TRUE:
-    case JSON_FALSE:
-      return GI_JSON_BOOL;
-    case JSON_NULL:
-      break;
+    case JSON_FALSE: return GI_JSON_BOOL;
+    case JSON_NULL: break;
   }
   return GI_JSON_NULL;
 }
@@ -91,15 +84,11 @@ size_t gi_json_count(const gi_json *array_or_object) {
                                          : json_array_size(array_or_object);
 }
 
-const gi_json *gi_json_at(const gi_json *array, size_t i) {
-  return json_array_get(array, i);
-}
+const gi_json *gi_json_at(const gi_json *array, size_t i) { return json_array_get(array, i); }
 
 /* jansson's iterators want a node that may be changed, though they change none; its address is
  * taken through an integer because there is no other way to say so. */
-static json_t *unlocked(const json_t *j) {
-  return (json_t *)(uintptr_t)j;
-}
+static json_t *unlocked(const json_t *j) { return (json_t *)(uintptr_t)j; }
 
 void gi_json_each(const gi_json *object,
                   bool (*fn)(const char *key, const gi_json *value, void *user), void *user) {
@@ -129,17 +118,11 @@ bool gi_json_bool(const gi_json *j, bool fallback) {
 /* The mark: one node of its own, known by its address, never counted (as jansson's null). */
 static json_t broken = {.type = JSON_NULL, .refcount = (size_t)-1};
 
-gi_json *gi_json_object(void) {
-  return json_object();
-}
+gi_json *gi_json_object(void) { return json_object(); }
 
-gi_json *gi_json_array(void) {
-  return json_array();
-}
+gi_json *gi_json_array(void) { return json_array(); }
 
-void gi_json_free(gi_json *j) {
-  json_decref(j);
-}
+void gi_json_free(gi_json *j) { json_decref(j); }
 
 /* Emptied first: that gives back the memory which the mark needs. */
 static void mark_broken(gi_json *j) {
@@ -171,9 +154,7 @@ static gi_json *string_node(const char *s) {
   return j;
 }
 
-static gi_json *real_node(double v) {
-  return isfinite(v) ? json_real(v) : json_null();
-}
+static gi_json *real_node(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 void gi_json_set(gi_json *object, const char *key, gi_json *value) {
   char *clean = clean_utf8(key);
@@ -204,17 +185,11 @@ void gi_json_add(gi_json *array, gi_json *value) {
   if (json_array_append_new(array, value) != 0) mark_broken(array);
 }
 
-void gi_json_add_str(gi_json *array, const char *s) {
-  gi_json_add(array, string_node(s));
-}
+void gi_json_add_str(gi_json *array, const char *s) { gi_json_add(array, string_node(s)); }
 
-void gi_json_add_int(gi_json *array, int64_t v) {
-  gi_json_add(array, json_integer(v));
-}
+void gi_json_add_int(gi_json *array, int64_t v) { gi_json_add(array, json_integer(v)); }
 
-void gi_json_add_num(gi_json *array, double v) {
-  gi_json_add(array, real_node(v));
-}
+void gi_json_add_num(gi_json *array, double v) { gi_json_add(array, real_node(v)); }
 
 /* ---- printing -------------------------------------------------------------------------- */
 
@@ -294,30 +269,14 @@ static void put_array(gi_str *b, const json_t *j, int indent, int level) {
 static void put_node(gi_str *b, const json_t *j, int indent, int level) {
   if (j == &broken) b->failed = true;
   switch (json_typeof(j)) {
-    case JSON_OBJECT:
-      put_object(b, j, indent, level);
-      break;
-    case JSON_ARRAY:
-      put_array(b, j, indent, level);
-      break;
-    case JSON_STRING:
-      put_string(b, json_string_value(j));
-      break;
-    case JSON_INTEGER:
-      gi_str_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
-      break;
-    case JSON_REAL:
-      put_real(b, json_real_value(j));
-      break;
-    case JSON_TRUE:
-      gi_str_puts(b, "true");
-      break;
-    case JSON_FALSE:
-      gi_str_puts(b, "false");
-      break;
-    case JSON_NULL:
-      gi_str_puts(b, "null");
-      break;
+    case JSON_OBJECT: put_object(b, j, indent, level); break;
+    case JSON_ARRAY: put_array(b, j, indent, level); break;
+    case JSON_STRING: put_string(b, json_string_value(j)); break;
+    case JSON_INTEGER: gi_str_printf(b, "%" JSON_INTEGER_FORMAT, json_integer_value(j)); break;
+    case JSON_REAL: put_real(b, json_real_value(j)); break;
+    case JSON_TRUE: gi_str_puts(b, "true"); break;
+    case JSON_FALSE: gi_str_puts(b, "false"); break;
+    case JSON_NULL: gi_str_puts(b, "null"); break;
   }
 }
 

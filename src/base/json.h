@@ -12,15 +12,20 @@
 
 typedef struct json_t gi_json;
 
-/* Strict UTF-8 and JSON, no duplicate keys, depth at most 64. GLIA_FORMAT names `what`, line and
- * column. */
+/* Strict UTF-8 and JSON, no duplicate keys, depth at most 64. GLIA_FORMAT names `what`, line
+ * and column. */
 glia_status gi_json_parse(const char *text, size_t n, const char *what, gi_json **out);
 gi_json *gi_json_object(void);
 gi_json *gi_json_array(void);
 void gi_json_free(gi_json *j);
 
 typedef enum gi_json_kind {
-  GI_JSON_NULL, GI_JSON_BOOL, GI_JSON_INT, GI_JSON_REAL, GI_JSON_STRING, GI_JSON_ARRAY,
+  GI_JSON_NULL,
+  GI_JSON_BOOL,
+  GI_JSON_INT,
+  GI_JSON_REAL,
+  GI_JSON_STRING,
+  GI_JSON_ARRAY,
   GI_JSON_OBJECT
 } gi_json_kind;
 gi_json_kind gi_json_type(const gi_json *j);
@@ -35,7 +40,7 @@ int64_t gi_json_int(const gi_json *j, int64_t fallback);
 double gi_json_num(const gi_json *j, double fallback); /* integers too */
 bool gi_json_bool(const gi_json *j, bool fallback);
 
-void gi_json_set(gi_json *object, const char *key, gi_json *value); /* takes value over */
+void gi_json_set(gi_json *object, const char *key, gi_json *value);    /* takes value over */
 void gi_json_set_str(gi_json *object, const char *key, const char *s); /* NULL: JSON null */
 void gi_json_set_int(gi_json *object, const char *key, int64_t v);
 void gi_json_set_num(gi_json *object, const char *key, double v); /* not finite: JSON null */
@@ -45,7 +50,8 @@ void gi_json_add_str(gi_json *array, const char *s);
 void gi_json_add_int(gi_json *array, int64_t v);
 void gi_json_add_num(gi_json *array, double v);
 
-/* One line if indent is 0; reals with up to 17 digits; keys in the order set. Owned (gi_free). */
+/* One line if indent is 0; reals with up to 17 digits; keys in the order set. Owned (gi_free).
+ */
 char *gi_json_text(const gi_json *j, int indent);
 
 #endif /* GI_JSON_H */

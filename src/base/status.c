@@ -22,8 +22,7 @@ const char *glia_version(void) {
 const char *glia_status_text(glia_status s) {
   switch (s) {
 #define GLIA_X(name, code, exit_status, text) \
-  case GLIA_##name:                           \
-    return text;
+  case GLIA_##name: return text;
     GLIA_STATUS_MAP(GLIA_X)
 #undef GLIA_X
   }
@@ -33,17 +32,14 @@ const char *glia_status_text(glia_status s) {
 int glia_status_exit(glia_status s) {
   switch (s) {
 #define GLIA_X(name, code, exit_status, text) \
-  case GLIA_##name:                           \
-    return exit_status;
+  case GLIA_##name: return exit_status;
     GLIA_STATUS_MAP(GLIA_X)
 #undef GLIA_X
   }
   return 4; /* a code of a newer library: some failure of the model's side */
 }
 
-const char *glia_error_message(void) {
-  return message;
-}
+const char *glia_error_message(void) { return message; }
 
 /* Messages quote names from files; a terminal must not take orders from those. */
 static void store_message(const char *text) {
@@ -100,27 +96,16 @@ glia_status gi_fail_read(const char *path, int err) {
 glia_status gi_fail_write(const char *path, int err) {
   const char *hint = "";
   switch (err) {
-    case ENOSPC:
-      hint = "; hint: free some space or write to another disk";
-      break;
-    case EDQUOT:
-      hint = "; hint: your quota is used up: free some space";
-      break;
+    case ENOSPC: hint = "; hint: free some space or write to another disk"; break;
+    case EDQUOT: hint = "; hint: your quota is used up: free some space"; break;
     case EFBIG:
       hint = "; hint: raise the limit of file sizes (ulimit -f) or use another disk";
       break;
-    case ENOENT:
-      hint = "; hint: the folder does not exist";
-      break;
+    case ENOENT: hint = "; hint: the folder does not exist"; break;
     case EACCES:
-    case EPERM:
-      hint = "; hint: check the permissions of the folder";
-      break;
-    case EROFS:
-      hint = "; hint: the disk is read-only: write elsewhere";
-      break;
-    default:
-      break;
+    case EPERM: hint = "; hint: check the permissions of the folder"; break;
+    case EROFS: hint = "; hint: the disk is read-only: write elsewhere"; break;
+    default: break;
   }
   return gi_fail(GLIA_DISK, "%s: cannot be written: %s%s", path, strerror(err), hint);
 }

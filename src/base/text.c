@@ -53,9 +53,7 @@ int gi_nearest(const char *word, const char *const *names, int n) {
 
 /* ---- numbers --------------------------------------------------------------------------- */
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool gi_parse_i64(const char *s, int64_t *out) {
   const char *first = s + (*s == '-' || *s == '+');
@@ -71,9 +69,7 @@ bool gi_parse_i64(const char *s, int64_t *out) {
 /* Numbers in files have a point, whatever the user's language writes. */
 static locale_t c_locale;
 static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-static void make_c_locale(void) {
-  c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
+static void make_c_locale(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
 
 bool gi_parse_f64(const char *s, double *out) {
   const char *first = s + (*s == '-' || *s == '+');
@@ -123,6 +119,4 @@ uint64_t gi_hash(const void *p, size_t n, uint64_t seed) {
   return h ^ (h >> 33);
 }
 
-uint64_t gi_hash_str(const char *s, uint64_t seed) {
-  return gi_hash(s, strlen(s), seed);
-}
+uint64_t gi_hash_str(const char *s, uint64_t seed) { return gi_hash(s, strlen(s), seed); }

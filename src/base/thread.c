@@ -40,13 +40,9 @@ void gi_mutex_free(gi_mutex *m) {
   gi_free(m);
 }
 
-void gi_lock(gi_mutex *m) {
-  pthread_mutex_lock(&m->lock);
-}
+void gi_lock(gi_mutex *m) { pthread_mutex_lock(&m->lock); }
 
-void gi_unlock(gi_mutex *m) {
-  pthread_mutex_unlock(&m->lock);
-}
+void gi_unlock(gi_mutex *m) { pthread_mutex_unlock(&m->lock); }
 
 glia_status gi_cond_new(gi_cond **out) {
   gi_cond *c = gi_alloc(sizeof *c);
@@ -65,13 +61,9 @@ void gi_cond_free(gi_cond *c) {
   gi_free(c);
 }
 
-void gi_wait(gi_cond *c, gi_mutex *m) {
-  pthread_cond_wait(&c->cond, &m->lock);
-}
+void gi_wait(gi_cond *c, gi_mutex *m) { pthread_cond_wait(&c->cond, &m->lock); }
 
-void gi_wake_all(gi_cond *c) {
-  pthread_cond_broadcast(&c->cond);
-}
+void gi_wake_all(gi_cond *c) { pthread_cond_broadcast(&c->cond); }
 
 static void *thread_main(void *user) {
   gi_thread *t = user;

@@ -19,9 +19,7 @@ static void each_option(gi_str *out, const gi_command *c,
 }
 
 /* Bytes of the first word of a verb. */
-static int first_word(const gi_command *c) {
-  return (int)strcspn(c->name, " ");
-}
+static int first_word(const gi_command *c) { return (int)strcspn(c->name, " "); }
 
 /* The second word of a verb; NULL if it has one word. */
 static const char *second_word(const gi_command *c) {

@@ -49,19 +49,13 @@ void gi_help_range(gi_str *out, const gi_option *o) {
 static const char *value_word(const gi_option *o) {
   if (o->value != NULL) return o->value;
   switch (o->kind) {
-    case GI_OPTION_FLAG:
-      return NULL;
-    case GI_OPTION_I64:
-      return "N";
-    case GI_OPTION_F64:
-      return "X";
+    case GI_OPTION_FLAG: return NULL;
+    case GI_OPTION_I64: return "N";
+    case GI_OPTION_F64: return "X";
     case GI_OPTION_TEXT:
-    case GI_OPTION_VERB:
-      return "TEXT";
-    case GI_OPTION_PATH:
-      return "PATH";
-    case GI_OPTION_CHOICE:
-      return "WORD";
+    case GI_OPTION_VERB: return "TEXT";
+    case GI_OPTION_PATH: return "PATH";
+    case GI_OPTION_CHOICE: return "WORD";
   }
   return NULL;
 }

@@ -65,9 +65,7 @@ static glia_status set_value(gi_typed *t, const char *text) {
   const gi_option *o = t->option;
   t->text = text;
   switch (o->kind) {
-    case GI_OPTION_FLAG:
-      t->i = 1;
-      return GLIA_OK;
+    case GI_OPTION_FLAG: t->i = 1; return GLIA_OK;
     case GI_OPTION_I64:
       if (!gi_parse_i64(text, &t->i) || !in_range(o, (double)t->i)) return refuse(o, text);
       return GLIA_OK;
@@ -231,25 +229,15 @@ static const gi_typed *typed(const gi_cli *c, const char *name) {
   return &c->options[0];
 }
 
-bool gi_cli_given(const gi_cli *c, const char *name) {
-  return typed(c, name)->given;
-}
+bool gi_cli_given(const gi_cli *c, const char *name) { return typed(c, name)->given; }
 
-bool gi_cli_flag(const gi_cli *c, const char *name) {
-  return typed(c, name)->i != 0;
-}
+bool gi_cli_flag(const gi_cli *c, const char *name) { return typed(c, name)->i != 0; }
 
-int64_t gi_cli_i64(const gi_cli *c, const char *name) {
-  return typed(c, name)->i;
-}
+int64_t gi_cli_i64(const gi_cli *c, const char *name) { return typed(c, name)->i; }
 
-double gi_cli_f64(const gi_cli *c, const char *name) {
-  return typed(c, name)->f;
-}
+double gi_cli_f64(const gi_cli *c, const char *name) { return typed(c, name)->f; }
 
-const char *gi_cli_text(const gi_cli *c, const char *name) {
-  return typed(c, name)->text;
-}
+const char *gi_cli_text(const gi_cli *c, const char *name) { return typed(c, name)->text; }
 
 int gi_cli_choice(const gi_cli *c, const char *name) {
   const gi_typed *t = typed(c, name);

@@ -43,9 +43,7 @@ static void on_log(glia_log_level level, const char *line, void *user) {
   gi_progress_line(text);
 }
 
-void gi_cli_listen(gi_cli *c) {
-  glia_log_to(c != NULL ? on_log : NULL, c);
-}
+void gi_cli_listen(gi_cli *c) { glia_log_to(c != NULL ? on_log : NULL, c); }
 
 /* ---- interrupts -------------------------------------------------------------------------- */
 
@@ -65,6 +63,4 @@ void gi_interrupts_watch(void) {
   sigaction(SIGTERM, &action, NULL);
 }
 
-bool gi_interrupted(void) {
-  return interrupts > 0;
-}
+bool gi_interrupted(void) { return interrupts > 0; }

@@ -57,9 +57,7 @@ gi_json *gi_show_summary_json(const glia_summary *s) {
 /* ---- classes ------------------------------------------------------------------------------
  */
 
-static const char *class_name(void *run, int c) {
-  return glia_run_class(run, c);
-}
+static const char *class_name(void *run, int c) { return glia_run_class(run, c); }
 
 glia_status gi_show_classes(gi_str *out, glia_run *r, const glia_result *result, bool report) {
   if (glia_run_classes(r) == 0) return GLIA_OK;

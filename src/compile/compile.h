@@ -24,14 +24,14 @@ typedef struct gi_pass {
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
 extern const gi_pass gi_pass_simplify, gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
 
-/* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each pass
- * named in dump ("grad" is the graph before the first) is printed to text. Owned. GLIA_INVALID for
- * names that are no pass. */
+/* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
+ * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.
+ * GLIA_INVALID for names that are no pass. */
 glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const char *skip,
                           const char *dump, gi_str *text, glia_graph **out);
 bool gi_listed(const char *list, const char *name); /* "a,b" holds "b"; "all" holds any */
 
-/* ---- rewriting one graph into another (rewrite.c) ------------------------------------------- */
+/* ---- rewriting one graph into another (rewrite.c) ---------------------------------------- */
 
 typedef struct gi_rewrite {
   const glia_graph *from;
@@ -52,19 +52,19 @@ glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k);
 void gi_rewrite_set(gi_rewrite *r, uint32_t k, const glia_value *out);
 /* Copies the live nodes and nothing else. */
 glia_status gi_rewrite_live(const glia_graph *from, glia_graph *to, const gi_target *target);
-/* The usual pass: visit every live node in order. visit either maps the node's outputs itself, or
- * sets *copy, which is false on entry. What was copied before it turned out to be of no use is left
- * out of `to`. */
-typedef glia_status (*gi_visit)(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,
-                                bool *copy);
+/* The usual pass: visit every live node in order. visit either maps the node's outputs itself,
+ * or sets *copy, which is false on entry. What was copied before it turned out to be of no use
+ * is left out of `to`. */
+typedef glia_status (*gi_visit)(gi_rewrite *r, uint32_t k, const gi_node *n,
+                                const glia_value *in, bool *copy);
 glia_status gi_rewrite_all(const glia_graph *from, glia_graph *to, const gi_target *target,
                            gi_visit visit);
 
-/* ---- order and memory ------------------------------------------------------------------------ */
+/* ---- order and memory -------------------------------------------------------------------- */
 
 /* An order of the nodes but sources: inputs before users; the node that makes a variable's new
- * value after all other readers of the variable, and after `watch` (GI_NO_VALUE: none), where that
- * is possible; what frees memory first, so that gradients die young. Owned (gi_free). */
+ * value after all other readers of the variable, and after `watch` (GI_NO_VALUE: none), where
+ * that is possible; what frees memory first, so that gradients die young. Owned (gi_free). */
 glia_status gi_schedule(const glia_graph *g, uint32_t watch, uint32_t **order, int *n);
 
 typedef enum gi_place_kind {
@@ -81,16 +81,16 @@ typedef struct gi_place { /* where a value lies; views and in-place results shar
 } gi_place;
 
 typedef struct gi_memory {
-  gi_place *place;   /* by value id */
-  bool *copied;      /* by root: its value is copied there when the step is done */
-  size_t *copy_to;   /* by root: arena offset of a copied output, or where an assignment keeps the old
-                        value of a variable that is assigned itself; SIZE_MAX: neither */
-  size_t arena;      /* bytes in all */
+  gi_place *place; /* by value id */
+  bool *copied;    /* by root: its value is copied there when the step is done */
+  size_t *copy_to; /* by root: arena offset of a copied output, or where an assignment keeps the
+                      old value of a variable that is assigned itself; SIZE_MAX: neither */
+  size_t arena;    /* bytes in all */
 } gi_memory;
 
-/* Places every value: views over their source, new values of variables over the variable (none that
- * is made before the value `watch` is known; GI_NO_VALUE: all), results over inputs that die with
- * them, the rest best-fit into one arena. */
+/* Places every value: views over their source, new values of variables over the variable (none
+ * that is made before the value `watch` is known; GI_NO_VALUE: all), results over inputs that
+ * die with them, the rest best-fit into one arena. */
 glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, uint32_t watch,
                            gi_memory *out);
 void gi_memory_free(gi_memory *m);

@@ -1,13 +1,14 @@
-/* fuse.c - groups of elementwise ops of one shape become one `fused` op, so that what lies between
- * them never goes to memory.
+/* fuse.c - groups of elementwise ops of one shape become one `fused` op, so that what lies
+ * between them never goes to memory.
  *
- * Nodes are taken in order; a node joins the groups of its operands (which become one) as long as
- * the group stays within the limits of a program and no path leaves the group and comes back to
- * it: then the group could not run as one. The paths are searched in the graph in which every
- * group is one node.
+ * Nodes are taken in order; a node joins the groups of its operands (which become one) as long
+ * as the group stays within the limits of a program and no path leaves the group and comes back
+ * to it: then the group could not run as one. The paths are searched in the graph in which
+ * every group is one node.
  *
- * A node that joins its operand's group may be wanted much later: the slope 1 - tanh(x)^2 by the
- * gradient. It then sinks into the group that wants it, if that spares the first group a result.
+ * A node that joins its operand's group may be wanted much later: the slope 1 - tanh(x)^2 by
+ * the gradient. It then sinks into the group that wants it, if that spares the first group a
+ * result.
  */
 #include <stdlib.h>
 
@@ -22,13 +23,13 @@ typedef struct group {
 typedef struct fuser {
   gi_rewrite r;
   GI_VEC(group *) groups;
-  int *of;         /* by node: number of its group, -1 none */
-  uint32_t *seen;  /* by node: stamp of the search that saw it */
+  int *of;        /* by node: number of its group, -1 none */
+  uint32_t *seen; /* by node: stamp of the search that saw it */
   uint32_t stamp;
   GI_VEC(uint32_t) stack;
 } fuser;
 
-/* ---- which nodes may be fused ------------------------------------------------------------------ */
+/* ---- which nodes may be fused ------------------------------------------------------------ */
 
 static bool fusible(const fuser *f, const gi_node *n) {
   if (!(n->op->flags & GI_ELEMENTWISE) || n->n_out != 1) return false;
@@ -41,9 +42,11 @@ static bool fusible(const fuser *f, const gi_node *n) {
   return true;
 }
 
-static uint32_t producer(const fuser *f, uint32_t value) { return f->r.from->values.at[value].node; }
+static uint32_t producer(const fuser *f, uint32_t value) {
+  return f->r.from->values.at[value].node;
+}
 
-/* ---- would a group close a circle? -------------------------------------------------------------- */
+/* ---- would a group close a circle? ------------------------------------------------------- */
 
 static bool push_inputs(fuser *f, uint32_t node) {
   const gi_node *n = &f->r.from->nodes.at[node];
@@ -56,7 +59,8 @@ static bool push_inputs(fuser *f, uint32_t node) {
   return true;
 }
 
-/* Goes back from `node` over whole groups; true if it meets one of `members` (groups) or `last`. */
+/* Goes back from `node` over whole groups; true if it meets one of `members` (groups) or
+ * `last`. */
 static bool reaches(fuser *f, const int *members, int n_members, uint32_t last) {
   while (f->stack.n > 0) {
     const uint32_t k = f->stack.at[--f->stack.n];
@@ -99,16 +103,18 @@ static bool circle(fuser *f, const int *members, int n, uint32_t last) {
   if (!start_outside(f, last, members, n, last)) return true;
   for (int i = 0; i < n; i++)
     for (size_t k = 0; k < f->groups.at[members[i]]->nodes.n; k++)
-      if (!start_outside(f, f->groups.at[members[i]]->nodes.at[k], members, n, last)) return true;
+      if (!start_outside(f, f->groups.at[members[i]]->nodes.at[k], members, n, last))
+        return true;
   return reaches(f, members, n, last);
 }
 
-/* ---- the program of a group ----------------------------------------------------------------------- */
+/* ---- the program of a group -------------------------------------------------------------- */
 
 typedef struct builder {
   gi_program *p;
-  uint32_t in[GI_FUSED_IN];    /* outer values, by register */
-  uint32_t code[GI_FUSED_CODE]; /* values of `from`, by register - n_in; GI_NO_VALUE: constant */
+  uint32_t in[GI_FUSED_IN]; /* outer values, by register */
+  uint32_t
+      code[GI_FUSED_CODE]; /* values of `from`, by register - n_in; GI_NO_VALUE: constant */
   glia_value out_map[GI_FUSED_OUT];
   uint32_t out[GI_FUSED_OUT];
   int n_in, n_code, n_out;
@@ -130,8 +136,8 @@ static bool member(const group *g, uint32_t node) {
   return false;
 }
 
-/* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no input
- * any more. */
+/* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no
+ * input any more. */
 static bool gives_shape(const fuser *f, const group *g, const builder *b) {
   gi_type shape = f->r.from->values.at[b->in[0]].type;
   for (int i = 1; i < b->n_in; i++)
@@ -141,8 +147,8 @@ static bool gives_shape(const fuser *f, const group *g, const builder *b) {
   return gi_shape_equal(&shape, &f->r.from->values.at[first].type);
 }
 
-/* Lists inputs and counts code and outputs; false if the group is over the limits. The constants
- * come first in the code. */
+/* Lists inputs and counts code and outputs; false if the group is over the limits. The
+ * constants come first in the code. */
 static bool survey(const fuser *f, const group *g, builder *b) {
   *b = (builder){0};
   uint32_t constants[GI_FUSED_CODE];
@@ -153,7 +159,8 @@ static bool survey(const fuser *f, const group *g, builder *b) {
       const uint32_t v = n->in[i];
       double c;
       if (member(g, producer(f, v))) continue;
-      const bool constant = gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &c);
+      const bool constant =
+          gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &c);
       uint32_t *list = constant ? constants : b->in;
       int *count = constant ? &n_constants : &b->n_in, j = 0;
       while (j < *count && list[j] != v) j++;
@@ -202,7 +209,7 @@ static void write_program(const fuser *f, builder *b) {
   for (int k = 0; k < b->n_out; k++) b->p->out[k] = register_of(b, b->out[k]);
 }
 
-/* ---- grouping ----------------------------------------------------------------------------------- */
+/* ---- grouping ---------------------------------------------------------------------------- */
 
 static glia_status new_group(fuser *f, uint32_t k) {
   group *g = gi_alloc(sizeof *g);
@@ -222,7 +229,8 @@ static bool join(fuser *f, int a, int b) {
   if (!gi_vec_reserve(&x->nodes, x->nodes.n + y->nodes.n)) return false;
   for (size_t i = 0; i < y->nodes.n; i++) {
     size_t j = x->nodes.n++;
-    for (; j > 0 && x->nodes.at[j - 1] > y->nodes.at[i]; j--) x->nodes.at[j] = x->nodes.at[j - 1];
+    for (; j > 0 && x->nodes.at[j - 1] > y->nodes.at[i]; j--)
+      x->nodes.at[j] = x->nodes.at[j - 1];
     x->nodes.at[j] = y->nodes.at[i];
     f->of[y->nodes.at[i]] = a;
   }
@@ -268,11 +276,14 @@ static glia_status place(fuser *f, uint32_t k) {
   return GLIA_OK;
 }
 
-/* ---- sinking ------------------------------------------------------------------------------------ */
+/* ---- sinking ----------------------------------------------------------------------------- */
 
-/* Part of group `from`, by its last node, that moves to group `to`: all whose results are used there
- * alone. */
-typedef struct part { GI_VEC(uint32_t) stays, moves; int from, to; } part;
+/* Part of group `from`, by its last node, that moves to group `to`: all whose results are used
+ * there alone. */
+typedef struct part {
+  GI_VEC(uint32_t) stays, moves;
+  int from, to;
+} part;
 
 static bool contains(const uint32_t *at, size_t n, uint32_t node) {
   for (size_t i = 0; i < n; i++)
@@ -280,8 +291,8 @@ static bool contains(const uint32_t *at, size_t n, uint32_t node) {
   return false;
 }
 
-/* Is v used by the part's moving nodes and its new group alone? Where `to` is open (-1), the first
- * group outside becomes it. */
+/* Is v used by the part's moving nodes and its new group alone? Where `to` is open (-1), the
+ * first group outside becomes it. */
 static bool used_there(const fuser *f, part *p, uint32_t v) {
   const glia_graph *g = f->r.from;
   int left = f->r.uses[v];
@@ -302,13 +313,16 @@ static bool split(const fuser *f, size_t last, part *p) {
   const group *g = f->groups.at[p->from];
   p->to = -1;
   p->moves.n = p->stays.n = 0;
-  if (!gi_vec_reserve(&p->moves, g->nodes.n) || !gi_vec_reserve(&p->stays, g->nodes.n)) return false;
+  if (!gi_vec_reserve(&p->moves, g->nodes.n) || !gi_vec_reserve(&p->stays, g->nodes.n))
+    return false;
   for (size_t i = g->nodes.n; i-- > 0;) {
     const uint32_t k = g->nodes.at[i];
-    const bool moves = i <= last && (i == last || p->to >= 0) &&
-                       used_there(f, p, f->r.from->nodes.at[k].out);
-    if (moves) p->moves.at[p->moves.n++] = k;
-    else p->stays.at[p->stays.n++] = k;
+    const bool moves =
+        i <= last && (i == last || p->to >= 0) && used_there(f, p, f->r.from->nodes.at[k].out);
+    if (moves)
+      p->moves.at[p->moves.n++] = k;
+    else
+      p->stays.at[p->stays.n++] = k;
   }
   return p->to >= 0 && p->moves.n > 0 && p->stays.n > 0;
 }
@@ -343,7 +357,8 @@ static glia_status sink_from(fuser *f, part *p, size_t last) {
   bool room = gi_vec_reserve(&first.nodes, p->stays.n) && gi_vec_reserve(&second.nodes, n);
   if (room) {
     for (size_t i = p->stays.n; i-- > 0;) first.nodes.at[first.nodes.n++] = p->stays.at[i];
-    for (size_t i = 0; i < to->nodes.n; i++) second.nodes.at[second.nodes.n++] = to->nodes.at[i];
+    for (size_t i = 0; i < to->nodes.n; i++)
+      second.nodes.at[second.nodes.n++] = to->nodes.at[i];
     for (size_t i = 0; i < p->moves.n; i++) second.nodes.at[second.nodes.n++] = p->moves.at[i];
     qsort(second.nodes.at, n, sizeof *second.nodes.at, by_number);
   }
@@ -373,7 +388,7 @@ static glia_status sink(fuser *f) {
   return s;
 }
 
-/* ---- emitting ----------------------------------------------------------------------------------- */
+/* ---- emitting ---------------------------------------------------------------------------- */
 
 static glia_status ensure(fuser *f, uint32_t k);
 

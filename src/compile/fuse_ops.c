@@ -1,6 +1,6 @@
-/* fuse_ops.c - patterns of ops that one kernel can do: convolution with bias and activation, product
- * with bias and activation. Each fused op's file knows its pattern (gi_op.match); this pass only
- * asks them all, in table order.
+/* fuse_ops.c - patterns of ops that one kernel can do: convolution with bias and activation,
+ * product with bias and activation. Each fused op's file knows its pattern (gi_op.match); this
+ * pass only asks them all, in table order.
  */
 #include "compile/compile.h"
 
@@ -42,5 +42,5 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   return gi_rewrite_all(from, to, target, visit);
 }
 
-const gi_pass gi_pass_fuse_ops = {"fuse_ops", "bias and activation into convolution and product",
-                                  run};
+const gi_pass gi_pass_fuse_ops = {"fuse_ops",
+                                  "bias and activation into convolution and product", run};

@@ -1,10 +1,10 @@
 /* layout.c - chooses a layout for every value and puts reorders where two sides disagree.
  *
- * Nodes are taken in order: the kernel that will compute a node says which layouts it takes, given
- * those at hand, and which it gives. Convolutions ask for channels-last; what follows them
- * elementwise stays in it; products and reshapes ask for plain. A value that is wanted in another
- * layout twice is reordered once, since equal nodes are one. Outputs and new values of variables
- * end plain: other layouts never leave a plan.
+ * Nodes are taken in order: the kernel that will compute a node says which layouts it takes,
+ * given those at hand, and which it gives. Convolutions ask for channels-last; what follows
+ * them elementwise stays in it; products and reshapes ask for plain. A value that is wanted in
+ * another layout twice is reordered once, since equal nodes are one. Outputs and new values of
+ * variables end plain: other layouts never leave a plan.
  */
 #include "compile/compile.h"
 
@@ -36,8 +36,8 @@ static void ask(const gi_rewrite *r, const gi_node *n, const glia_value *in, gi_
     have[i] = in[i].graph->values.at[in[i].id].layout;
   }
   for (int k = 0; k < n->n_out; k++) out[k] = r->from->values.at[n->out + (uint32_t)k].type;
-  const gi_problem p = {n->op, n->attr, n->n_in, n->n_out, types, out, have, give,
-                        r->target->threads};
+  const gi_problem p = {n->op, n->attr, n->n_in, n->n_out,          types,
+                        out,   have,    give,    r->target->threads};
   const gi_kernel *kernel = gi_choose(r->target->backend, &p, NULL);
   if (kernel->layouts != NULL) kernel->layouts(&p, want, give);
 }
@@ -72,4 +72,5 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   return GLIA_OK;
 }
 
-const gi_pass gi_pass_layout = {"layout", "channels-last where kernels want it, and reorders", run};
+const gi_pass gi_pass_layout = {"layout", "channels-last where kernels want it, and reorders",
+                                run};

@@ -1,9 +1,9 @@
 /* memory.c - where every value lies.
  *
- * Values that need memory of their own get a buffer with a lifetime [first, last] in steps; views
- * and in-place results join the buffer of their source and stretch it. Buffers are then placed by
- * falling size, each in the smallest gap between the buffers placed before it that live at the same
- * time: one arena, no allocation while running.
+ * Values that need memory of their own get a buffer with a lifetime [first, last] in steps;
+ * views and in-place results join the buffer of their source and stretch it. Buffers are then
+ * placed by falling size, each in the smallest gap between the buffers placed before it that
+ * live at the same time: one arena, no allocation while running.
  */
 #include <stdlib.h>
 
@@ -20,12 +20,12 @@ typedef struct planner {
   const glia_graph *g;
   const uint32_t *order;
   int n;
-  int *step;        /* by node: its place in the order; -1: a source */
-  int *last;        /* by value: last step that reads it or a view of it; n: a root */
-  uint32_t *base;   /* by value: the value that it is a view of, at the bottom */
-  int *buffer_of;   /* by value: -1 none */
-  uint32_t watch;   /* a value, or GI_NO_VALUE */
-  int watched;      /* step that makes it; -1: none */
+  int *step;      /* by node: its place in the order; -1: a source */
+  int *last;      /* by value: last step that reads it or a view of it; n: a root */
+  uint32_t *base; /* by value: the value that it is a view of, at the bottom */
+  int *buffer_of; /* by value: -1 none */
+  uint32_t watch; /* a value, or GI_NO_VALUE */
+  int watched;    /* step that makes it; -1: none */
   GI_VEC(buffer) buffers;
   gi_memory *out;
 } planner;
@@ -39,7 +39,7 @@ static size_t rounded_bytes(const planner *p, uint32_t v) {
   return b == 0 ? ALIGN : (b + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* ---- lifetimes ------------------------------------------------------------------------------------ */
+/* ---- lifetimes --------------------------------------------------------------------------- */
 
 static void find_lifetimes(planner *p) {
   const glia_graph *g = p->g;
@@ -57,11 +57,10 @@ static void find_lifetimes(planner *p) {
       p->last[b] = GI_MAX(p->last[b], p->step[k]);
     }
   for (size_t i = 0; i < g->roots.n; i++) p->last[p->base[g->roots.at[i].value]] = p->n;
-  p->watched =
-      p->watch != GI_NO_VALUE ? p->step[g->values.at[p->base[p->watch]].node] : -1;
+  p->watched = p->watch != GI_NO_VALUE ? p->step[g->values.at[p->base[p->watch]].node] : -1;
 }
 
-/* ---- sources ------------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------- */
 
 static void place_source(planner *p, uint32_t v) {
   const gi_node *n = maker(p, v);
@@ -72,7 +71,7 @@ static void place_source(planner *p, uint32_t v) {
                                            : GI_IN_CONSTANT;
 }
 
-/* ---- new values of variables ------------------------------------------------------------------------ */
+/* ---- new values of variables ------------------------------------------------------------- */
 
 static bool reads(const planner *p, const gi_node *n, uint32_t base) {
   for (int i = 0; i < n->n_in; i++)
@@ -80,7 +79,8 @@ static bool reads(const planner *p, const gi_node *n, uint32_t base) {
   return false;
 }
 
-/* Does the node read all that lies at `base` element by element, in the shape of its results? */
+/* Does the node read all that lies at `base` element by element, in the shape of its results?
+ */
 static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base) {
   const gi_val *out = &p->g->values.at[n->out];
   if (!(n->op->flags & GI_IN_PLACE)) return false;
@@ -92,8 +92,8 @@ static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base) {
   return true;
 }
 
-/* May the new value be written over the variable? Only if nobody reads the old one later, and if the
- * step can no longer be stopped. */
+/* May the new value be written over the variable? Only if nobody reads the old one later, and
+ * if the step can no longer be stopped. */
 static bool may_overwrite(const planner *p, const gi_root *r) {
   const gi_node *n = maker(p, r->value);
   const int at = p->step[p->g->values.at[r->value].node];
@@ -121,7 +121,7 @@ static void place_assignments(planner *p) {
   }
 }
 
-/* ---- buffers --------------------------------------------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------------------------- */
 
 static glia_status new_buffer(planner *p, size_t bytes, int first, int last, int *out) {
   const buffer b = {bytes, 0, first, last};
@@ -153,13 +153,14 @@ static glia_status buffers_of_node(planner *p, int at) {
     if (buf < 0)
       GI_TRY(new_buffer(p, rounded_bytes(p, v), at, p->last[v], &buf));
     else
-      p->buffers.at[buf].last = GI_MAX(p->buffers.at[buf].last, p->last[v] + (p->last[v] == at));
+      p->buffers.at[buf].last =
+          GI_MAX(p->buffers.at[buf].last, p->last[v] + (p->last[v] == at));
     p->buffer_of[v] = buf;
   }
   return GLIA_OK;
 }
 
-/* ---- offsets --------------------------------------------------------------------------------------- */
+/* ---- offsets ----------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b) {
   const buffer *x = *(const buffer *const *)a, *y = *(const buffer *const *)b;
@@ -190,7 +191,8 @@ static size_t best_gap(const buffer *b, buffer **near, size_t n) {
 
 static glia_status place_buffers(planner *p) {
   const size_t n = p->buffers.n;
-  buffer **sorted = gi_alloc((n + 1) * sizeof *sorted), **near = gi_alloc((n + 1) * sizeof *near);
+  buffer **sorted = gi_alloc((n + 1) * sizeof *sorted),
+         **near = gi_alloc((n + 1) * sizeof *near);
   if (sorted != NULL && near != NULL) {
     for (size_t i = 0; i < n; i++) sorted[i] = &p->buffers.at[i];
     qsort(sorted, n, sizeof *sorted, by_size);
@@ -216,9 +218,9 @@ static bool is_assigned(const planner *p, uint32_t variable) {
   return false;
 }
 
-/* Outputs that lie outside the arena (a parameter, an input) get a copy there; so do old values of
- * variables that others take over, where the variable is to change too: all are kept before the
- * first one changes, so that two may even exchange their values. */
+/* Outputs that lie outside the arena (a parameter, an input) get a copy there; so do old values
+ * of variables that others take over, where the variable is to change too: all are kept before
+ * the first one changes, so that two may even exchange their values. */
 static glia_status copy_ends(planner *p, int *kept) {
   for (size_t i = 0; i < p->g->roots.n; i++) {
     const gi_root *r = &p->g->roots.at[i];

@@ -2,11 +2,11 @@
 #include "compile/compile.h"
 
 const gi_pass *const gi_passes[] = {
-  &gi_pass_simplify, /* first: the others see fewer nodes */
-  &gi_pass_fuse_ops, /* bias and activation go into convolutions and products... */
-  &gi_pass_fuse,     /* ...before what is left of the elementwise ops is grouped */
-  &gi_pass_layout,   /* last: it puts in the reorders that the chosen kernels want */
-  NULL,
+    &gi_pass_simplify, /* first: the others see fewer nodes */
+    &gi_pass_fuse_ops, /* bias and activation go into convolutions and products... */
+    &gi_pass_fuse,     /* ...before what is left of the elementwise ops is grouped */
+    &gi_pass_layout,   /* last: it puts in the reorders that the chosen kernels want */
+    NULL,
 };
 
 bool gi_listed(const char *list, const char *name) {
@@ -25,7 +25,8 @@ static glia_status check_list(const char *list, const char *option, const char *
   const char *names[32] = {"all", also};
   char word[64];
   int n = also != NULL ? 2 : 1;
-  for (int i = 0; gi_passes[i] != NULL && n < GI_COUNT(names); i++) names[n++] = gi_passes[i]->name;
+  for (int i = 0; gi_passes[i] != NULL && n < GI_COUNT(names); i++)
+    names[n++] = gi_passes[i]->name;
   for (const char *p = list; p != NULL && *p != '\0';) {
     const size_t len = strcspn(p, ",");
     bool known = len == 0;

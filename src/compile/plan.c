@@ -5,7 +5,7 @@
 #include <omp.h>
 #endif
 
-/* ---- pointers ------------------------------------------------------------------------------------ */
+/* ---- pointers ---------------------------------------------------------------------------- */
 
 /* Where a value lies; NULL for inputs, whose memory comes with every run. */
 static void *address(const glia_plan *p, uint32_t v) {
@@ -41,7 +41,7 @@ static void add_slot(glia_plan *p, const void **at, uint32_t v) {
   p->slots[p->n_slots++] = (gi_slot){at, (uint32_t)input_number(p, place->source), 0};
 }
 
-/* ---- steps ---------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 typedef struct problem_space {
   gi_type *types;
@@ -54,8 +54,15 @@ static gi_problem problem_of(const glia_plan *p, const gi_node *n, const problem
     s->types[i] = p->graph->values.at[v].type;
     s->layouts[i] = p->graph->values.at[v].layout;
   }
-  return (gi_problem){n->op, n->attr, n->n_in, n->n_out, s->types, s->types + n->n_in,
-                      s->layouts, s->layouts + n->n_in, p->target.threads};
+  return (gi_problem){n->op,
+                      n->attr,
+                      n->n_in,
+                      n->n_out,
+                      s->types,
+                      s->types + n->n_in,
+                      s->layouts,
+                      s->layouts + n->n_in,
+                      p->target.threads};
 }
 
 static glia_status prepare_step(glia_plan *p, uint32_t k) {
@@ -114,7 +121,7 @@ static void resolve_steps(glia_plan *p) {
   }
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------ */
+/* ---- ends -------------------------------------------------------------------------------- */
 
 static glia_status make_output(glia_plan *p, size_t root, void *data) {
   glia_tensor_free(p->outputs[root]);
@@ -150,8 +157,8 @@ static glia_status make_ends(glia_plan *p) {
   for (size_t i = 0; i < p->graph->roots.n; i++) {
     const gi_root *r = &p->graph->roots.at[i];
     if (r->variable != GI_NO_VALUE) continue;
-    GI_TRY(make_output(p, i, p->memory.copied[i] ? p->arena + p->memory.copy_to[i]
-                                                 : address(p, r->value)));
+    GI_TRY(make_output(
+        p, i, p->memory.copied[i] ? p->arena + p->memory.copy_to[i] : address(p, r->value)));
   }
   return GLIA_OK;
 }
@@ -247,7 +254,8 @@ glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *
 void glia_plan_free(glia_plan *p) {
   if (p == NULL) return;
   for (int i = 0; i < p->n_steps; i++)
-    if (p->steps[i].kernel->release != NULL) p->steps[i].kernel->release(p->steps[i].exec.state);
+    if (p->steps[i].kernel->release != NULL)
+      p->steps[i].kernel->release(p->steps[i].exec.state);
   for (size_t i = 0; p->outputs != NULL && i < p->graph->roots.n; i++)
     glia_tensor_free(p->outputs[i]);
   for (int i = 0; i < p->n_inputs; i++) glia_tensor_free(p->inputs[i].hold);

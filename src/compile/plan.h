@@ -7,14 +7,22 @@
 
 typedef struct gi_step {
   const gi_kernel *kernel;
-  gi_exec exec;        /* pointers are resolved, but for inputs */
+  gi_exec exec; /* pointers are resolved, but for inputs */
   uint32_t node;
-  const char *passed;  /* why other kernels were not taken; NULL: none was asked before */
+  const char *passed; /* why other kernels were not taken; NULL: none was asked before */
 } gi_step;
 
-typedef struct gi_slot { const void **at; uint32_t input; size_t offset; } gi_slot; /* to patch */
+typedef struct gi_slot {
+  const void **at;
+  uint32_t input;
+  size_t offset;
+} gi_slot; /* to patch */
 
-typedef struct gi_copy { void *to; const void *from; size_t bytes; } gi_copy;
+typedef struct gi_copy {
+  void *to;
+  const void *from;
+  size_t bytes;
+} gi_copy;
 
 typedef struct gi_bound { /* an input */
   uint32_t value;
@@ -29,20 +37,24 @@ struct glia_plan {
   gi_memory memory;
   uint32_t *order;
   int n_order;
-  unsigned char *arena;   /* memory.arena bytes, then the scratch all kernels share */
-  void *own_arena;        /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
+  unsigned char *arena; /* memory.arena bytes, then the scratch all kernels share */
+  void *own_arena;      /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
   size_t scratch;
-  gi_step *steps; int n_steps;
-  gi_copy *copies; int n_copies;
-  gi_slot *slots; int n_slots;
-  gi_bound *inputs; int n_inputs;
-  glia_tensor **outputs;  /* by root; NULL for assignments */
+  gi_step *steps;
+  int n_steps;
+  gi_copy *copies;
+  int n_copies;
+  gi_slot *slots;
+  int n_slots;
+  gi_bound *inputs;
+  int n_inputs;
+  glia_tensor **outputs; /* by root; NULL for assignments */
   gi_clock clock;
-  uint32_t watched;       /* value; GI_NO_VALUE: none */
-  int watch_step;         /* after this step the watched value is looked at; -1: none */
+  uint32_t watched; /* value; GI_NO_VALUE: none */
+  int watch_step;   /* after this step the watched value is looked at; -1: none */
   const void *watch;
   glia_dtype watch_dtype;
-  char *dump;             /* text of the passes asked for */
+  char *dump; /* text of the passes asked for */
 };
 
 /* Takes the graph over, also on failure. The plan has no memory yet. */
@@ -50,8 +62,8 @@ glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *
                         glia_plan **out);
 /* glia_compile without memory: gi_plan_attach gives it some. */
 glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **out);
-/* Lets the plan work in this arena of glia_plan_bytes(p) or more, 64-byte aligned; plans that never
- * run at the same time may share one. May be called again with another. */
+/* Lets the plan work in this arena of glia_plan_bytes(p) or more, 64-byte aligned; plans that
+ * never run at the same time may share one. May be called again with another. */
 glia_status gi_plan_attach(glia_plan *p, void *arena);
 /* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
  * the run with GLIA_DIVERGED, naming layer and op. */

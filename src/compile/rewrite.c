@@ -1,4 +1,5 @@
-/* rewrite.c - the frame of a pass: which nodes live, how values of the old graph map to the new. */
+/* rewrite.c - the frame of a pass: which nodes live, how values of the old graph map to the
+ * new. */
 #include "compile/compile.h"
 
 static void mark_live(const glia_graph *g, bool *live, int *uses) {

@@ -1,27 +1,29 @@
 /* schedule.c - the order in which nodes run.
  *
- * A list scheduler: of the nodes whose inputs are there, the one that frees most memory goes first;
- * where none frees any, one that takes next to nothing, since much may wait for it; else the order
- * of the graph holds. So an optimiser's update runs as soon as its gradient is made, its bias
- * correction, a scalar, before that, and the gradient's memory is given back.
+ * A list scheduler: of the nodes whose inputs are there, the one that frees most memory goes
+ * first; where none frees any, one that takes next to nothing, since much may wait for it; else
+ * the order of the graph holds. So an optimiser's update runs as soon as its gradient is made,
+ * its bias correction, a scalar, before that, and the gradient's memory is given back.
  *
- * Two kinds of edges are added to those of the data, unless they would close a circle: all readers
- * of a variable come before the node that makes its new value, which may then be written over the
- * old one; and the watched value (the loss) comes before all new values, so that a step that went
- * wrong changes nothing.
+ * Two kinds of edges are added to those of the data, unless they would close a circle: all
+ * readers of a variable come before the node that makes its new value, which may then be
+ * written over the old one; and the watched value (the loss) comes before all new values, so
+ * that a step that went wrong changes nothing.
  */
 #include "compile/compile.h"
 
-typedef struct edge { uint32_t before, after; } edge; /* nodes */
+typedef struct edge {
+  uint32_t before, after;
+} edge; /* nodes */
 
 typedef struct scheduler {
   const glia_graph *g;
-  GI_VEC(edge) edges;   /* the added ones */
+  GI_VEC(edge) edges; /* the added ones */
   uint32_t *seen, stamp;
   GI_VEC(uint32_t) stack;
-  int *waits;           /* by node: predecessors not yet run */
-  int *users;           /* by value: nodes that still want it, and roots */
-  bool *stored;         /* by value: becomes a variable: takes no arena memory */
+  int *waits;   /* by node: predecessors not yet run */
+  int *users;   /* by value: nodes that still want it, and roots */
+  bool *stored; /* by value: becomes a variable: takes no arena memory */
 } scheduler;
 
 static uint32_t producer(const scheduler *s, uint32_t v) { return s->g->values.at[v].node; }
@@ -32,7 +34,8 @@ static bool visit(scheduler *s, uint32_t node) {
   return gi_vec_push(&s->stack, node);
 }
 
-/* Does `node` depend on `on`, over data and added edges? (True too without memory: no edge then.) */
+/* Does `node` depend on `on`, over data and added edges? (True too without memory: no edge
+ * then.) */
 static bool depends(scheduler *s, uint32_t node, uint32_t on) {
   s->stamp++;
   s->stack.n = 0;
@@ -81,7 +84,7 @@ static glia_status add_edges(scheduler *s, uint32_t watch) {
   return GLIA_OK;
 }
 
-/* ---- the list ------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------- */
 
 static void count_waits(scheduler *s) {
   for (size_t k = 0; k < s->g->nodes.n; k++) {

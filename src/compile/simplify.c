@@ -1,10 +1,10 @@
 /* simplify.c - the same values with fewer nodes: constants computed now, neutral operands and
- * round trips dropped. Common subexpressions go by themselves, since gi_emit finds equal nodes, and
- * dead nodes are never copied.
+ * round trips dropped. Common subexpressions go by themselves, since gi_emit finds equal nodes,
+ * and dead nodes are never copied.
  *
- * Only what is exact for every float, NaN and infinity included, is rewritten: x + 0 may turn -0
- * into 0 and is taken; x * 0 is not 0 for NaN and stays. (x^2 and x x may differ in an f64's last
- * bit, as two libraries' powers do.)
+ * Only what is exact for every float, NaN and infinity included, is rewritten: x + 0 may turn
+ * -0 into 0 and is taken; x * 0 is not 0 for NaN and stays. (x^2 and x x may differ in an f64's
+ * last bit, as two libraries' powers do.)
  */
 #include "compile/compile.h"
 #include "ops/fused.h"
@@ -13,7 +13,7 @@ enum { FOLD_LIMIT = 4096 }; /* elements: larger constants are cheaper to make at
 
 static bool is(const gi_node *n, const char *name) { return strcmp(n->op->name, name) == 0; }
 
-/* ---- constants ------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 static bool all_constant(const glia_value *in, int n) {
   for (int i = 0; i < n; i++)
@@ -47,12 +47,16 @@ static bool fold(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *
   return done;
 }
 
-/* ---- algebra ---------------------------------------------------------------------------------- */
+/* ---- algebra ----------------------------------------------------------------------------- */
 
 /* op(x, c) = x for the constant c in place `arg`. */
-static const struct { const char *op; int arg; double neutral; } neutrals[] = {
-  {"add", 0, 0}, {"add", 1, 0}, {"sub", 1, 0}, {"mul", 0, 1}, {"mul", 1, 1}, {"div", 1, 1},
-  {"pow", 1, 1},
+static const struct {
+  const char *op;
+  int arg;
+  double neutral;
+} neutrals[] = {
+    {"add", 0, 0}, {"add", 1, 0}, {"sub", 1, 0}, {"mul", 0, 1},
+    {"mul", 1, 1}, {"div", 1, 1}, {"pow", 1, 1},
 };
 
 static bool same_type(glia_value v, const gi_type *t) {
@@ -134,4 +138,4 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_simplify = {
-  "simplify", "constants, neutral operands, round trips, common and dead nodes", run};
+    "simplify", "constants, neutral operands, round trips, common and dead nodes", run};

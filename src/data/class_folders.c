@@ -47,9 +47,7 @@ static int64_t label(void *user, int64_t i) {
   return f->pictures.at[i].class_index;
 }
 
-static const char *name(void *user, int64_t i) {
-  return path_of(user, i, gi_name_buffer());
-}
+static const char *name(void *user, int64_t i) { return path_of(user, i, gi_name_buffer()); }
 
 static const char *class_name(void *user, int c) {
   const folders *f = user;

@@ -13,13 +13,9 @@
 
 enum { LOOK_AT = 25 }; /* records that decide the separator */
 
-static bool ends_record(char c) {
-  return c == '\n' || c == '\r';
-}
+static bool ends_record(char c) { return c == '\n' || c == '\r'; }
 
-static bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /* Steps over one line end, if there is one. */
 static void pass_line_end(gi_csv *r) {
@@ -104,9 +100,7 @@ glia_status gi_csv_next(gi_csv *r, bool *more) {
   return GLIA_OK;
 }
 
-const char *gi_csv_field(const gi_csv *r, size_t i) {
-  return r->buffer.s + r->fields.at[i];
-}
+const char *gi_csv_field(const gi_csv *r, size_t i) { return r->buffer.s + r->fields.at[i]; }
 
 void gi_csv_rewind(gi_csv *r) {
   r->at = r->n >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -8,9 +8,9 @@ typedef struct gi_csv {
   const char *text, *what; /* borrowed; `what` leads messages */
   size_t n, at;
   char separator;
-  int64_t next_line; /* 1-based */
-  int64_t line;      /* on which the current record begins */
-  gi_str buffer;     /* fields of the current record, unquoted, each with a NUL behind it */
+  int64_t next_line;     /* 1-based */
+  int64_t line;          /* on which the current record begins */
+  gi_str buffer;         /* fields of the current record, unquoted, each with a NUL behind it */
   GI_VEC(size_t) fields; /* where they begin */
 } gi_csv;
 

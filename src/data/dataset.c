@@ -81,13 +81,9 @@ void glia_dataset_free(glia_dataset *d) {
   gi_free(d);
 }
 
-int64_t glia_dataset_count(const glia_dataset *d) {
-  return d->source.count;
-}
+int64_t glia_dataset_count(const glia_dataset *d) { return d->source.count; }
 
-const glia_sample_spec *glia_dataset_spec(const glia_dataset *d) {
-  return &d->source.spec;
-}
+const glia_sample_spec *glia_dataset_spec(const glia_dataset *d) { return &d->source.spec; }
 
 /* Messages of a failing read name the sample. A source of the caller's may fail without having
  * called this library; then the status speaks. */

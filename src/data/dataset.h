@@ -50,7 +50,7 @@ void gi_memory_clear(gi_memory *m);
 
 /* Reads a plain or gzip file from its beginning to its end; gzip is known by its magic. */
 typedef struct gi_stream {
-  const char *what;       /* file for messages; kept until gi_stream_close */
+  const char *what; /* file for messages; kept until gi_stream_close */
   gi_map map;
   const unsigned char *p; /* the stored bytes */
   size_t n, at;           /* how many; the next one, where plain */

@@ -28,18 +28,12 @@ static glia_status truncated(const gi_stream *s, size_t got, size_t wanted, cons
 
 static const char *type_name(unsigned char code) {
   switch (code) {
-    case 9:
-      return "i8";
-    case 11:
-      return "i16";
-    case 12:
-      return "i32";
-    case 13:
-      return "f32";
-    case 14:
-      return "f64";
-    default:
-      return NULL;
+    case 9: return "i8";
+    case 11: return "i16";
+    case 12: return "i32";
+    case 13: return "f32";
+    case 14: return "f64";
+    default: return NULL;
   }
 }
 

@@ -82,9 +82,7 @@ static void clear_failures(slot *s) {
 }
 
 /* Not the sample's fault: the epoch cannot go on. */
-static bool is_fatal(glia_status s) {
-  return s == GLIA_NOMEM || s == GLIA_CANCELLED;
-}
+static bool is_fatal(glia_status s) { return s == GLIA_NOMEM || s == GLIA_CANCELLED; }
 
 static void fill(const glia_loader *l, slot *s, int64_t batch, void *stored) {
   const int64_t begin = batch * l->opt.batch, n = glia_dataset_count(l->data);
@@ -438,17 +436,11 @@ glia_status glia_loader_next(glia_loader *l, glia_batch *out) {
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-int64_t glia_loader_batches(const glia_loader *l) {
-  return l->batches;
-}
+int64_t glia_loader_batches(const glia_loader *l) { return l->batches; }
 
-const glia_dataset *glia_loader_dataset(const glia_loader *l) {
-  return l->data;
-}
+const glia_dataset *glia_loader_dataset(const glia_loader *l) { return l->data; }
 
-int64_t glia_loader_skipped(const glia_loader *l) {
-  return l->skipped;
-}
+int64_t glia_loader_skipped(const glia_loader *l) { return l->skipped; }
 
 const char *glia_loader_skipped_message(const glia_loader *l, int64_t i) {
   return i >= 0 && (size_t)i < l->messages.n ? l->messages.at[i] : NULL;

@@ -284,9 +284,7 @@ void glia_safetensors_close(glia_safetensors *f) {
   gi_free(f);
 }
 
-int glia_safetensors_count(const glia_safetensors *f) {
-  return f->count;
-}
+int glia_safetensors_count(const glia_safetensors *f) { return f->count; }
 
 static const entry *entry_at(const glia_safetensors *f, int i) {
   return i < 0 || i >= f->count ? NULL : &f->tensor[i];

@@ -1,5 +1,5 @@
-/* attr.c - attributes by their schema: hashing, comparing, copying, printing. The only place that
- * knows the kinds of fields.
+/* attr.c - attributes by their schema: hashing, comparing, copying, printing. The only place
+ * that knows the kinds of fields.
  */
 #include <inttypes.h>
 
@@ -60,7 +60,8 @@ static bool field_equal(const gi_attr *f, const void *a, const void *b) {
     case GI_ATTR_TYPE: return gi_type_equal(a, b);
     case GI_ATTR_LITERAL: {
       const gi_literal *x = a, *y = b;
-      return gi_type_equal(&x->type, &y->type) && memcmp(x->data, y->data, literal_bytes(x)) == 0;
+      return gi_type_equal(&x->type, &y->type) &&
+             memcmp(x->data, y->data, literal_bytes(x)) == 0;
     }
     case GI_ATTR_BLOB: {
       const gi_blob *x = a, *y = b;
@@ -97,7 +98,7 @@ void *gi_attr_copy(gi_arena *arena, const gi_op *op, const void *attr) {
   return copy;
 }
 
-/* ---- text --------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------- */
 
 static void dims_text(const gi_dims *d, gi_str *out) {
   gi_str_puts(out, "[");

@@ -2,8 +2,8 @@
  *
  * Cotangents start at the outputs and are carried to the inputs in reverse node order, which is
  * right because a node's consumers all come after it. Each op says how (vjp), or is written in
- * plainer ops (lower) through which the same walk goes. The results are nodes like any others, so
- * they can be differentiated again.
+ * plainer ops (lower) through which the same walk goes. The results are nodes like any others,
+ * so they can be differentiated again.
  */
 #include "graph/graph.h"
 
@@ -56,14 +56,14 @@ static void add_cotangent(walk *w, uint32_t v, glia_value d) {
   w->cotangent[v] = gi_null(w->cotangent[v]) ? d : glia_add(w->cotangent[v], d);
 }
 
-static glia_status derive(glia_graph *g, const glia_value *out, const glia_value *dout, int n_out,
-                          const glia_value *wrt, int n_wrt, bool partial, glia_value *din,
-                          gi_str *blocked);
+static glia_status derive(glia_graph *g, const glia_value *out, const glia_value *dout,
+                          int n_out, const glia_value *wrt, int n_wrt, bool partial,
+                          glia_value *din, gi_str *blocked);
 
 /* Cotangents of one node's inputs, by its rule or through its lowering. */
 static glia_status node_gradient(glia_graph *g, const gi_node *n, const glia_value *in,
-                                 const glia_value *out, const glia_value *dout, const bool *need,
-                                 glia_value *din) {
+                                 const glia_value *out, const glia_value *dout,
+                                 const bool *need, glia_value *din) {
   if (n->op->vjp != NULL) {
     gi_vjp c = {g, n->n_in, in, out, dout, need, n->attr, din};
     return n->op->vjp(&c);
@@ -128,9 +128,9 @@ static void list_blocked(const walk *w, gi_str *out) {
 }
 
 /* din[i] = sum over k of dout[k] . d out[k] / d wrt[i]; null where there is no way. */
-static glia_status derive(glia_graph *g, const glia_value *out, const glia_value *dout, int n_out,
-                          const glia_value *wrt, int n_wrt, bool partial, glia_value *din,
-                          gi_str *blocked) {
+static glia_status derive(glia_graph *g, const glia_value *out, const glia_value *dout,
+                          int n_out, const glia_value *wrt, int n_wrt, bool partial,
+                          glia_value *din, gi_str *blocked) {
   walk w;
   glia_status s = walk_new(&w, g);
   if (s != GLIA_OK) goto out;

@@ -1,8 +1,8 @@
 /* graph.c - the graph as a growing list of nodes: emitting, latching, reading back.
  *
- * gi_emit is the one way into a graph. It checks the inputs, asks the op for the output types and
- * appends, unless an equal node exists already: the graph is free of common subexpressions at all
- * times, since passes are built on gi_emit too.
+ * gi_emit is the one way into a graph. It checks the inputs, asks the op for the output types
+ * and appends, unless an equal node exists already: the graph is free of common subexpressions
+ * at all times, since passes are built on gi_emit too.
  */
 #include "graph/graph.h"
 
@@ -38,7 +38,7 @@ const char *gi_set_path(glia_graph *g, const char *p) {
   return before;
 }
 
-/* ---- latching --------------------------------------------------------------------------------- */
+/* ---- latching ---------------------------------------------------------------------------- */
 
 /* Keeps the thread's message as the graph's first failure. */
 static glia_value latch_message(glia_graph *g, glia_status s) {
@@ -75,7 +75,7 @@ void gi_latched_where(glia_graph *g, const char *fmt, ...) {
   g->message = message;
 }
 
-/* ---- finding equal nodes ------------------------------------------------------------------------ */
+/* ---- finding equal nodes ----------------------------------------------------------------- */
 
 /* Commutative ops are kept with their smaller input first. */
 static void order_inputs(const gi_op *op, uint32_t *in) {
@@ -94,16 +94,15 @@ static uint64_t node_hash(const gi_op *op, const void *attr, const uint32_t *in,
 
 static bool node_equal(const gi_node *n, const gi_op *op, const void *attr, const uint32_t *in,
                        int n_in) {
-  return n->op == op && n->n_in == n_in &&
-         memcmp(n->in, in, (size_t)n_in * sizeof *in) == 0 && gi_attr_equal(op, n->attr, attr);
+  return n->op == op && n->n_in == n_in && memcmp(n->in, in, (size_t)n_in * sizeof *in) == 0 &&
+         gi_attr_equal(op, n->attr, attr);
 }
 
 /* Slot of an equal node, or of the free place where it belongs. */
 static size_t find_slot(const glia_graph *g, const gi_op *op, const void *attr,
                         const uint32_t *in, int n_in) {
   size_t i = (size_t)node_hash(op, attr, in, n_in) & (g->table_cap - 1);
-  while (g->table[i] != 0 &&
-         !node_equal(&g->nodes.at[g->table[i] - 1], op, attr, in, n_in))
+  while (g->table[i] != 0 && !node_equal(&g->nodes.at[g->table[i] - 1], op, attr, in, n_in))
     i = (i + 1) & (g->table_cap - 1);
   return i;
 }
@@ -123,10 +122,11 @@ static bool grow_table(glia_graph *g) {
   return true;
 }
 
-/* ---- emitting --------------------------------------------------------------------------------- */
+/* ---- emitting ---------------------------------------------------------------------------- */
 
 /* The graph that the inputs share, or g; latches null inputs and mixed graphs. */
-static glia_graph *common_graph(glia_graph *g, const gi_op *op, const glia_value *in, int n_in) {
+static glia_graph *common_graph(glia_graph *g, const gi_op *op, const glia_value *in,
+                                int n_in) {
   for (int i = 0; i < n_in && g == NULL; i++) g = in[i].graph;
   if (g == NULL || g->status != GLIA_OK) return NULL;
   if (n_in < op->min_in || (op->max_in >= 0 && n_in > op->max_in)) {
@@ -136,8 +136,9 @@ static glia_graph *common_graph(glia_graph *g, const gi_op *op, const glia_value
   }
   for (int i = 0; i < n_in; i++) {
     if (in[i].graph == g) continue;
-    gi_latch(g, GLIA_INVALID, in[i].graph == NULL ? "%s: input %d is the null value"
-                                                  : "%s: input %d belongs to another graph",
+    gi_latch(g, GLIA_INVALID,
+             in[i].graph == NULL ? "%s: input %d is the null value"
+                                 : "%s: input %d belongs to another graph",
              op->name, i);
     return NULL;
   }
@@ -161,8 +162,8 @@ static glia_status infer_types(const glia_graph *g, const gi_op *op, const void 
 
 static bool append(glia_graph *g, const gi_op *op, const void *attr, const uint32_t *in,
                    int n_in, int n_out, const gi_type *types) {
-  gi_node n = {.op = op, .n_in = n_in, .n_out = n_out, .out = (uint32_t)g->values.n,
-               .path = g->path};
+  gi_node n = {
+      .op = op, .n_in = n_in, .n_out = n_out, .out = (uint32_t)g->values.n, .path = g->path};
   n.in = gi_arena_copy(&g->arena, in, (size_t)GI_MAX(n_in, 1) * sizeof *in);
   const gi_type *kept = gi_arena_copy(&g->arena, types, (size_t)n_out * sizeof *types);
   n.attr = op->attr_size != 0 ? gi_attr_copy(&g->arena, op, attr) : NULL;
@@ -172,8 +173,8 @@ static bool append(glia_graph *g, const gi_op *op, const void *attr, const uint3
     return false;
   if (!g->no_cse) g->table[find_slot(g, op, n.attr, in, n_in)] = (uint32_t)g->nodes.n + 1;
   for (int k = 0; k < n_out; k++)
-    g->values.at[g->values.n++] =
-        (gi_val){.type = types[k], .shape = kept[k].dim, .node = (uint32_t)g->nodes.n, .index = k};
+    g->values.at[g->values.n++] = (gi_val){
+        .type = types[k], .shape = kept[k].dim, .node = (uint32_t)g->nodes.n, .index = k};
   g->nodes.at[g->nodes.n++] = n;
   return true;
 }
@@ -221,7 +222,7 @@ glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
   return v;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 const gi_node *gi_node_of(glia_value v) {
   return &v.graph->nodes.at[v.graph->values.at[v.id].node];
@@ -248,14 +249,15 @@ int64_t glia_value_dim(glia_value v, int axis) {
   return a < 0 ? 0 : glia_value_shape(v)[a];
 }
 
-/* ---- roots ------------------------------------------------------------------------------------ */
+/* ---- roots ------------------------------------------------------------------------------- */
 
 glia_value glia_output(const char *name, glia_value v) {
   if (gi_null(v)) return v;
   glia_graph *g = v.graph;
   for (size_t i = 0; i < g->roots.n; i++)
     if (g->roots.at[i].name != NULL && strcmp(g->roots.at[i].name, name) == 0)
-      return gi_latch(g, GLIA_INVALID, "output \"%s\": there is one of this name already", name);
+      return gi_latch(g, GLIA_INVALID, "output \"%s\": there is one of this name already",
+                      name);
   const gi_root r = {gi_arena_strdup(&g->arena, name), v.id, GI_NO_VALUE};
   if (r.name == NULL || !gi_vec_push(&g->roots, r))
     return latch_message(g, gi_fail_nomem(sizeof r));

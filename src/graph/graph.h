@@ -4,8 +4,9 @@
  *   values  value id -> (node, output number), type, layout
  *   roots   outputs (name -> value) and assignments (variable := value)
  *
- * Passes never change a graph: they read one and write another, through gi_copy_node and gi_emit,
- * so that each keeps the order, and each result can be printed, checked, and switched off.
+ * Passes never change a graph: they read one and write another, through gi_copy_node and
+ * gi_emit, so that each keeps the order, and each result can be printed, checked, and switched
+ * off.
  */
 #ifndef GI_GRAPH_H
 #define GI_GRAPH_H
@@ -24,12 +25,14 @@ const char *gi_layout_name(gi_layout layout); /* "plain", "nhwc" */
 
 /* The op that changes the layout of a value (compile/layout.c puts it in; ops/reorder.c). Its
  * meaning is the identity; a backend with layouts has a kernel for it. */
-typedef struct gi_reorder_attr { int64_t from, to; } gi_reorder_attr; /* gi_layout */
+typedef struct gi_reorder_attr {
+  int64_t from, to;
+} gi_reorder_attr; /* gi_layout */
 extern const gi_op gi_op_reorder;
 
 typedef struct gi_node {
   const gi_op *op;
-  const void *attr;   /* op->attr_size bytes; NULL if that is 0 */
+  const void *attr; /* op->attr_size bytes; NULL if that is 0 */
   int n_in, n_out;
   const uint32_t *in; /* value ids */
   uint32_t out;       /* id of the first output; the others follow */
@@ -69,7 +72,8 @@ const gi_node *gi_node_of(glia_value v);
 static inline glia_value gi_value(glia_graph *g, uint32_t id) { return (glia_value){g, id}; }
 /* Copies node n of another graph with these inputs (values of `to`), path included; returns the
  * first output. */
-glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in, glia_value *out);
+glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
+                        glia_value *out);
 /* The tensor called name in the graph's store, as a value. */
 glia_value gi_variable(glia_graph *g, const char *name);
 /* Sets the scope path of the nodes to come; returns the one before. p must be arena memory. */
@@ -83,8 +87,13 @@ void gi_graph_print(const glia_graph *g, gi_str *out);
 
 /* Rows that the core itself needs to know (ops/source.c). */
 extern const gi_op gi_op_input, gi_op_variable, gi_op_constant;
-typedef struct gi_input_attr { const char *name; gi_type type; } gi_input_attr; /* variable too */
-typedef struct gi_constant_attr { gi_literal literal; } gi_constant_attr;
+typedef struct gi_input_attr {
+  const char *name;
+  gi_type type;
+} gi_input_attr; /* variable too */
+typedef struct gi_constant_attr {
+  gi_literal literal;
+} gi_constant_attr;
 /* True, and *v set, if the value is a constant all of whose elements are equal. */
 bool gi_constant_scalar(glia_value v, double *out);
 

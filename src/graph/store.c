@@ -1,5 +1,5 @@
-/* store.c - named tensors. A plain list in the order of creation: networks have hundreds of names,
- * and names are looked up while tracing, never while running.
+/* store.c - named tensors. A plain list in the order of creation: networks have hundreds of
+ * names, and names are looked up while tracing, never while running.
  */
 #include "graph/store.h"
 

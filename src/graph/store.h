@@ -1,5 +1,5 @@
-/* graph/store.h - named tensors: parameters, buffers, optimiser state. A checkpoint is a store on
- * disk. The memory of an entry never moves while the store lives, since plans point into it.
+/* graph/store.h - named tensors: parameters, buffers, optimiser state. A checkpoint is a store
+ * on disk. The memory of an entry never moves while the store lives, since plans point into it.
  */
 #ifndef GI_STORE_H
 #define GI_STORE_H
@@ -11,7 +11,7 @@ typedef struct gi_entry {
   const char *name;
   glia_tensor *tensor; /* contiguous; owned by the store */
   glia_store_kind kind;
-  bool frozen;         /* a parameter that optimisers leave alone */
+  bool frozen; /* a parameter that optimisers leave alone */
 } gi_entry;
 
 /* Grows whenever a parameter is frozen or thawed: steps traced before are then stale. */

@@ -20,7 +20,7 @@ struct glia_net {
   GI_VEC(line) lines;
 };
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static glia_status unknown_layer(const glia_net *net, int number, const char *word) {
   const char *names[256];
@@ -57,7 +57,8 @@ static const char *automatic_name(glia_net *net, const gi_layer *layer) {
 }
 
 static glia_status check_name(const glia_net *net, int number, const char *name) {
-  if (name[0] == '\0') return gi_fail(GLIA_MODEL, "%s:%d: the name is empty", net->what, number);
+  if (name[0] == '\0')
+    return gi_fail(GLIA_MODEL, "%s:%d: the name is empty", net->what, number);
   for (const char *c = name; *c != '\0'; c++)
     if (!isalnum((unsigned char)*c) && strchr("_-.", *c) == NULL)
       return gi_fail(GLIA_MODEL, "%s:%d: name \"%s\": wanted letters, digits, '_', '-' and '.'",
@@ -119,7 +120,8 @@ static glia_status parse_line(glia_net *net, char *text, int number) {
 
 static glia_status parse(glia_net *net, const char *text) {
   if (strlen(text) > MAX_BYTES)
-    return gi_fail(GLIA_MODEL, "%s: larger than %d bytes, which no network is", net->what, MAX_BYTES);
+    return gi_fail(GLIA_MODEL, "%s: larger than %d bytes, which no network is", net->what,
+                   MAX_BYTES);
   net->text = gi_arena_strdup(&net->arena, text);
   char *copy = gi_arena_strdup(&net->arena, text);
   if (net->text == NULL || copy == NULL) return gi_fail_nomem(strlen(text));
@@ -131,7 +133,8 @@ static glia_status parse(glia_net *net, const char *text) {
     p = end != NULL ? end + 1 : NULL;
   }
   if (net->lines.n == 0)
-    return gi_fail(GLIA_MODEL, "%s: has no layers; hint: one layer a line, such as \"dense 10\"",
+    return gi_fail(GLIA_MODEL,
+                   "%s: has no layers; hint: one layer a line, such as \"dense 10\"",
                    net->what);
   return GLIA_OK;
 }
@@ -171,7 +174,7 @@ void glia_net_free(glia_net *net) {
 const char *glia_net_text(const glia_net *net) { return net->text; }
 int glia_net_layers(const glia_net *net) { return (int)net->lines.n; }
 
-/* ---- applying ------------------------------------------------------------------------------------- */
+/* ---- applying ---------------------------------------------------------------------------- */
 
 glia_value glia_net_apply(glia_scope *s, glia_value x, void *user) {
   const glia_net *net = user;

@@ -1,5 +1,5 @@
-/* summary.c - a model's layers with shapes, parameters and cost, read off its traced graph: a layer is
- * the run of nodes with one scope path.
+/* summary.c - a model's layers with shapes, parameters and cost, read off its traced graph: a
+ * layer is the run of nodes with one scope path.
  */
 #include "glia/models.h"
 
@@ -34,7 +34,8 @@ static glia_summary_row *row_of(glia_summary *s, const char *path) {
   return r;
 }
 
-static glia_status list_layers(const glia_graph *g, const glia_store *store, glia_summary *out) {
+static glia_status list_layers(const glia_graph *g, const glia_store *store,
+                               glia_summary *out) {
   out->rows = gi_alloc((g->nodes.n + 1) * sizeof *out->rows);
   if (out->rows == NULL) return gi_fail_nomem(g->nodes.n * sizeof *out->rows);
   for (size_t k = 0; k < g->nodes.n; k++) {

@@ -1,5 +1,6 @@
-/* init.c - initial values of parameters. Element i of a parameter depends on (seed, name, i) only, so
- * that the same seed gives the same network on any machine and in any order of creation.
+/* init.c - initial values of parameters. Element i of a parameter depends on (seed, name, i)
+ * only, so that the same seed gives the same network on any machine and in any order of
+ * creation.
  *
  * fan_in = dim[1] times the dimensions behind it (a dense weight is [out, in], a convolution's
  * [out, in, rows, columns]); fan_out = dim[0] times the same. Rank 1: both are dim[0].
@@ -10,12 +11,14 @@
 
 const char *const gi_init_names[] = {
 #define GLIA_X(name, text, doc) text,
-  GLIA_INIT_MAP(GLIA_X)
+    GLIA_INIT_MAP(GLIA_X)
 #undef GLIA_X
-  NULL,
+        NULL,
 };
 
-typedef struct fans { double in, out; } fans;
+typedef struct fans {
+  double in, out;
+} fans;
 
 static fans fans_of(const gi_type *t, int64_t fan_in) {
   double field = 1;
@@ -34,7 +37,8 @@ static void fill_uniform(glia_tensor *t, const gi_rng *r, double low, double hig
   for (int64_t i = 0; i < n; i += 4) {
     double u[4];
     gi_rng_uniform4(r, (uint64_t)i / 4, u);
-    for (int64_t k = 0; k < GI_MIN(n - i, 4); k++) gi_store(d, data, i + k, low + (high - low) * u[k]);
+    for (int64_t k = 0; k < GI_MIN(n - i, 4); k++)
+      gi_store(d, data, i + k, low + (high - low) * u[k]);
   }
 }
 
@@ -49,7 +53,8 @@ static void fill(glia_tensor *t, double v) {
   for (int64_t i = 0; i < n; i++) glia_tensor_set(t, i, v);
 }
 
-/* Modified Gram-Schmidt, twice, on `count` vectors of length `len` (count <= len), rows of a. */
+/* Modified Gram-Schmidt, twice, on `count` vectors of length `len` (count <= len), rows of a.
+ */
 static void orthonormalise(double *a, int64_t count, int64_t len) {
   for (int64_t i = 0; i < count; i++) {
     for (int pass = 0; pass < 2; pass++)
@@ -99,7 +104,9 @@ glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const
     case GLIA_INIT_CONSTANT: fill(t, init.a); return GLIA_OK;
     case GLIA_INIT_UNIFORM: fill_uniform(t, &r, init.a, init.b); return GLIA_OK;
     case GLIA_INIT_NORMAL: fill_normal(t, &r, init.a, init.b); return GLIA_OK;
-    case GLIA_INIT_GLOROT_NORMAL: fill_normal(t, &r, 0, sqrt(2 / (f.in + f.out))); return GLIA_OK;
+    case GLIA_INIT_GLOROT_NORMAL:
+      fill_normal(t, &r, 0, sqrt(2 / (f.in + f.out)));
+      return GLIA_OK;
     case GLIA_INIT_HE_NORMAL: fill_normal(t, &r, 0, sqrt(2 / f.in)); return GLIA_OK;
     case GLIA_INIT_LECUN_NORMAL: fill_normal(t, &r, 0, sqrt(1 / f.in)); return GLIA_OK;
     case GLIA_INIT_ORTHOGONAL: return fill_orthogonal(t, &r);
@@ -107,7 +114,8 @@ glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const
     case GLIA_INIT_GLOROT_UNIFORM: bound = sqrt(6 / (f.in + f.out)); break;
     case GLIA_INIT_HE_UNIFORM: bound = sqrt(6 / f.in); break;
     case GLIA_INIT_LECUN_UNIFORM: bound = sqrt(3 / f.in); break;
-    default: return gi_fail(GLIA_INVALID, "%s: no initialiser has number %d", name, (int)init.kind);
+    default:
+      return gi_fail(GLIA_INVALID, "%s: no initialiser has number %d", name, (int)init.kind);
   }
   fill_uniform(t, &r, -bound, bound);
   return GLIA_OK;

@@ -1,7 +1,7 @@
 /* nn/layer.h - a layer as a row: its name, the schema of its options, and how it is built.
  *
- * One file in src/nn/layers/ per layer, ending with `const gi_layer *const gi_layers_<file>[]`. The
- * schema of the options serves the C struct, `.net` files and `glia layers` alike.
+ * One file in src/nn/layers/ per layer, ending with `const gi_layer *const gi_layers_<file>[]`.
+ * The schema of the options serves the C struct, `.net` files and `glia layers` alike.
  */
 #ifndef GI_LAYER_H
 #define GI_LAYER_H

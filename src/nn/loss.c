@@ -8,7 +8,8 @@ static bool same_shapes(glia_value a, glia_value b, const char *who) {
   if (gi_type_equal(&x, &y)) return true;
   gi_latch(a.graph, x.dtype != y.dtype ? GLIA_DTYPE : GLIA_SHAPE,
            "%s: the prediction is %s, the target %s; hint: they must be equal, nothing is "
-           "broadcast", who, gi_type_text(&x, xt, sizeof xt), gi_type_text(&y, yt, sizeof yt));
+           "broadcast",
+           who, gi_type_text(&x, xt, sizeof xt), gi_type_text(&y, yt, sizeof yt));
   return false;
 }
 
@@ -26,11 +27,12 @@ glia_value glia_mae_loss(glia_value prediction, glia_value target) {
 glia_value glia_huber_loss(glia_value prediction, glia_value target, double delta) {
   if (!same_shapes(prediction, target, "huber_loss")) return GLIA_NONE;
   if (!(delta > 0))
-    return gi_latch(prediction.graph, GLIA_INVALID, "huber_loss: delta is %g, wanted > 0", delta);
+    return gi_latch(prediction.graph, GLIA_INVALID, "huber_loss: delta is %g, wanted > 0",
+                    delta);
   const glia_value r = glia_abs(glia_sub(prediction, target));
   const glia_value small = glia_mul(glia_square(r), glia_scalar_like(r, 0.5));
-  const glia_value large = glia_mul(glia_sub(r, glia_scalar_like(r, delta / 2)),
-                                    glia_scalar_like(r, delta));
+  const glia_value large =
+      glia_mul(glia_sub(r, glia_scalar_like(r, delta / 2)), glia_scalar_like(r, delta));
   return glia_mean(glia_where(glia_less_equal(r, glia_scalar_like(r, delta)), small, large));
 }
 
@@ -39,7 +41,7 @@ glia_value glia_bce_with_logits_loss(glia_value logits, glia_value target) {
   return glia_mean(glia_sub(glia_softplus(logits), glia_mul(logits, target)));
 }
 
-/* ---- cross entropy --------------------------------------------------------------------------------- */
+/* ---- cross entropy ----------------------------------------------------------------------- */
 
 /* With indices y, weights w, logp = log softmax, smoothing e over C classes (as PyTorch):
  *   (1 - e) sum_i w[y_i] (-logp[i, y_i]) / W + e / C sum_i sum_c w[c] (-logp[i, c]) / W,
@@ -92,16 +94,19 @@ static bool cross_entropy_fits(glia_value z, glia_value t, const glia_cross_entr
   const gi_type zt = gi_value_type(z), tt = gi_value_type(t);
   char a[96], b[96];
   const bool indices = !glia_dtype_is_float(tt.dtype);
-  if (zt.rank != 2 || (indices ? tt.rank != 1 || tt.dim[0] != zt.dim[0] : !gi_type_equal(&zt, &tt))) {
-    gi_latch(z.graph, GLIA_SHAPE,
-             "cross_entropy_loss: logits are %s, targets %s; wanted [N, C] and class indices [N] "
-             "or probabilities [N, C]", gi_type_text(&zt, a, sizeof a),
-             gi_type_text(&tt, b, sizeof b));
+  if (zt.rank != 2 ||
+      (indices ? tt.rank != 1 || tt.dim[0] != zt.dim[0] : !gi_type_equal(&zt, &tt))) {
+    gi_latch(
+        z.graph, GLIA_SHAPE,
+        "cross_entropy_loss: logits are %s, targets %s; wanted [N, C] and class indices [N] "
+        "or probabilities [N, C]",
+        gi_type_text(&zt, a, sizeof a), gi_type_text(&tt, b, sizeof b));
     return false;
   }
   if (!(o->label_smoothing >= 0 && o->label_smoothing < 1)) {
     gi_latch(z.graph, GLIA_INVALID,
-             "cross_entropy_loss: label_smoothing is %g, wanted 0 <= e < 1", o->label_smoothing);
+             "cross_entropy_loss: label_smoothing is %g, wanted 0 <= e < 1",
+             o->label_smoothing);
     return false;
   }
   return gi_null(o->class_weights) || weights_fit(&zt, o->class_weights);

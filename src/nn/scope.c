@@ -63,14 +63,15 @@ const char *gi_origin(glia_value v, char *buf, size_t n) {
   return buf;
 }
 
-/* ---- parameters -------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------------- */
 
 static glia_value existing(glia_scope *s, const gi_entry *e, const gi_type *want) {
   const gi_type have = gi_tensor_type(e->tensor);
   char ht[96], wt[96];
   if (!gi_type_equal(&have, want))
     return gi_latch(s->graph, GLIA_MODEL, "%s: the stored tensor is %s, this network wants %s",
-                    e->name, gi_type_text(&have, ht, sizeof ht), gi_type_text(want, wt, sizeof wt));
+                    e->name, gi_type_text(&have, ht, sizeof ht),
+                    gi_type_text(want, wt, sizeof wt));
   return gi_variable(s->graph, e->name);
 }
 

@@ -14,10 +14,14 @@ struct glia_scope {
 };
 
 /* A layer's own scope, entered: nodes get its path until gi_leave. NULL s gives NULL. */
-typedef struct gi_entered { glia_scope *scope; const char *before; } gi_entered;
+typedef struct gi_entered {
+  glia_scope *scope;
+  const char *before;
+} gi_entered;
 gi_entered gi_enter(glia_scope *s, const char *name);
 glia_value gi_leave(const gi_entered *e, glia_value result);
-/* "weight" in scope "conv1" -> "conv1.weight"; arena memory of the graph; NULL without memory. */
+/* "weight" in scope "conv1" -> "conv1.weight"; arena memory of the graph; NULL without memory.
+ */
 const char *gi_scoped(const glia_scope *s, const char *name);
 /* What made v, for messages: "flatten([64, 1, 28, 28])". Written to buf and returned. */
 const char *gi_origin(glia_value v, char *buf, size_t n);

@@ -76,9 +76,7 @@ static glia_status infer_forward(gi_infer *c, const char *op) {
   return GLIA_OK;
 }
 
-static glia_status infer_conv(gi_infer *c) {
-  return infer_forward(c, "conv2d");
-}
+static glia_status infer_conv(gi_infer *c) { return infer_forward(c, "conv2d"); }
 
 static glia_status infer_act(gi_infer *c) {
   const gi_conv_attr *a = c->attr;
@@ -255,9 +253,7 @@ static glia_status ref_forward(gi_ref *c, bool relu) {
   return GLIA_OK;
 }
 
-static glia_status ref_conv(gi_ref *c) {
-  return ref_forward(c, false);
-}
+static glia_status ref_conv(gi_ref *c) { return ref_forward(c, false); }
 static glia_status ref_act(gi_ref *c) {
   return ref_forward(c, ((const gi_conv_attr *)c->attr)->activation[0] != '\0');
 }
@@ -325,9 +321,7 @@ static gi_cost with_flops(const gi_infer *c, const gi_type *w, const gi_type *y)
   k.flops = 2.0 * (double)gi_type_count(y) * (double)(w->dim[1] * w->dim[2] * w->dim[3]);
   return k;
 }
-static gi_cost cost_conv(const gi_infer *c) {
-  return with_flops(c, &c->in[1], &c->out[0]);
-}
+static gi_cost cost_conv(const gi_infer *c) { return with_flops(c, &c->in[1], &c->out[0]); }
 static gi_cost cost_input_grad(const gi_infer *c) {
   return with_flops(c, &c->in[1], &c->in[0]);
 }

@@ -294,10 +294,8 @@ const gi_op *const gi_ops_elementwise[] = {
 
 /* The parameters say the signature: none of 1, 2 or 3 inputs; one number; two; a dtype. */
 #define BUILD_none(name, inputs) BUILD_##inputs(name)
-#define BUILD_1(name)                              \
-  glia_value glia_##name(glia_value x) {           \
-    return gi_emit1(&gi_op_##name, &attr_none, x); \
-  }
+#define BUILD_1(name) \
+  glia_value glia_##name(glia_value x) { return gi_emit1(&gi_op_##name, &attr_none, x); }
 #define BUILD_2(name)                                  \
   glia_value glia_##name(glia_value a, glia_value b) { \
     return gi_emit2(&gi_op_##name, &attr_none, a, b);  \

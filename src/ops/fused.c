@@ -1,5 +1,5 @@
-/* fused.c - a group of elementwise ops as one op: its program runs for each element, so that what
- * lies between the ops never goes to memory. Made by compile/fuse.c.
+/* fused.c - a group of elementwise ops as one op: its program runs for each element, so that
+ * what lies between the ops never goes to memory. Made by compile/fuse.c.
  *
  * Meaning: y[k] = register out[k] of the program (fused.h) over inputs broadcast to the group's
  * shape. The lowering is the group again, op by op.
@@ -7,8 +7,8 @@
 #include "ops/fused.h"
 
 static const gi_attr fields[] = {
-  {"program", GI_ATTR_BLOB, offsetof(gi_fused_attr, program), "registers and code"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"program", GI_ATTR_BLOB, offsetof(gi_fused_attr, program), "registers and code"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 static glia_dtype register_dtype(const gi_program *p, const gi_type *in, int r) {
@@ -19,7 +19,8 @@ static glia_status infer(gi_infer *c) {
   const gi_program *p = gi_fused_program(c->attr);
   gi_type shape = c->in[0];
   if (p->n_in != c->n_in)
-    return gi_fail(GLIA_INVALID, "fused: the program takes %d inputs, got %d", p->n_in, c->n_in);
+    return gi_fail(GLIA_INVALID, "fused: the program takes %d inputs, got %d", p->n_in,
+                   c->n_in);
   for (int i = 1; i < c->n_in; i++) GI_TRY(gi_broadcast(&shape, &c->in[i], "fused", &shape));
   c->n_out = p->n_out;
   for (int k = 0; k < p->n_out; k++) {
@@ -42,9 +43,8 @@ static glia_status lower(gi_lower *c) {
     const gi_micro *m = &p->code[k];
     glia_value src[3];
     for (int i = 0; m->op != NULL && i < m->op->min_in; i++) src[i] = reg[m->src[i]];
-    reg[p->n_in + k] = m->op == NULL
-                           ? glia_scalar(c->g, m->dtype, m->value)
-                           : gi_emit(c->g, m->op, &m->attr, src, m->op->min_in, NULL);
+    reg[p->n_in + k] = m->op == NULL ? glia_scalar(c->g, m->dtype, m->value)
+                                     : gi_emit(c->g, m->op, &m->attr, src, m->op->min_in, NULL);
   }
   for (int k = 0; k < p->n_out; k++)
     c->out[k] = glia_broadcast_to(reg[p->out[k]], shape.rank, shape.dim);
@@ -102,12 +102,18 @@ static gi_cost cost(const gi_infer *c) {
 }
 
 const gi_op gi_op_fused = {
-  .name = "fused",
-  .doc = "a group of elementwise ops, run element by element",
-  .min_in = 1, .max_in = GI_FUSED_IN, .n_out = 1,
-  .flags = GI_IN_PLACE,
-  .attr_size = sizeof(gi_fused_attr), .attrs = fields,
-  .infer = infer, .lower = lower, .ref = ref, .cost = cost,
+    .name = "fused",
+    .doc = "a group of elementwise ops, run element by element",
+    .min_in = 1,
+    .max_in = GI_FUSED_IN,
+    .n_out = 1,
+    .flags = GI_IN_PLACE,
+    .attr_size = sizeof(gi_fused_attr),
+    .attrs = fields,
+    .infer = infer,
+    .lower = lower,
+    .ref = ref,
+    .cost = cost,
 };
 
 const gi_op *const gi_ops_fused[] = {&gi_op_fused, NULL};

@@ -1,8 +1,8 @@
 /* ops/fused.h - the program of a fused elementwise group.
  *
  * All registers hold one element of the group's shape. Registers 0 .. n_in - 1 are the inputs
- * (broadcast to that shape); code[k] writes register n_in + k from earlier ones: an elementwise op
- * with its attributes or, with op NULL, a constant.
+ * (broadcast to that shape); code[k] writes register n_in + k from earlier ones: an elementwise
+ * op with its attributes or, with op NULL, a constant.
  */
 #ifndef GI_FUSED_H
 #define GI_FUSED_H
@@ -11,9 +11,12 @@
 
 enum { GI_FUSED_IN = 16, GI_FUSED_OUT = GI_MAX_OUT, GI_FUSED_CODE = 48 };
 
-/* The attributes of every elementwise op: up to two numbers (slope, alpha, low, high); the dtype
- * is cast's alone. */
-typedef struct gi_elementwise_attr { double a, b; glia_dtype dtype; } gi_elementwise_attr;
+/* The attributes of every elementwise op: up to two numbers (slope, alpha, low, high); the
+ * dtype is cast's alone. */
+typedef struct gi_elementwise_attr {
+  double a, b;
+  glia_dtype dtype;
+} gi_elementwise_attr;
 
 typedef struct gi_micro {
   const gi_op *op;  /* elementwise row; NULL: constant */
@@ -29,7 +32,9 @@ typedef struct gi_program { /* zeroed before it is filled: it is hashed as bytes
   gi_micro code[];
 } gi_program;
 
-typedef struct gi_fused_attr { gi_blob program; } gi_fused_attr; /* a gi_program */
+typedef struct gi_fused_attr {
+  gi_blob program;
+} gi_fused_attr; /* a gi_program */
 
 extern const gi_op gi_op_fused;
 static inline const gi_program *gi_fused_program(const void *attr) {

@@ -119,12 +119,8 @@ static glia_status transpose_with(gi_vjp *c, const gi_op *op) {
   if (c->need[0]) c->din[0] = gi_emit2(op, &a, c->dout[0], c->in[1]);
   return GLIA_OK;
 }
-static glia_status vjp_gather(gi_vjp *c) {
-  return transpose_with(c, &gi_op_scatter_add);
-}
-static glia_status vjp_take(gi_vjp *c) {
-  return transpose_with(c, &gi_op_put_along);
-}
+static glia_status vjp_gather(gi_vjp *c) { return transpose_with(c, &gi_op_scatter_add); }
+static glia_status vjp_take(gi_vjp *c) { return transpose_with(c, &gi_op_put_along); }
 static glia_status vjp_scatter(gi_vjp *c) {
   const gi_gather_attr a = {.axis = ((const gi_gather_attr *)c->attr)->axis};
   if (c->need[0]) c->din[0] = gi_emit2(&gi_op_gather, &a, c->dout[0], c->in[1]);
@@ -306,9 +302,7 @@ const gi_op *const gi_ops_gather[] = {&gi_op_gather, &gi_op_scatter_add, &gi_op_
 /* ---- builders ------------------------------------------------------------------------ */
 
 /* Negative axes count from the end of a tensor of this rank; infer refuses what is left. */
-static int64_t resolved(int axis, int rank) {
-  return axis < 0 ? axis + rank : axis;
-}
+static int64_t resolved(int axis, int rank) { return axis < 0 ? axis + rank : axis; }
 
 glia_value glia_gather(glia_value x, glia_value index, int axis) {
   const gi_gather_attr a = {.axis = resolved(axis, glia_value_rank(x))};

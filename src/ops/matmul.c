@@ -55,9 +55,7 @@ static glia_status infer_product(gi_infer *c, const char *op) {
   return GLIA_OK;
 }
 
-static glia_status infer_matmul(gi_infer *c) {
-  return infer_product(c, "matmul");
-}
+static glia_status infer_matmul(gi_infer *c) { return infer_product(c, "matmul"); }
 
 static glia_status infer_dense(gi_infer *c) {
   const gi_matmul_attr *p = c->attr;
@@ -134,7 +132,8 @@ static bool match_dense(gi_match *m) {
 /* ---- reference ----------------------------------------------------------------------- */
 
 /* One matrix product; a, b and y begin at these elements. A third input is a bias, added to the
- * product as it was rounded, so that the fused op gives the bits of the two ops that it stands for. */
+ * product as it was rounded, so that the fused op gives the bits of the two ops that it stands
+ * for. */
 static void multiply(gi_ref *c, const sizes *s, int64_t a, int64_t b, int64_t y, bool relu) {
   const gi_matmul_attr *p = c->attr;
   const int64_t a_row = p->transpose_a ? 1 : s->k, a_col = p->transpose_a ? s->m : 1;

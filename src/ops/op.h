@@ -1,12 +1,12 @@
 /* ops/op.h - what an op is: one descriptor, in one file, that everything else reads.
  *
- * A file src/ops/<family>.c holds one op, or a family of like ops, and ends with the list of its
- * rows, by which the build finds them:
- *     const gi_op *const gi_ops_<family>[] = {&conv2d, &conv2d_input_grad, NULL};
+ * A file src/ops/<family>.c holds one op, or a family of like ops, and ends with the list of
+ * its rows, by which the build finds them: const gi_op *const gi_ops_<family>[] = {&conv2d,
+ * &conv2d_input_grad, NULL};
  *
- * An op has a gradient rule (vjp), or a lowering into other ops that is differentiated instead, or
- * a stated reason for having neither (no_grad). Fused ops have a lowering, which is at once their
- * meaning, fallback and test.
+ * An op has a gradient rule (vjp), or a lowering into other ops that is differentiated instead,
+ * or a stated reason for having neither (no_grad). Fused ops have a lowering, which is at once
+ * their meaning, fallback and test.
  */
 #ifndef GI_OP_H
 #define GI_OP_H
@@ -15,13 +15,22 @@
 #include "tensor/tensor.h"
 
 /* ---- attributes ----------------------------------------------------------------------------
- * An op's attributes are a plain struct. The schema names its fields; it drives printing, hashing
- * (common subexpressions), copying, text parsing and `glia ops`. */
+ * An op's attributes are a plain struct. The schema names its fields; it drives printing,
+ * hashing (common subexpressions), copying, text parsing and `glia ops`. */
 
-typedef struct gi_dims { int n; int64_t at[GLIA_MAX_RANK]; } gi_dims;
-typedef struct gi_literal { gi_type type; const void *data; } gi_literal; /* copied to the arena */
-typedef struct gi_blob { size_t bytes; const void *data; } gi_blob; /* copied to the arena; holds
-                                                                       no pointers but to rows */
+typedef struct gi_dims {
+  int n;
+  int64_t at[GLIA_MAX_RANK];
+} gi_dims;
+typedef struct gi_literal {
+  gi_type type;
+  const void *data;
+} gi_literal; /* copied to the arena */
+typedef struct gi_blob {
+  size_t bytes;
+  const void *data;
+} gi_blob; /* copied to the arena; holds
+              no pointers but to rows */
 
 typedef enum gi_attr_kind {
   GI_ATTR_F64,     /* double */
@@ -43,7 +52,7 @@ typedef struct gi_attr {
   const char *doc;
 } gi_attr;
 
-/* ---- what the functions of an op get ------------------------------------------------------- */
+/* ---- what the functions of an op get ----------------------------------------------------- */
 
 enum { GI_MAX_OUT = 8 };
 
@@ -55,8 +64,8 @@ typedef struct gi_infer { /* given: input types and attributes; wanted: n_out, o
   gi_type *out;
 } gi_infer;
 
-/* The gradient rule builds nodes: din[i] = cotangent of input i, for the i that are needed (others
- * may stay null). dout[k] is null where output k has no influence on the loss. */
+/* The gradient rule builds nodes: din[i] = cotangent of input i, for the i that are needed
+ * (others may stay null). dout[k] is null where output k has no influence on the loss. */
 typedef struct gi_vjp {
   glia_graph *g;
   int n_in;
@@ -74,20 +83,28 @@ typedef struct gi_lower { /* the same op in plainer ops: set out[] */
   glia_value *out;
 } gi_lower;
 
-/* How a fused op finds its pattern: `match` is asked for the live node that would be its last, and
- * fills in what the fused node takes. Values inside the pattern must have no other use. */
+/* How a fused op finds its pattern: `match` is asked for the live node that would be its last,
+ * and fills in what the fused node takes. Values inside the pattern must have no other use. */
 struct gi_node;
 typedef struct gi_match {
   const glia_graph *g;
   const struct gi_node *last;
-  const int *uses;  /* by value id */
+  const int *uses; /* by value id */
   int n_in;
-  uint32_t in[4];   /* value ids of g */
-  union { char bytes[512]; double align; } attr; /* the fused op's attributes */
+  uint32_t in[4]; /* value ids of g */
+  union {
+    char bytes[512];
+    double align;
+  } attr; /* the fused op's attributes */
 } gi_match;
 
-typedef struct gi_buf { gi_type t; void *p; } gi_buf;      /* row-major */
-typedef struct gi_clock { uint64_t seed, step; } gi_clock; /* what random ops depend on */
+typedef struct gi_buf {
+  gi_type t;
+  void *p;
+} gi_buf; /* row-major */
+typedef struct gi_clock {
+  uint64_t seed, step;
+} gi_clock;             /* what random ops depend on */
 typedef struct gi_ref { /* the reference kernel: plain loops in double, any dtype */
   int n_in, n_out;
   const gi_buf *in;
@@ -96,7 +113,9 @@ typedef struct gi_ref { /* the reference kernel: plain loops in double, any dtyp
   const gi_clock *clock;
 } gi_ref;
 
-typedef struct gi_cost { double flops, bytes; } gi_cost;
+typedef struct gi_cost {
+  double flops, bytes;
+} gi_cost;
 
 /* Inputs that the generic tests (tests/ops/test_ops.c) run an op on. Float inputs are drawn
  * uniformly from [low, high]; integer ones from 0 .. high - 1; bool ones are 0 or 1. */
@@ -135,12 +154,12 @@ typedef struct gi_op {
   glia_status (*infer)(gi_infer *c);
   glia_status (*vjp)(gi_vjp *c);
   glia_status (*lower)(gi_lower *c);
-  const char *no_grad; /* why there is neither; cotangents are dropped here */
+  const char *no_grad;        /* why there is neither; cotangents are dropped here */
   bool (*match)(gi_match *m); /* fused ops that compile/fuse_ops.c puts in */
 
   glia_status (*ref)(gi_ref *c);
   double (*scalar)(const double *x, const void *attr); /* elementwise ops: one element */
-  gi_cost (*cost)(const gi_infer *c); /* NULL: gi_default_cost */
+  gi_cost (*cost)(const gi_infer *c);                  /* NULL: gi_default_cost */
 
   const gi_sample *samples;
   int n_samples;
@@ -153,7 +172,7 @@ void gi_op_each(bool (*fn)(const gi_op *op, void *user), void *user);
 /* flops: one an output element; bytes: every input and output once. */
 gi_cost gi_default_cost(const gi_infer *c);
 
-/* ---- services for builders, rules and lowerings --------------------------------------------- */
+/* ---- services for builders, rules and lowerings ------------------------------------------ */
 
 /* Copies the caller's options (first member: size_t size) into dst and zero-fills what an older
  * caller did not have. src may be NULL. */

@@ -80,15 +80,9 @@ static glia_status infer_extreme(gi_infer *c, const char *op) {
   c->out[1].dtype = position_dtype(a);
   return GLIA_OK;
 }
-static glia_status infer_max(gi_infer *c) {
-  return infer_extreme(c, "max_pool2d");
-}
-static glia_status infer_min(gi_infer *c) {
-  return infer_extreme(c, "min_pool2d");
-}
-static glia_status infer_avg(gi_infer *c) {
-  return infer_pool(c, "avg_pool2d");
-}
+static glia_status infer_max(gi_infer *c) { return infer_extreme(c, "max_pool2d"); }
+static glia_status infer_min(gi_infer *c) { return infer_extreme(c, "min_pool2d"); }
+static glia_status infer_avg(gi_infer *c) { return infer_pool(c, "avg_pool2d"); }
 
 /* The shape of x from that of y (input k) and the attribute size; they must agree. */
 static glia_status unpooled(gi_infer *c, int k, gi_type *x, const char *op) {
@@ -232,12 +226,8 @@ static glia_status ref_extreme(gi_ref *c, double sign) {
   }
   return GLIA_OK;
 }
-static glia_status ref_max(gi_ref *c) {
-  return ref_extreme(c, 1);
-}
-static glia_status ref_min(gi_ref *c) {
-  return ref_extreme(c, -1);
-}
+static glia_status ref_max(gi_ref *c) { return ref_extreme(c, 1); }
+static glia_status ref_min(gi_ref *c) { return ref_extreme(c, -1); }
 
 /* The winner of window o. Positions come from memory, so they are not taken on trust. */
 static glia_status winner(const plane *p, const gi_buf *position, int64_t o, int64_t *at) {

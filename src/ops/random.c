@@ -59,9 +59,7 @@ static glia_status infer_random(gi_infer *c, const char *op, bool ordered) {
 static glia_status infer_uniform(gi_infer *c) {
   return infer_random(c, "random_uniform", true);
 }
-static glia_status infer_normal(gi_infer *c) {
-  return infer_random(c, "random_normal", false);
-}
+static glia_status infer_normal(gi_infer *c) { return infer_random(c, "random_normal", false); }
 
 static glia_status ref_uniform(gi_ref *c) {
   const gi_random_attr *a = c->attr;

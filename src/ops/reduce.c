@@ -85,12 +85,8 @@ static glia_status infer_arg(gi_infer *c, const char *op) {
   c->out[0].dtype = GLIA_I64;
   return GLIA_OK;
 }
-static glia_status infer_argmax(gi_infer *c) {
-  return infer_arg(c, "argmax");
-}
-static glia_status infer_argmin(gi_infer *c) {
-  return infer_arg(c, "argmin");
-}
+static glia_status infer_argmax(gi_infer *c) { return infer_arg(c, "argmax"); }
+static glia_status infer_argmin(gi_infer *c) { return infer_arg(c, "argmin"); }
 
 /* ---- reference ----------------------------------------------------------------------- */
 
@@ -133,9 +129,7 @@ static double fold_sum(const group *g) {
   for (int64_t j = 0; j < g->n; j++) s += element(g, j);
   return s;
 }
-static double fold_mean(const group *g) {
-  return fold_sum(g) / (double)g->n;
-}
+static double fold_mean(const group *g) { return fold_sum(g) / (double)g->n; }
 static double fold_prod(const group *g) {
   double p = 1;
   for (int64_t j = 0; j < g->n; j++) p *= element(g, j);
@@ -157,43 +151,19 @@ static int64_t best(const group *g, double sign) {
   }
   return at;
 }
-static double fold_max(const group *g) {
-  return element(g, best(g, 1));
-}
-static double fold_min(const group *g) {
-  return element(g, best(g, -1));
-}
-static double fold_argmax(const group *g) {
-  return (double)best(g, 1);
-}
-static double fold_argmin(const group *g) {
-  return (double)best(g, -1);
-}
+static double fold_max(const group *g) { return element(g, best(g, 1)); }
+static double fold_min(const group *g) { return element(g, best(g, -1)); }
+static double fold_argmax(const group *g) { return (double)best(g, 1); }
+static double fold_argmin(const group *g) { return (double)best(g, -1); }
 
-static glia_status ref_sum(gi_ref *c) {
-  return each_group(c, fold_sum);
-}
-static glia_status ref_mean(gi_ref *c) {
-  return each_group(c, fold_mean);
-}
-static glia_status ref_max(gi_ref *c) {
-  return each_group(c, fold_max);
-}
-static glia_status ref_min(gi_ref *c) {
-  return each_group(c, fold_min);
-}
-static glia_status ref_prod(gi_ref *c) {
-  return each_group(c, fold_prod);
-}
-static glia_status ref_variance(gi_ref *c) {
-  return each_group(c, fold_variance);
-}
-static glia_status ref_argmax(gi_ref *c) {
-  return each_group(c, fold_argmax);
-}
-static glia_status ref_argmin(gi_ref *c) {
-  return each_group(c, fold_argmin);
-}
+static glia_status ref_sum(gi_ref *c) { return each_group(c, fold_sum); }
+static glia_status ref_mean(gi_ref *c) { return each_group(c, fold_mean); }
+static glia_status ref_max(gi_ref *c) { return each_group(c, fold_max); }
+static glia_status ref_min(gi_ref *c) { return each_group(c, fold_min); }
+static glia_status ref_prod(gi_ref *c) { return each_group(c, fold_prod); }
+static glia_status ref_variance(gi_ref *c) { return each_group(c, fold_variance); }
+static glia_status ref_argmax(gi_ref *c) { return each_group(c, fold_argmax); }
+static glia_status ref_argmin(gi_ref *c) { return each_group(c, fold_argmin); }
 
 static gi_cost cost(const gi_infer *c) {
   gi_cost k = gi_default_cost(c);

@@ -9,15 +9,11 @@
 
 /* ---- elements ------------------------------------------------------------------------ */
 
-static inline double gi_get(const gi_buf *b, int64_t i) {
-  return gi_load(b->t.dtype, b->p, i);
-}
+static inline double gi_get(const gi_buf *b, int64_t i) { return gi_load(b->t.dtype, b->p, i); }
 static inline void gi_put(const gi_buf *b, int64_t i, double v) {
   gi_store(b->t.dtype, b->p, i, v);
 }
-static inline void gi_zero(const gi_buf *b) {
-  memset(b->p, 0, gi_type_bytes(&b->t));
-}
+static inline void gi_zero(const gi_buf *b) { memset(b->p, 0, gi_type_bytes(&b->t)); }
 
 /* Moves the index `at` to the next element in row-major order. */
 static inline void gi_next(const gi_type *t, int64_t *at) {
@@ -46,12 +42,9 @@ static inline gi_rows gi_rows_of(const gi_type *t, int64_t axis) {
 /* Elements of an integer buffer without a way through double. */
 static inline int64_t gi_index_at(const gi_buf *b, int64_t i) {
   switch (b->t.dtype) {
-    case GLIA_I64:
-      return ((const int64_t *)b->p)[i];
-    case GLIA_I32:
-      return ((const int32_t *)b->p)[i];
-    default:
-      return ((const uint8_t *)b->p)[i];
+    case GLIA_I64: return ((const int64_t *)b->p)[i];
+    case GLIA_I32: return ((const int32_t *)b->p)[i];
+    default: return ((const uint8_t *)b->p)[i];
   }
 }
 

@@ -1,12 +1,12 @@
-/* reorder.c - the same value in another layout. Its meaning is the identity; only plans of backends
- * with layouts hold it, put there by compile/layout.c.
+/* reorder.c - the same value in another layout. Its meaning is the identity; only plans of
+ * backends with layouts hold it, put there by compile/layout.c.
  */
 #include "graph/graph.h"
 
 static const gi_attr fields[] = {
-  {"from", GI_ATTR_I64, offsetof(gi_reorder_attr, from), "layout taken"},
-  {"to", GI_ATTR_I64, offsetof(gi_reorder_attr, to), "layout given"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"from", GI_ATTR_I64, offsetof(gi_reorder_attr, from), "layout taken"},
+    {"to", GI_ATTR_I64, offsetof(gi_reorder_attr, to), "layout given"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 static glia_status infer(gi_infer *c) {
@@ -31,17 +31,24 @@ static gi_cost cost(const gi_infer *c) {
 
 static const gi_reorder_attr last = {GI_PLAIN, GI_CHANNELS_LAST};
 static const gi_sample samples[] = {
-  {&last, 1, {{.rank = 4, .dim = {2, 3, 4, 5}, .low = -2, .high = 2}}, GLIA_OK},
+    {&last, 1, {{.rank = 4, .dim = {2, 3, 4, 5}, .low = -2, .high = 2}}, GLIA_OK},
 };
 
 const gi_op gi_op_reorder = {
-  .name = "reorder",
-  .doc = "the same value in another layout",
-  .torch = "x0",
-  .min_in = 1, .max_in = 1, .n_out = 1,
-  .attr_size = sizeof(gi_reorder_attr), .attrs = fields,
-  .infer = infer, .vjp = vjp, .ref = ref, .cost = cost,
-  .samples = samples, .n_samples = GI_COUNT(samples),
+    .name = "reorder",
+    .doc = "the same value in another layout",
+    .torch = "x0",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_reorder_attr),
+    .attrs = fields,
+    .infer = infer,
+    .vjp = vjp,
+    .ref = ref,
+    .cost = cost,
+    .samples = samples,
+    .n_samples = GI_COUNT(samples),
 };
 
 const gi_op *const gi_ops_reorder[] = {&gi_op_reorder, NULL};

@@ -366,6 +366,4 @@ glia_value glia_sum_to(glia_value x, glia_value like) {
   return glia_reshape(x, to.rank, to.dim);
 }
 
-glia_value glia_stop_gradient(glia_value x) {
-  return gi_emit1(&gi_op_stop_gradient, NULL, x);
-}
+glia_value glia_stop_gradient(glia_value x) { return gi_emit1(&gi_op_stop_gradient, NULL, x); }

@@ -17,12 +17,8 @@ static glia_status infer_axis(gi_infer *c, const char *op) {
   c->out[0] = c->in[0];
   return GLIA_OK;
 }
-static glia_status infer_softmax(gi_infer *c) {
-  return infer_axis(c, "softmax");
-}
-static glia_status infer_log_softmax(gi_infer *c) {
-  return infer_axis(c, "log_softmax");
-}
+static glia_status infer_softmax(gi_infer *c) { return infer_axis(c, "softmax"); }
+static glia_status infer_log_softmax(gi_infer *c) { return infer_axis(c, "log_softmax"); }
 
 static glia_value sum_axis(glia_value v, const void *attr) {
   const int axis = (int)((const gi_axis_attr *)attr)->axis;
@@ -58,12 +54,8 @@ static glia_status ref_rows(gi_ref *c, bool logarithm) {
   }
   return GLIA_OK;
 }
-static glia_status ref_softmax(gi_ref *c) {
-  return ref_rows(c, false);
-}
-static glia_status ref_log_softmax(gi_ref *c) {
-  return ref_rows(c, true);
-}
+static glia_status ref_softmax(gi_ref *c) { return ref_rows(c, false); }
+static glia_status ref_log_softmax(gi_ref *c) { return ref_rows(c, true); }
 
 static gi_cost cost(const gi_infer *c) { /* largest, subtract, exponential, sum, divide */
   gi_cost k = gi_default_cost(c);
@@ -138,9 +130,7 @@ static glia_value along(const gi_op *op, glia_value x, int axis) {
   return gi_emit1(op, &a, x);
 }
 
-glia_value glia_softmax(glia_value x, int axis) {
-  return along(&gi_op_softmax, x, axis);
-}
+glia_value glia_softmax(glia_value x, int axis) { return along(&gi_op_softmax, x, axis); }
 glia_value glia_log_softmax(glia_value x, int axis) {
   return along(&gi_op_log_softmax, x, axis);
 }

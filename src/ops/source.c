@@ -4,14 +4,15 @@
 #include "graph/graph.h"
 
 static const gi_attr named_fields[] = {
-  {"name", GI_ATTR_NAME, offsetof(gi_input_attr, name), "unique in the graph or in the store"},
-  {"type", GI_ATTR_TYPE, offsetof(gi_input_attr, type), "dtype and shape"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"name", GI_ATTR_NAME, offsetof(gi_input_attr, name),
+     "unique in the graph or in the store"},
+    {"type", GI_ATTR_TYPE, offsetof(gi_input_attr, type), "dtype and shape"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 static const gi_attr constant_fields[] = {
-  {"data", GI_ATTR_LITERAL, offsetof(gi_constant_attr, literal), "the elements"},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"data", GI_ATTR_LITERAL, offsetof(gi_constant_attr, literal), "the elements"},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 static glia_status infer_named(gi_infer *c) {
@@ -30,35 +31,44 @@ static gi_cost free_of_cost(const gi_infer *c) {
 }
 
 const gi_op gi_op_input = {
-  .name = "input",
-  .doc = "memory given at every run",
-  .flags = GI_SOURCE,
-  .n_out = 1,
-  .attr_size = sizeof(gi_input_attr), .attrs = named_fields,
-  .infer = infer_named, .no_grad = "it has no inputs", .cost = free_of_cost,
+    .name = "input",
+    .doc = "memory given at every run",
+    .flags = GI_SOURCE,
+    .n_out = 1,
+    .attr_size = sizeof(gi_input_attr),
+    .attrs = named_fields,
+    .infer = infer_named,
+    .no_grad = "it has no inputs",
+    .cost = free_of_cost,
 };
 
 const gi_op gi_op_variable = {
-  .name = "variable",
-  .doc = "a tensor of the store: parameter, buffer or optimiser state",
-  .flags = GI_SOURCE,
-  .n_out = 1,
-  .attr_size = sizeof(gi_input_attr), .attrs = named_fields,
-  .infer = infer_named, .no_grad = "it has no inputs", .cost = free_of_cost,
+    .name = "variable",
+    .doc = "a tensor of the store: parameter, buffer or optimiser state",
+    .flags = GI_SOURCE,
+    .n_out = 1,
+    .attr_size = sizeof(gi_input_attr),
+    .attrs = named_fields,
+    .infer = infer_named,
+    .no_grad = "it has no inputs",
+    .cost = free_of_cost,
 };
 
 const gi_op gi_op_constant = {
-  .name = "constant",
-  .doc = "fixed elements",
-  .flags = GI_SOURCE,
-  .n_out = 1,
-  .attr_size = sizeof(gi_constant_attr), .attrs = constant_fields,
-  .infer = infer_constant, .no_grad = "it has no inputs", .cost = free_of_cost,
+    .name = "constant",
+    .doc = "fixed elements",
+    .flags = GI_SOURCE,
+    .n_out = 1,
+    .attr_size = sizeof(gi_constant_attr),
+    .attrs = constant_fields,
+    .infer = infer_constant,
+    .no_grad = "it has no inputs",
+    .cost = free_of_cost,
 };
 
 const gi_op *const gi_ops_source[] = {&gi_op_input, &gi_op_variable, &gi_op_constant, NULL};
 
-/* ---- builders ----------------------------------------------------------------------------------- */
+/* ---- builders ---------------------------------------------------------------------------- */
 
 static bool make_type(glia_graph *g, const char *who, glia_dtype dtype, int rank,
                       const int64_t *shape, gi_type *t) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- by name ---------------------------------------------------------------------------------- */
+/* ---- by name ----------------------------------------------------------------------------- */
 
 static const gi_optim *optim_at(int i) {
   for (int list = 0; gi_optims_table[list] != NULL; list++)
@@ -50,8 +50,8 @@ static glia_status refuse_foreign(const gi_optim *rule, const glia_optimizer *o)
       if (f->kind == GI_FIELD_BOOL) memcpy(&set, at, sizeof set);
       if (f->kind == GI_FIELD_F64) set = number(o, f) != 0;
       if (set)
-        return gi_fail(GLIA_INVALID, "optimizer: %s has no option %s; %s has", rule->name, f->name,
-                       optim_at(i)->name);
+        return gi_fail(GLIA_INVALID, "optimizer: %s has no option %s; %s has", rule->name,
+                       f->name, optim_at(i)->name);
     }
   return GLIA_OK;
 }
@@ -67,8 +67,8 @@ glia_status glia_optimizer_resolve(glia_optimizer *o) {
     if (f->kind != GI_FIELD_F64 || f->min == f->max) continue;
     const double v = number(o, f);
     if (!(v >= f->min && v <= f->max))
-      return gi_fail(GLIA_INVALID, "optimizer: %s's %s is %g, wanted %g to %g", o->name, f->name, v,
-                     f->min, f->max);
+      return gi_fail(GLIA_INVALID, "optimizer: %s's %s is %g, wanted %g to %g", o->name,
+                     f->name, v, f->min, f->max);
   }
   const char *why = rule->refuse != NULL ? rule->refuse(o) : NULL;
   return why == NULL ? GLIA_OK : gi_fail(GLIA_INVALID, "optimizer: %s: %s", o->name, why);
@@ -96,9 +96,10 @@ glia_status glia_optimizer_parse(const char *text, glia_optimizer *out) {
   return GLIA_OK;
 }
 
-/* ---- the step ------------------------------------------------------------------------------------ */
+/* ---- the step ---------------------------------------------------------------------------- */
 
-/* A state tensor of the store as a value: made with all elements `initial` at the first trace. */
+/* A state tensor of the store as a value: made with all elements `initial` at the first trace.
+ */
 static glia_value state_variable(glia_scope *s, const char *name, const gi_type *t,
                                  double initial) {
   gi_entry *e = gi_store_find(s->store, name);
@@ -127,8 +128,8 @@ glia_value gi_optimizer_step(glia_scope *s) {
 void gi_apply_update(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
                      const char *name, glia_value grad, glia_value lr, glia_value step) {
   gi_state states[GI_MAX_STATE];
-  gi_update u = {.o = o, .param = gi_variable(s->graph, name), .grad = grad, .lr = lr,
-                 .step = step};
+  gi_update u = {
+      .o = o, .param = gi_variable(s->graph, name), .grad = grad, .lr = lr, .step = step};
   if (gi_null(u.param) || gi_null(grad)) return;
   const gi_type t = gi_value_type(u.param);
   const int n = rule->states != NULL ? rule->states(o, states) : 0;
@@ -152,8 +153,8 @@ glia_value gi_clip_norm(glia_value *grads, int n, double limit) {
     total = i == 0 ? squares : glia_add(total, squares);
   }
   const glia_value norm = glia_sqrt(total);
-  const glia_value ratio = glia_div(glia_scalar_like(norm, limit),
-                                    glia_add(norm, glia_scalar_like(norm, 1e-6)));
+  const glia_value ratio =
+      glia_div(glia_scalar_like(norm, limit), glia_add(norm, glia_scalar_like(norm, 1e-6)));
   const glia_value scale = glia_minimum(ratio, glia_scalar_like(norm, 1));
   for (int i = 0; i < n; i++) grads[i] = glia_mul(grads[i], gi_as(scale, grads[i]));
   return norm;
@@ -171,7 +172,8 @@ static glia_status find_trainable(glia_scope *s, trainable *t) {
     const char *name = ((const gi_input_attr *)n->attr)->name;
     const gi_entry *e = gi_store_find(s->store, name);
     if (e == NULL || e->kind != GLIA_PARAMETER || e->frozen) continue;
-    if (!gi_vec_push(&t->params, gi_value(s->graph, n->out)) || !gi_vec_push(&t->names, e->name))
+    if (!gi_vec_push(&t->params, gi_value(s->graph, n->out)) ||
+        !gi_vec_push(&t->names, e->name))
       return gi_fail_nomem(sizeof(glia_value));
   }
   if (t->params.n == 0)
@@ -192,7 +194,8 @@ static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer
   if (opt->clip_norm > 0) gi_clip_norm(*grads, n, opt->clip_norm);
   const glia_value lr = gi_null(opt->lr) ? glia_scalar(s->graph, GLIA_F64, o->lr) : opt->lr;
   const glia_value step = gi_optimizer_step(s);
-  for (int i = 0; i < n; i++) gi_apply_update(s, rule, o, t->names.at[i], (*grads)[i], lr, step);
+  for (int i = 0; i < n; i++)
+    gi_apply_update(s, rule, o, t->names.at[i], (*grads)[i], lr, step);
   return glia_graph_status(s->graph);
 }
 

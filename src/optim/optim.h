@@ -1,5 +1,5 @@
-/* optim/optim.h - an optimiser as a row: one file in src/optim/rules/ per optimiser, ending with
- * `const gi_optim *const gi_optims_<file>[]`.
+/* optim/optim.h - an optimiser as a row: one file in src/optim/rules/ per optimiser, ending
+ * with `const gi_optim *const gi_optims_<file>[]`.
  */
 #ifndef GI_OPTIM_H
 #define GI_OPTIM_H
@@ -19,7 +19,10 @@ typedef struct gi_update { /* of one parameter; the rule sets the new values */
   glia_value new_param, new_state[GI_MAX_STATE];
 } gi_update;
 
-typedef struct gi_state { const char *name; double initial; } gi_state;
+typedef struct gi_state {
+  const char *name;
+  double initial;
+} gi_state;
 
 typedef struct gi_optim {
   const char *name, *doc, *paper;
@@ -27,8 +30,8 @@ typedef struct gi_optim {
   void (*defaults)(glia_optimizer *o); /* fills in what is zero */
   int (*states)(const glia_optimizer *o, gi_state out[GI_MAX_STATE]); /* how many; NULL: none */
   void (*update)(gi_update *u);
-  const char *(*refuse)(const glia_optimizer *o); /* why options do not go together; NULL: they do.
-                                                     The pointer may be NULL: all do */
+  const char *(*refuse)(const glia_optimizer *o); /* why options do not go together; NULL: they
+                                                     do. The pointer may be NULL: all do */
 } gi_optim;
 
 extern const gi_optim *const *const gi_optims_table[];
@@ -56,10 +59,9 @@ static inline glia_value gi_decayed(const gi_update *u) {
                                  : glia_add(u->grad, gi_scaled(u->param, u->o->weight_decay));
 }
 
-#define GI_OPTIM_FIELD(field, low, high, dflt_text, text)                                      \
-  {.name = #field, .kind = GI_FIELD_F64, .offset = offsetof(glia_optimizer, field),            \
-   .min = (low), .max = (high), .dflt = (dflt_text), .doc = (text)}
-#define GI_OPTIM_FLAG(field, text)                                                             \
-  {.name = #field, .kind = GI_FIELD_BOOL, .offset = offsetof(glia_optimizer, field), .doc = (text)}
+#define GI_OPTIM_FIELD(field, low, high, dflt_text, text)                                \
+  GI_FIELD(F64, glia_optimizer, field, .min = (low), .max = (high), .dflt = (dflt_text), \
+           .doc = (text))
+#define GI_OPTIM_FLAG(field, text) GI_FIELD(BOOL, glia_optimizer, field, .doc = (text))
 
 #endif /* GI_OPTIM_H */

@@ -57,8 +57,8 @@ static bool matches(const entry *e, int mode, const gi_type *inputs, int n) {
   return true;
 }
 
-/* The arena grows to what the largest plan wants; all plans are then moved over to the new one. Where
- * that fails none is left, since they would work in the old one. */
+/* The arena grows to what the largest plan wants; all plans are then moved over to the new one.
+ * Where that fails none is left, since they would work in the old one. */
 static glia_status grow_arena(gi_cache *c, size_t bytes) {
   if (bytes <= c->bytes) return GLIA_OK;
   gi_free_aligned(c->arena); /* nothing in it outlives a step */
@@ -101,7 +101,8 @@ glia_status gi_cache_get(gi_cache *c, int mode, const gi_type *inputs, int n, co
     *out = e->plan;
     return GLIA_OK;
   }
-  if (n > MAX_INPUTS) return gi_fail(GLIA_INVALID, "plans: %d inputs, at most %d", n, MAX_INPUTS);
+  if (n > MAX_INPUTS)
+    return gi_fail(GLIA_INVALID, "plans: %d inputs, at most %d", n, MAX_INPUTS);
   entry e = {.mode = mode, .n = n, .used = ++c->now};
   memcpy(e.inputs, inputs, (size_t)n * sizeof *inputs);
   GI_TRY(make_plan(c, mode, inputs, n, watch, &e.plan));

@@ -1,9 +1,10 @@
-/* execute.c - runs a plan: patch the inputs' pointers, call each prepared kernel, copy the ends. */
+/* execute.c - runs a plan: patch the inputs' pointers, call each prepared kernel, copy the
+ * ends. */
 #include <math.h>
 
 #include "compile/plan.h"
 
-/* ---- binding ------------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------- */
 
 static gi_bound *find_input(glia_plan *p, const char *name) {
   for (int i = 0; i < p->n_inputs; i++)
@@ -19,7 +20,8 @@ glia_status glia_plan_bind(glia_plan *p, const char *input, const glia_tensor *t
   if (!gi_type_equal(&type, wanted))
     return gi_fail(type.dtype != wanted->dtype ? GLIA_DTYPE : GLIA_SHAPE,
                    "bind: input \"%s\" is %s, got %s", input,
-                   gi_type_text(wanted, want, sizeof want), gi_type_text(&type, have, sizeof have));
+                   gi_type_text(wanted, want, sizeof want),
+                   gi_type_text(&type, have, sizeof have));
   const void *data = NULL;
   glia_tensor *hold = NULL;
   GI_TRY(gi_tensor_dense(t, &data, &hold));
@@ -37,7 +39,7 @@ static glia_status patch_inputs(glia_plan *p) {
   return GLIA_OK;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static const char *step_path(const glia_plan *p, const gi_step *s) {
   const gi_node *n = &p->graph->nodes.at[s->node];
@@ -51,11 +53,13 @@ static glia_status not_finite(const glia_plan *p, const gi_step *s, int out, int
   const gi_type *t = &p->graph->values.at[n->out + (uint32_t)out].type;
   return gi_fail(GLIA_DIVERGED,
                  "%s: element %lld of %s's result %s is %g; hint: a smaller learning rate, or "
-                 "gradient clipping", step_path(p, s),
-                 (long long)at, n->op->name, gi_shape_text(t, text, sizeof text), v);
+                 "gradient clipping",
+                 step_path(p, s), (long long)at, n->op->name,
+                 gi_shape_text(t, text, sizeof text), v);
 }
 
-/* Looks at the inputs from outside first (a parameter may hold the NaN), then at the results. */
+/* Looks at the inputs from outside first (a parameter may hold the NaN), then at the results.
+ */
 static glia_status check_step(const glia_plan *p, const gi_step *s) {
   const gi_node *n = &p->graph->nodes.at[s->node];
   for (int k = 0; k < n->n_in; k++) {
@@ -108,7 +112,7 @@ glia_status glia_plan_diagnose(glia_plan *p) {
   return gi_fail(GLIA_DIVERGED, "the step is finite when it is run again");
 }
 
-/* ---- results -------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 const glia_tensor *glia_plan_output(const glia_plan *p, const char *name) {
   for (size_t i = 0; i < p->graph->roots.n; i++) {
@@ -118,7 +122,9 @@ const glia_tensor *glia_plan_output(const glia_plan *p, const char *name) {
   return NULL;
 }
 
-void glia_plan_clock(glia_plan *p, uint64_t seed, uint64_t step) { p->clock = (gi_clock){seed, step}; }
+void glia_plan_clock(glia_plan *p, uint64_t seed, uint64_t step) {
+  p->clock = (gi_clock){seed, step};
+}
 
 size_t glia_plan_bytes(const glia_plan *p) { return p->memory.arena + p->scratch; }
 

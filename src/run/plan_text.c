@@ -40,13 +40,14 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
     place_text(p, n->out, place, sizeof place);
   }
   gi_str_printf(out, "%4d  %-22s %-18s %-20s %-24s %-6s %12s %12.0f %14.0f\n", i, n->path,
-                n->op->name, s->kernel->name, shape,
-                v != NULL ? gi_layout_name(v->layout) : "", place, c.bytes, c.flops);
+                n->op->name, s->kernel->name, shape, v != NULL ? gi_layout_name(v->layout) : "",
+                place, c.bytes, c.flops);
   for (int k = 1; k < n->n_out; k++) {
     v = &p->graph->values.at[n->out + (uint32_t)k];
     place_text(p, n->out + (uint32_t)k, place, sizeof place);
     gi_str_printf(out, "      %-22s %-18s %-20s %-24s %-6s %12s\n", "", "", "",
-                  gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout), place);
+                  gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout),
+                  place);
   }
   if (s->passed != NULL) gi_str_printf(out, "      not taken: %s\n", s->passed);
 }
@@ -54,8 +55,8 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
 char *glia_plan_text(const glia_plan *p) {
   gi_str out = {0};
   gi_str_printf(&out, "backend %s, %d threads\n", p->target.backend->name, p->target.threads);
-  gi_str_printf(&out, "%4s  %-22s %-18s %-20s %-24s %-6s %12s %12s %14s\n", "step", "layer", "op",
-                "kernel", "result", "layout", "offset", "bytes", "flops");
+  gi_str_printf(&out, "%4s  %-22s %-18s %-20s %-24s %-6s %12s %12s %14s\n", "step", "layer",
+                "op", "kernel", "result", "layout", "offset", "bytes", "flops");
   for (int i = 0; i < p->n_steps; i++) step_text(p, i, &out);
   gi_str_printf(&out, "peak %zu bytes: %zu arena, %zu scratch; %.0f flops a step\n",
                 glia_plan_bytes(p), p->memory.arena, p->scratch, glia_plan_flops(p));

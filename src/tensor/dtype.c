@@ -12,8 +12,7 @@
 const char *glia_dtype_name(glia_dtype t) {
   switch (t) {
 #define GLIA_X(name, bytes, text) \
-  case GLIA_##name:               \
-    return text;
+  case GLIA_##name: return text;
     GLIA_DTYPE_MAP(GLIA_X)
 #undef GLIA_X
   }
@@ -23,8 +22,7 @@ const char *glia_dtype_name(glia_dtype t) {
 size_t glia_dtype_size(glia_dtype t) {
   switch (t) {
 #define GLIA_X(name, bytes, text) \
-  case GLIA_##name:               \
-    return bytes;
+  case GLIA_##name: return bytes;
     GLIA_DTYPE_MAP(GLIA_X)
 #undef GLIA_X
   }
@@ -50,9 +48,7 @@ static float float_of(uint32_t u) {
 }
 
 /* bf16 is the upper half of an f32. */
-float gi_bf16_to_f32(uint16_t h) {
-  return float_of((uint32_t)h << 16);
-}
+float gi_bf16_to_f32(uint16_t h) { return float_of((uint32_t)h << 16); }
 
 uint16_t gi_f32_to_bf16(float f) {
   const uint32_t u = bits_of(f);
@@ -153,8 +149,7 @@ static double to_f64_odd(int64_t v) {
 double gi_load(glia_dtype t, const void *p, int64_t i) {
   switch (t) {
 #define ROW(D, type, travels, kind) \
-  case GLIA_##D:                    \
-    return (double)LOAD_##D(((const type *)p)[i]);
+  case GLIA_##D: return (double)LOAD_##D(((const type *)p)[i]);
     ELEMENT_MAP(ROW)
 #undef ROW
   }
@@ -163,10 +158,8 @@ double gi_load(glia_dtype t, const void *p, int64_t i) {
 
 void gi_store(glia_dtype t, void *p, int64_t i, double v) {
   switch (t) {
-#define ROW(D, type, travels, kind)    \
-  case GLIA_##D:                       \
-    ((type *)p)[i] = FROM_REAL_##D(v); \
-    break;
+#define ROW(D, type, travels, kind) \
+  case GLIA_##D: ((type *)p)[i] = FROM_REAL_##D(v); break;
     ELEMENT_MAP(ROW)
 #undef ROW
   }
@@ -176,21 +169,19 @@ void gi_store(glia_dtype t, void *p, int64_t i, double v) {
 
 /* convert_<D>(src, to, dst, n): from dtype D to any, one loop each, with nothing in it that
  * depends on a dtype. */
-#define CONVERT(D, type, travels, kind)                                           \
-  static travels get_##D(const void *p, int64_t i) {                              \
-    return LOAD_##D(((const type *)p)[i]);                                        \
-  }                                                                               \
-  static void convert_##D(const void *src, glia_dtype to, void *dst, int64_t n) { \
-    switch (to) {                                                                 \
-      PUT(F32, float, D, kind)                                                    \
-      PUT(F64, double, D, kind)                                                   \
-      PUT(BF16, uint16_t, D, kind)                                                \
-      PUT(F16, uint16_t, D, kind)                                                 \
-      PUT(I32, int32_t, D, kind)                                                  \
-      PUT(I64, int64_t, D, kind)                                                  \
-      PUT(U8, uint8_t, D, kind)                                                   \
-      PUT(BOOL, uint8_t, D, kind)                                                 \
-    }                                                                             \
+#define CONVERT(D, type, travels, kind)                                                       \
+  static travels get_##D(const void *p, int64_t i) { return LOAD_##D(((const type *)p)[i]); } \
+  static void convert_##D(const void *src, glia_dtype to, void *dst, int64_t n) {             \
+    switch (to) {                                                                             \
+      PUT(F32, float, D, kind)                                                                \
+      PUT(F64, double, D, kind)                                                               \
+      PUT(BF16, uint16_t, D, kind)                                                            \
+      PUT(F16, uint16_t, D, kind)                                                             \
+      PUT(I32, int32_t, D, kind)                                                              \
+      PUT(I64, int64_t, D, kind)                                                              \
+      PUT(U8, uint8_t, D, kind)                                                               \
+      PUT(BOOL, uint8_t, D, kind)                                                             \
+    }                                                                                         \
   }
 #define PUT(T, type, D, kind)                                                              \
   case GLIA_##T:                                                                           \
@@ -213,9 +204,7 @@ void gi_convert(glia_dtype from, const void *src, glia_dtype to, void *dst, int6
   }
   switch (from) {
 #define ROW(D, type, travels, kind) \
-  case GLIA_##D:                    \
-    convert_##D(src, to, dst, n);   \
-    break;
+  case GLIA_##D: convert_##D(src, to, dst, n); break;
     ELEMENT_MAP(ROW)
 #undef ROW
   }

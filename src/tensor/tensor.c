@@ -95,37 +95,21 @@ void glia_tensor_free(glia_tensor *t) {
 
 /* ---- asking ---------------------------------------------------------------------------- */
 
-glia_dtype glia_tensor_dtype(const glia_tensor *t) {
-  return t->type.dtype;
-}
+glia_dtype glia_tensor_dtype(const glia_tensor *t) { return t->type.dtype; }
 
-int glia_tensor_rank(const glia_tensor *t) {
-  return t->type.rank;
-}
+int glia_tensor_rank(const glia_tensor *t) { return t->type.rank; }
 
-const int64_t *glia_tensor_shape(const glia_tensor *t) {
-  return t->type.dim;
-}
+const int64_t *glia_tensor_shape(const glia_tensor *t) { return t->type.dim; }
 
-const int64_t *glia_tensor_strides(const glia_tensor *t) {
-  return t->stride;
-}
+const int64_t *glia_tensor_strides(const glia_tensor *t) { return t->stride; }
 
-int64_t glia_tensor_count(const glia_tensor *t) {
-  return gi_type_count(&t->type);
-}
+int64_t glia_tensor_count(const glia_tensor *t) { return gi_type_count(&t->type); }
 
-size_t glia_tensor_bytes(const glia_tensor *t) {
-  return gi_type_bytes(&t->type);
-}
+size_t glia_tensor_bytes(const glia_tensor *t) { return gi_type_bytes(&t->type); }
 
-void *glia_tensor_data(const glia_tensor *t) {
-  return t->data;
-}
+void *glia_tensor_data(const glia_tensor *t) { return t->data; }
 
-gi_type gi_tensor_type(const glia_tensor *t) {
-  return t->type;
-}
+gi_type gi_tensor_type(const glia_tensor *t) { return t->type; }
 
 /* The stride of an axis with one entry is never used, so it does not matter. */
 bool glia_tensor_is_contiguous(const glia_tensor *t) {

@@ -16,11 +16,12 @@ typedef struct gi_type {
   int64_t dim[GLIA_MAX_RANK]; /* entries at and after rank are 0 */
 } gi_type;
 
-int64_t gi_type_count(const gi_type *t);   /* product of the dimensions; 1 for rank 0 */
+int64_t gi_type_count(const gi_type *t); /* product of the dimensions; 1 for rank 0 */
 size_t gi_type_bytes(const gi_type *t);
 bool gi_type_equal(const gi_type *a, const gi_type *b);
 bool gi_shape_equal(const gi_type *a, const gi_type *b); /* dtype aside */
-/* Checks rank 0..8, dimensions >= 0, count and bytes without overflow; `who` leads the message. */
+/* Checks rank 0..8, dimensions >= 0, count and bytes without overflow; `who` leads the message.
+ */
 glia_status gi_type_check(const gi_type *t, const char *who);
 void gi_type_strides(const gi_type *t, int64_t *strides); /* row-major, in elements */
 /* "[64, 1, 28, 28]" or "f32 [64, 1, 28, 28]" into buf (returned), cut to n bytes. */

@@ -121,14 +121,10 @@ typedef struct batch {
 /* Machine epsilon of a dtype, as numpy.finfo has it; NumPy has no bfloat16. */
 static double epsilon(glia_dtype t) {
   switch (t) {
-    case GLIA_F32:
-      return (double)FLT_EPSILON;
-    case GLIA_F16:
-      return 0x1p-10;
-    case GLIA_BF16:
-      return 0x1p-7;
-    default:
-      return DBL_EPSILON;
+    case GLIA_F32: return (double)FLT_EPSILON;
+    case GLIA_F16: return 0x1p-10;
+    case GLIA_BF16: return 0x1p-7;
+    default: return DBL_EPSILON;
   }
 }
 
@@ -202,12 +198,9 @@ static void read_target(glia_evaluation *e, const batch *b, int64_t r) {
 
 static int64_t label(const batch *b, int64_t r) {
   switch (b->target_dtype) {
-    case GLIA_I64:
-      return ((const int64_t *)b->target)[r];
-    case GLIA_I32:
-      return ((const int32_t *)b->target)[r];
-    default:
-      return ((const uint8_t *)b->target)[r];
+    case GLIA_I64: return ((const int64_t *)b->target)[r];
+    case GLIA_I32: return ((const int32_t *)b->target)[r];
+    default: return ((const uint8_t *)b->target)[r];
   }
 }
 
@@ -320,13 +313,9 @@ glia_status glia_evaluation_add_labels(glia_evaluation *e, const int64_t *y_true
 
 /* ---- answering -------------------------------------------------------------------------- */
 
-int64_t glia_evaluation_count(const glia_evaluation *e) {
-  return e->count;
-}
+int64_t glia_evaluation_count(const glia_evaluation *e) { return e->count; }
 
-int glia_evaluation_classes(const glia_evaluation *e) {
-  return e->classes;
-}
+int glia_evaluation_classes(const glia_evaluation *e) { return e->classes; }
 
 int64_t glia_evaluation_support(const glia_evaluation *e, int c) {
   return c >= 0 && c < e->classes ? e->truths[c] : 0;

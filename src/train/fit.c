@@ -6,9 +6,12 @@
 #define PI 3.14159265358979323846
 
 /* From a to b along half a cosine, t from 0 to 1. */
-static double along_cosine(double a, double b, double t) { return b + (a - b) * (1 + cos(PI * t)) / 2; }
+static double along_cosine(double a, double b, double t) {
+  return b + (a - b) * (1 + cos(PI * t)) / 2;
+}
 
-/* As PyTorch's OneCycleLR: the peak is reached 0.3 steps - 1 steps in, the end with the last one. */
+/* As PyTorch's OneCycleLR: the peak is reached 0.3 steps - 1 steps in, the end with the last
+ * one. */
 static double one_cycle(double lr, int64_t step, int64_t steps) {
   const double low = lr / 25, end = low / 1e4, at = (double)step;
   const double peak = fmax(0.3 * (double)steps - 1, 0), last = (double)(steps - 1);
@@ -52,9 +55,7 @@ static void free_best(fitter *f) {
   f->best = NULL;
 }
 
-static bool kept(const glia_store *s, int i) {
-  return glia_store_kind_of(s, i) != GLIA_STATE;
-}
+static bool kept(const glia_store *s, int i) { return glia_store_kind_of(s, i) != GLIA_STATE; }
 
 static glia_status keep_best(fitter *f) {
   const glia_store *s = f->l->store;
@@ -85,8 +86,8 @@ static glia_status tell(fitter *f, glia_event e) {
                  (long long)f->p.epoch, (long long)f->p.step);
 }
 
-/* A cycle spends most of its steps far below its peak: the default peak is twice the optimiser's
- * rate, so that the mean is about the same. */
+/* A cycle spends most of its steps far below its peak: the default peak is twice the
+ * optimiser's rate, so that the mean is about the same. */
 static double peak_lr(const fitter *f) {
   if (f->o.lr > 0) return f->o.lr;
   return f->l->o.optimizer.lr * (f->o.schedule == GLIA_ONE_CYCLE ? 2 : 1);

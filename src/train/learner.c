@@ -12,16 +12,11 @@
 
 static glia_value loss_of(const glia_learner_opts *o, glia_value y, glia_value target) {
   switch (o->loss) {
-    case GLIA_LOSS_MSE:
-      return glia_mse_loss(y, target);
-    case GLIA_LOSS_MAE:
-      return glia_mae_loss(y, target);
-    case GLIA_LOSS_HUBER:
-      return glia_huber_loss(y, target, 1.0);
-    case GLIA_LOSS_BCE:
-      return glia_bce_with_logits_loss(y, target);
-    default:
-      return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
+    case GLIA_LOSS_MSE: return glia_mse_loss(y, target);
+    case GLIA_LOSS_MAE: return glia_mae_loss(y, target);
+    case GLIA_LOSS_HUBER: return glia_huber_loss(y, target, 1.0);
+    case GLIA_LOSS_BCE: return glia_bce_with_logits_loss(y, target);
+    default: return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
   }
 }
 
@@ -141,12 +136,8 @@ void glia_learner_free(glia_learner *l) {
   gi_free(l);
 }
 
-glia_store *glia_learner_store(glia_learner *l) {
-  return l->store;
-}
-int64_t glia_learner_steps(const glia_learner *l) {
-  return l->steps;
-}
+glia_store *glia_learner_store(glia_learner *l) { return l->store; }
+int64_t glia_learner_steps(const glia_learner *l) { return l->steps; }
 
 glia_status glia_learner_plan_bytes(glia_learner *l, int batch, size_t *out) {
   gi_type types[3];

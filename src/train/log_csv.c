@@ -88,13 +88,9 @@ void gi_log_csv_cut(gi_log_csv *h, int64_t rows) {
   h->cells.n = (size_t)rows * (size_t)h->columns;
 }
 
-int gi_log_csv_columns(const gi_log_csv *h) {
-  return h->columns;
-}
+int gi_log_csv_columns(const gi_log_csv *h) { return h->columns; }
 
-int64_t gi_log_csv_rows(const gi_log_csv *h) {
-  return h->rows;
-}
+int64_t gi_log_csv_rows(const gi_log_csv *h) { return h->rows; }
 
 const char *gi_log_csv_name(const gi_log_csv *h, int column) {
   return column >= 0 && column < h->columns ? h->names[column] : NULL;

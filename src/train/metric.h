@@ -59,8 +59,6 @@ const gi_metric *gi_metric_at(int i);
 /* The row of a name and the number in it (else 0); *index is its place in the table. */
 glia_status gi_metric_named(const char *name, const gi_metric **out, int *index, int64_t *k);
 
-static inline double gi_ratio(double a, double b) {
-  return b != 0 ? a / b : 0;
-}
+static inline double gi_ratio(double a, double b) { return b != 0 ? a / b : 0; }
 
 #endif /* GI_METRIC_H */

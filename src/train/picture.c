@@ -34,13 +34,9 @@ void gi_picture_free(gi_picture *p) {
   gi_free(p);
 }
 
-double gi_picture_width(const gi_picture *p) {
-  return p->width;
-}
+double gi_picture_width(const gi_picture *p) { return p->width; }
 
-double gi_picture_height(const gi_picture *p) {
-  return p->height;
-}
+double gi_picture_height(const gi_picture *p) { return p->height; }
 
 /* ---- drawing ---------------------------------------------------------------------------- */
 
@@ -244,14 +240,9 @@ static glia_status shape(gi_str *out, const gi_shape *s, bool themed) {
       paint(out, "fill", s->paint, themed);
       gi_str_puts(out, "/>\n");
       return GLIA_OK;
-    case GI_SHAPE_PATH:
-      path(out, s, themed);
-      return GLIA_OK;
-    case GI_SHAPE_TEXT:
-      text(out, s, themed);
-      return GLIA_OK;
-    default:
-      return image(out, s);
+    case GI_SHAPE_PATH: path(out, s, themed); return GLIA_OK;
+    case GI_SHAPE_TEXT: text(out, s, themed); return GLIA_OK;
+    default: return image(out, s);
   }
 }
 

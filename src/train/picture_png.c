@@ -7,9 +7,7 @@
 
 #ifndef GI_HAS_CAIRO
 
-bool gi_picture_has_png(void) {
-  return false;
-}
+bool gi_picture_has_png(void) { return false; }
 
 glia_status gi_picture_png(const gi_picture *p, double scale, gi_str *out) {
   (void)p, (void)scale, (void)out;
@@ -28,18 +26,12 @@ glia_status gi_picture_png(const gi_picture *p, double scale, gi_str *out) {
  * by offsets from themselves; the leak checker of sanitized builds cannot follow these. It asks
  * these functions what to overlook, and not to speak of it. */
 GLIA_API const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-  return "leak:libfontconfig.so\n";
-}
+const char *__lsan_default_suppressions(void) { return "leak:libfontconfig.so\n"; }
 GLIA_API const char *__lsan_default_options(void);
-const char *__lsan_default_options(void) {
-  return "print_suppressions=0";
-}
+const char *__lsan_default_options(void) { return "print_suppressions=0"; }
 #endif
 
-bool gi_picture_has_png(void) {
-  return true;
-}
+bool gi_picture_has_png(void) { return true; }
 
 static void source(cairo_t *c, gi_paint paint) {
   const uint32_t rgb = gi_role_table[paint.role].light;
@@ -138,13 +130,9 @@ static glia_status shape(cairo_t *c, const gi_shape *s) {
       cairo_arc(c, s->x, s->y, s->w, 0, 6.28318530717958647692);
       cairo_fill(c);
       return GLIA_OK;
-    case GI_SHAPE_PATH:
-      path(c, s);
-      return GLIA_OK;
-    case GI_SHAPE_TEXT:
-      return text(c, s);
-    default:
-      return image(c, s);
+    case GI_SHAPE_PATH: path(c, s); return GLIA_OK;
+    case GI_SHAPE_TEXT: return text(c, s);
+    default: return image(c, s);
   }
 }
 

@@ -19,9 +19,7 @@ typedef struct layout {
   double names;           /* width left for row names */
 } layout;
 
-static gi_paint solid(gi_role role) {
-  return (gi_paint){role, 1};
-}
+static gi_paint solid(gi_role role) { return (gi_paint){role, 1}; }
 
 static const char *name_of(const gi_confusion_chart *c, int i, char number[16]) {
   const char *name = c->name != NULL ? c->name(c->user, i) : NULL;

@@ -8,9 +8,7 @@ enum { TILES_MAX = 400 };
 #define CAPTION 11.0
 #define NOTE    10.0
 
-static gi_paint solid(gi_role role) {
-  return (gi_paint){role, 1};
-}
+static gi_paint solid(gi_role role) { return (gi_paint){role, 1}; }
 
 static void draw_line_of_text(gi_picture *p, double x, double y, double side, double size,
                               gi_role role, const char *text) {

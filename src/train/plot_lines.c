@@ -20,9 +20,7 @@ typedef struct layout {
   double left, top, right, bottom; /* of the plotting area */
 } layout;
 
-static gi_paint solid(gi_role role) {
-  return (gi_paint){role, 1};
-}
+static gi_paint solid(gi_role role) { return (gi_paint){role, 1}; }
 
 static gi_paint color_of(const gi_line_chart *c, int i) {
   const int k = c->series[i].color > 0 ? c->series[i].color - 1 : i;

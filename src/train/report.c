@@ -61,9 +61,7 @@ static void duration(gi_str *out, double seconds) {
     gi_str_printf(out, "%d h %02d min", (int)seconds / 3600, (int)seconds % 3600 / 60);
 }
 
-static void tile_begin(gi_str *out) {
-  gi_str_puts(out, "<div class=\"tile\"><b>");
-}
+static void tile_begin(gi_str *out) { gi_str_puts(out, "<div class=\"tile\"><b>"); }
 
 static void tile_end(gi_str *out, const char *label) {
   gi_str_puts(out, "</b><span>");

@@ -278,24 +278,12 @@ glia_status glia_run_open(const char *dir, glia_run **out) {
  * -------------------------------------------------------------------------------------------
  */
 
-const glia_train_opts *glia_run_opts(const glia_run *r) {
-  return &r->o;
-}
-const glia_history *glia_run_history(const glia_run *r) {
-  return &r->history;
-}
-glia_learner *glia_run_learner(glia_run *r) {
-  return r->learner;
-}
-int glia_run_classes(const glia_run *r) {
-  return r->info.spec.classes;
-}
-const glia_dataset *glia_run_train_data(const glia_run *r) {
-  return r->train_part;
-}
-const glia_dataset *glia_run_valid_data(const glia_run *r) {
-  return r->valid_part;
-}
+const glia_train_opts *glia_run_opts(const glia_run *r) { return &r->o; }
+const glia_history *glia_run_history(const glia_run *r) { return &r->history; }
+glia_learner *glia_run_learner(glia_run *r) { return r->learner; }
+int glia_run_classes(const glia_run *r) { return r->info.spec.classes; }
+const glia_dataset *glia_run_train_data(const glia_run *r) { return r->train_part; }
+const glia_dataset *glia_run_valid_data(const glia_run *r) { return r->valid_part; }
 
 const char *glia_run_class(const glia_run *r, int c) {
   return c >= 0 && c < r->info.spec.classes ? r->info.classes[c] : "?";

@@ -1,5 +1,5 @@
-/* run_report.c - what a finished run shows: curves.png, confusion.png, examples.png, report.html. All of it
- * is measured on the data that were held out for validation.
+/* run_report.c - what a finished run shows: curves.png, confusion.png, examples.png,
+ * report.html. All of it is measured on the data that were held out for validation.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ typedef struct reporter {
   int n_examples, n_mistakes;
 } reporter;
 
-/* ---- looking at the samples --------------------------------------------------------------------------- */
+/* ---- looking at the samples -------------------------------------------------------------- */
 
 static void softmax_row(const glia_tensor *logits, int64_t row, int n, double *p) {
   double largest = -INFINITY, sum = 0;
@@ -73,8 +73,8 @@ static void take_guesses(const reporter *p, sample *s, const double *probabiliti
 static void fill(const reporter *p, sample *s, int64_t index, int truth, int guess,
                  const double *probabilities) {
   gi_image_clear(&s->image);
-  *s = (sample){.index = index, .confidence = probabilities[guess], .truth = truth,
-                .guess = guess};
+  *s = (sample){
+      .index = index, .confidence = probabilities[guess], .truth = truth, .guess = guess};
   take_image(p, s);
   snprintf(s->name, sizeof s->name, "%s", glia_dataset_name(p->r->valid_part, index));
   take_guesses(p, s, probabilities);
@@ -115,8 +115,8 @@ static void look_at(reporter *p, const glia_batch *b, const glia_tensor *logits,
 
 static glia_status measure(reporter *p, double *prob) {
   const glia_sample_spec *spec = &p->r->info.spec;
-  const glia_evaluation_opts o = {.size = sizeof o, .classes = spec->classes,
-                                  .targets = spec->targets};
+  const glia_evaluation_opts o = {
+      .size = sizeof o, .classes = spec->classes, .targets = spec->targets};
   GI_TRY(glia_evaluation_new(&o, &p->evaluation));
   GI_TRY(glia_loader_start(p->r->valid_loader, 0));
   for (;;) {
@@ -131,18 +131,19 @@ static glia_status measure(reporter *p, double *prob) {
   }
 }
 
-/* ---- the log ------------------------------------------------------------------------------------------- */
+/* ---- the log ----------------------------------------------------------------------------- */
 
 glia_status gi_run_log(const glia_run *r, gi_log_csv **out) {
-  const char *const names[] = {"epoch", "train_loss", "valid_loss",
-                               r->info.spec.classes > 0 ? "accuracy" : "r2", "lr", "time"};
+  const char *const names[] = {"epoch",      "train_loss",
+                               "valid_loss", r->info.spec.classes > 0 ? "accuracy" : "r2",
+                               "lr",         "time"};
   gi_log_csv *log = NULL;
   GI_TRY(gi_log_csv_new(names, GI_COUNT(names), &log));
   glia_status s = GLIA_OK;
   for (int64_t i = 0; s == GLIA_OK && i < r->history.n; i++) {
     const glia_epoch *e = &r->history.rows[i];
-    const double row[] = {(double)e->epoch, e->train_loss, e->valid_loss, e->metric, e->lr,
-                          e->seconds};
+    const double row[] = {(double)e->epoch, e->train_loss, e->valid_loss,
+                          e->metric,        e->lr,         e->seconds};
     s = gi_log_csv_add(log, row);
   }
   if (s != GLIA_OK) {
@@ -153,7 +154,7 @@ glia_status gi_run_log(const glia_run *r, gi_log_csv **out) {
   return GLIA_OK;
 }
 
-/* ---- pictures -------------------------------------------------------------------------------------------- */
+/* ---- pictures ---------------------------------------------------------------------------- */
 
 static const char *class_of(void *user, int c) { return glia_run_class(user, c); }
 
@@ -172,9 +173,14 @@ static glia_status save_curves(const glia_run *r, const gi_log_csv *log) {
   const gi_series series[] = {{.name = "training", .y = train, .n = r->history.n},
                               {.name = "validation", .y = valid, .n = r->history.n}};
   const gi_mark best = {(double)r->history.best, "best"};
-  const gi_line_chart chart = {.title = "Loss", .x_label = "epoch", .y_label = "loss",
-                               .series = series, .n = 2, .marks = &best,
-                               .n_marks = r->history.best > 0, .whole_x = true};
+  const gi_line_chart chart = {.title = "Loss",
+                               .x_label = "epoch",
+                               .y_label = "loss",
+                               .series = series,
+                               .n = 2,
+                               .marks = &best,
+                               .n_marks = r->history.best > 0,
+                               .whole_x = true};
   gi_picture *p = NULL;
   glia_status s = train == NULL || valid == NULL ? gi_fail_nomem(1) : gi_plot_lines(&chart, &p);
   if (s == GLIA_OK) s = save_picture(r, p, "curves.png");
@@ -190,8 +196,10 @@ static glia_status save_confusion(const reporter *p) {
   if (n == 0 || n > GLIA_CONFUSION_MAX) return GLIA_OK;
   GI_TRY(glia_evaluation_confusion(p->evaluation, &counts));
   const gi_confusion_chart chart = {.title = "Confusion matrix",
-                                    .counts = glia_tensor_data(counts), .n = n,
-                                    .name = class_of, .user = p->r};
+                                    .counts = glia_tensor_data(counts),
+                                    .n = n,
+                                    .name = class_of,
+                                    .user = p->r};
   glia_status s = gi_plot_confusion(&chart, &picture);
   if (s == GLIA_OK) s = save_picture(p->r, picture, "confusion.png");
   glia_tensor_free(counts);
@@ -205,20 +213,22 @@ static glia_status save_examples(const reporter *p) {
   for (int i = 0; i < p->n_examples + p->n_mistakes; i++) {
     const sample *s = i < p->n_examples ? &p->examples[i] : &p->mistakes[i - p->n_examples];
     if (s->image.px == NULL) continue;
-    snprintf(captions[n], sizeof captions[n], "%s (%.1f %%)", s->shown.guess, 100 * s->confidence);
+    snprintf(captions[n], sizeof captions[n], "%s (%.1f %%)", s->shown.guess,
+             100 * s->confidence);
     snprintf(notes[n], sizeof notes[n], "is %s", s->shown.truth);
-    tiles[n] = (gi_tile){&s->image, captions[n], s->shown.wrong ? notes[n] : NULL, s->shown.wrong};
+    tiles[n] =
+        (gi_tile){&s->image, captions[n], s->shown.wrong ? notes[n] : NULL, s->shown.wrong};
     n++;
   }
-  const gi_image_grid grid = {.title = "Examples, and the surest mistakes", .tiles = tiles, .n = n,
-                              .columns = 6};
+  const gi_image_grid grid = {
+      .title = "Examples, and the surest mistakes", .tiles = tiles, .n = n, .columns = 6};
   gi_picture *picture = NULL;
   if (n == 0) return GLIA_OK;
   GI_TRY(gi_plot_images(&grid, &picture));
   return save_picture(p->r, picture, "examples.png");
 }
 
-/* ---- the page ------------------------------------------------------------------------------------------- */
+/* ---- the page ---------------------------------------------------------------------------- */
 
 static const char *number(gi_arena *a, const char *fmt, double v) {
   char text[64];
@@ -239,25 +249,34 @@ static glia_status write_page(reporter *p, const gi_log_csv *log, const glia_sum
     n_warnings++;
   }
   const gi_fact facts[] = {
-    {"data", r->o.data},
-    {"training samples", number(&a, "i", (double)glia_dataset_count(r->train_part))},
-    {"validation samples", number(&a, "i", (double)glia_dataset_count(r->valid_part))},
-    {"optimiser", r->learner->o.optimizer.name},
-    {"learning rate", number(&a, "g", r->o.lr > 0 ? r->o.lr : r->learner->o.optimizer.lr)},
-    {"batch", number(&a, "i", r->o.batch)},
-    {"seed", number(&a, "i", (double)r->o.seed)},
-    {"glia", glia_version()},
+      {"data", r->o.data},
+      {"training samples", number(&a, "i", (double)glia_dataset_count(r->train_part))},
+      {"validation samples", number(&a, "i", (double)glia_dataset_count(r->valid_part))},
+      {"optimiser", r->learner->o.optimizer.name},
+      {"learning rate", number(&a, "g", r->o.lr > 0 ? r->o.lr : r->learner->o.optimizer.lr)},
+      {"batch", number(&a, "i", r->o.batch)},
+      {"seed", number(&a, "i", (double)r->o.seed)},
+      {"glia", glia_version()},
   };
   const gi_report report = {
-    .title = gi_path_name(r->o.run), .summary = "measured on the data held out for validation",
-    .facts = facts, .n_facts = GI_COUNT(facts),
-    .warnings = warnings, .n_warnings = n_warnings,
-    .more_warnings = glia_run_skipped(r) - n_warnings,
-    .log = log, .best_epoch = r->history.best, .model = model,
-    .evaluation = p->evaluation, .evaluated_on = "validation data",
-    .class_name = class_of, .user = r,
-    .examples = examples, .n_examples = p->n_examples,
-    .mistakes = mistakes, .n_mistakes = p->n_mistakes,
+      .title = gi_path_name(r->o.run),
+      .summary = "measured on the data held out for validation",
+      .facts = facts,
+      .n_facts = GI_COUNT(facts),
+      .warnings = warnings,
+      .n_warnings = n_warnings,
+      .more_warnings = glia_run_skipped(r) - n_warnings,
+      .log = log,
+      .best_epoch = r->history.best,
+      .model = model,
+      .evaluation = p->evaluation,
+      .evaluated_on = "validation data",
+      .class_name = class_of,
+      .user = r,
+      .examples = examples,
+      .n_examples = p->n_examples,
+      .mistakes = mistakes,
+      .n_mistakes = p->n_mistakes,
   };
   char *path = gi_run_file(r, "report.html");
   const glia_status s = path == NULL ? gi_fail_nomem(1) : gi_report_write(&report, path);

@@ -5,9 +5,7 @@
 
 #include "train/run.h"
 
-char *gi_run_file(const glia_run *r, const char *name) {
-  return gi_path_join(r->o.run, name);
-}
+char *gi_run_file(const glia_run *r, const char *name) { return gi_path_join(r->o.run, name); }
 
 glia_status gi_settings_check(const glia_train_opts *o) {
   if (o->data == NULL || o->run == NULL)

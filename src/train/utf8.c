@@ -106,23 +106,12 @@ void gi_utf8_fit(gi_str *out, const char *s, int columns, int pad) {
 void gi_markup(gi_str *out, const char *s) {
   for (uint32_t c; (c = gi_utf8_next(&s)) != 0;) {
     switch (c) {
-      case '&':
-        gi_str_puts(out, "&amp;");
-        break;
-      case '<':
-        gi_str_puts(out, "&lt;");
-        break;
-      case '>':
-        gi_str_puts(out, "&gt;");
-        break;
-      case '"':
-        gi_str_puts(out, "&quot;");
-        break;
-      case '\'':
-        gi_str_puts(out, "&#39;");
-        break;
-      default:
-        gi_utf8_put(out, c);
+      case '&': gi_str_puts(out, "&amp;"); break;
+      case '<': gi_str_puts(out, "&lt;"); break;
+      case '>': gi_str_puts(out, "&gt;"); break;
+      case '"': gi_str_puts(out, "&quot;"); break;
+      case '\'': gi_str_puts(out, "&#39;"); break;
+      default: gi_utf8_put(out, c);
     }
   }
 }

@@ -61,26 +61,19 @@ static void on_message(j_common_ptr c, int level) {
     case JWRN_HUFF_BAD_CODE:
     case JWRN_ARITH_BAD_CODE:
     case JWRN_BOGUS_PROGRESSION:
-    case JWRN_MUST_RESYNC:
-      on_error(c);
-      break;
-    default:
-      break;
+    case JWRN_MUST_RESYNC: on_error(c); break;
+    default: break;
   }
 }
 
-static void on_output(j_common_ptr c) {
-  (void)c;
-}
+static void on_output(j_common_ptr c) { (void)c; }
 
 static void on_progress(j_common_ptr c) {
   state *s = c->client_data;
   if (s->c.input_scan_number > SCANS_MOST) stop(s, "it has more than 500 scans");
 }
 
-static void on_begin(j_decompress_ptr c) {
-  (void)c;
-}
+static void on_begin(j_decompress_ptr c) { (void)c; }
 
 /* All bytes were there from the start. */
 static boolean on_fill(j_decompress_ptr c) {
@@ -95,9 +88,7 @@ static void on_skip(j_decompress_ptr c, long n) {
   c->src->bytes_in_buffer -= (size_t)n;
 }
 
-static void on_end(j_decompress_ptr c) {
-  (void)c;
-}
+static void on_end(j_decompress_ptr c) { (void)c; }
 
 /* ---- EXIF -------------------------------------------------------------------------------- */
 
@@ -154,16 +145,10 @@ static bool can_hold(const state *s) {
 
 static void set_output(state *s) {
   switch (s->c.jpeg_color_space) {
-    case JCS_GRAYSCALE:
-      s->c.out_color_space = JCS_GRAYSCALE;
-      break;
+    case JCS_GRAYSCALE: s->c.out_color_space = JCS_GRAYSCALE; break;
     case JCS_CMYK:
-    case JCS_YCCK:
-      s->c.out_color_space = JCS_CMYK;
-      break;
-    default:
-      s->c.out_color_space = JCS_RGB;
-      break;
+    case JCS_YCCK: s->c.out_color_space = JCS_CMYK; break;
+    default: s->c.out_color_space = JCS_RGB; break;
   }
 }
 

@@ -37,9 +37,7 @@ static void on_error(png_structp png, png_const_charp message) {
   png_longjmp(png, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp message) {
-  (void)png, (void)message;
-}
+static void on_warning(png_structp png, png_const_charp message) { (void)png, (void)message; }
 
 static png_voidp on_alloc(png_structp png, png_alloc_size_t bytes) {
   state *s = png_get_mem_ptr(png);
@@ -69,9 +67,7 @@ static void on_write(png_structp png, png_bytep from, size_t n) {
   }
 }
 
-static void on_flush(png_structp png) {
-  (void)png;
-}
+static void on_flush(png_structp png) { (void)png; }
 
 static glia_status failed(const state *s, const char *verb) {
   if (s->no_memory) return gi_fail_nomem(s->n);

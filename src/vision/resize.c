@@ -29,9 +29,7 @@ static void clear_weights(weights *w) {
   gi_free(w->value);
 }
 
-static double triangle(double t) {
-  return fabs(t) < 1.0 ? 1.0 - fabs(t) : 0.0;
-}
+static double triangle(double t) { return fabs(t) < 1.0 ? 1.0 - fabs(t) : 0.0; }
 
 /* Weights of output x, which `raw` (room for w->most) holds in between. */
 static void set_weights(weights *w, int x, int in, double scale, double reach, double *raw) {

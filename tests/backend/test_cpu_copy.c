@@ -20,9 +20,7 @@ static void move(const gi_op *op, const void *attr, int n_in, const gi_type *in)
     }
 }
 
-static void move_one(const gi_op *op, const void *attr, gi_type in) {
-  move(op, attr, 1, &in);
-}
+static void move_one(const gi_op *op, const void *attr, gi_type in) { move(op, attr, 1, &in); }
 
 /* The reorder's layouts are attributes, so it is run by hand. */
 static void test_reorder(void **state) {

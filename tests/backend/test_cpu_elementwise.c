@@ -106,9 +106,7 @@ static int emit(maker *m, const char *name, int a, int b) {
       (gi_micro){.op = op, .src = {a, b}, .dtype = truth ? GLIA_BOOL : GLIA_F32};
   return m->p->n_in + m->p->n_code++;
 }
-static void give(maker *m, int reg) {
-  m->p->out[m->p->n_out++] = reg;
-}
+static void give(maker *m, int reg) { m->p->out[m->p->n_out++] = reg; }
 
 /* w, m, v, g and the rate (a scalar) -> w', m', v': one step of Adam. */
 static void adam(maker *m) {

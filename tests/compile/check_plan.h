@@ -1,9 +1,9 @@
-/* tests/compile/check_plan.h - is a plan's memory right? Found out by playing the schedule through
- * with owners in place of elements, without the lifetimes that the planner computed.
+/* tests/compile/check_plan.h - is a plan's memory right? Found out by playing the schedule
+ * through with owners in place of elements, without the lifetimes that the planner computed.
  *
- * Each 64 bytes of the arena, and each variable, is owned by the value written there last. A step
- * must find every input still owned by the value that it wants, may write over an input only
- * element by element, and at the end all results must still be there.
+ * Each 64 bytes of the arena, and each variable, is owned by the value written there last. A
+ * step must find every input still owned by the value that it wants, may write over an input
+ * only element by element, and at the end all results must still be there.
  */
 #ifndef GI_TEST_CHECK_PLAN_H
 #define GI_TEST_CHECK_PLAN_H
@@ -60,7 +60,8 @@ static inline bool check_overlap(const checker *c, uint32_t a, uint32_t b) {
 }
 
 /* May a step write `out` over its input `in`? Only element by element, place by place. */
-static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t out, uint32_t in) {
+static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t out,
+                                  uint32_t in) {
   const gi_val *x = &c->g->values.at[out], *y = &c->g->values.at[in];
   return (n->op->flags & GI_IN_PLACE) && gi_shape_equal(&x->type, &y->type) &&
          x->layout == y->layout &&
@@ -74,7 +75,8 @@ static inline void check_write(checker *c, const gi_node *n, uint32_t v) {
     if (check_overlap(c, v, n->in[i]) && !check_in_place(c, n, v, n->in[i]))
       fail_msg("%s: %%%u is written over the input %%%u", n->op->name, v, n->in[i]);
   for (uint32_t w = n->out; w < v; w++)
-    if (check_overlap(c, v, w)) fail_msg("%s: results %%%u and %%%u overlap", n->op->name, w, v);
+    if (check_overlap(c, v, w))
+      fail_msg("%s: results %%%u and %%%u overlap", n->op->name, w, v);
   if (place->kind == GI_IN_STORE) {
     c->store[place->source] = v + 1;
     return;

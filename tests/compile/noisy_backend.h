@@ -1,6 +1,6 @@
-/* tests/compile/noisy_backend.h - the reference with rounding errors of its own: every float result of
- * every op is moved by up to a few units of an f32's last place. How far the answers of a graph
- * scatter is how far any backend's rounding may move them.
+/* tests/compile/noisy_backend.h - the reference with rounding errors of its own: every float
+ * result of every op is moved by up to a few units of an f32's last place. How far the answers
+ * of a graph scatter is how far any backend's rounding may move them.
  */
 #ifndef GI_TEST_NOISY_BACKEND_H
 #define GI_TEST_NOISY_BACKEND_H
@@ -61,8 +61,11 @@ static void noisy_release(void *state) {
   gi_free(n);
 }
 
-static const gi_kernel noisy_kernel = {.op = NULL, .name = "noisy", .prepare = noisy_prepare,
-                                       .run = noisy_run, .release = noisy_release};
+static const gi_kernel noisy_kernel = {.op = NULL,
+                                       .name = "noisy",
+                                       .prepare = noisy_prepare,
+                                       .run = noisy_run,
+                                       .release = noisy_release};
 static const gi_kernel *const noisy_kernels[] = {&noisy_kernel, NULL};
 static const gi_kernel *const *const noisy_lists[] = {noisy_kernels, NULL};
 static const gi_backend noisy_backend = {.name = "noisy", .kernels = noisy_lists};

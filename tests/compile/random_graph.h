@@ -1,9 +1,10 @@
-/* tests/compile/random_graph.h - graphs drawn at random from the op table: a function of a seed.
+/* tests/compile/random_graph.h - graphs drawn at random from the op table: a function of a
+ * seed.
  *
- * Sources are inputs, variables of a store and constants; their sizes come from one small shape, so
- * that broadcasting and shared groups are common. Arguments are brought into the range in which an op
- * is defined. Behind the forward part come gradients of a loss, updates by the optimisers, and
- * assignments between variables.
+ * Sources are inputs, variables of a store and constants; their sizes come from one small
+ * shape, so that broadcasting and shared groups are common. Arguments are brought into the
+ * range in which an op is defined. Behind the forward part come gradients of a loss, updates by
+ * the optimisers, and assignments between variables.
  */
 #ifndef GI_TEST_RANDOM_GRAPH_H
 #define GI_TEST_RANDOM_GRAPH_H
@@ -21,8 +22,8 @@ typedef struct maker {
   glia_graph *g;
   glia_store *store;
   glia_scope *s;
-  glia_dtype dtype;          /* of most values: f32 or f64 */
-  int64_t base[4];           /* shapes are its tails, with some sizes 1 */
+  glia_dtype dtype; /* of most values: f32 or f64 */
+  int64_t base[4];  /* shapes are its tails, with some sizes 1 */
   glia_value pool[POOL];
   int n;
   glia_value inputs[INPUTS];
@@ -30,12 +31,12 @@ typedef struct maker {
   glia_value variables[LEAVES];
   int n_variables, names;
   bool assigned[LEAVES];
-  bool has_loss;             /* output "loss" */
+  bool has_loss; /* output "loss" */
   const gi_op *elementwise[128];
   int n_elementwise;
 } maker;
 
-/* ---- chance ------------------------------------------------------------------------------------ */
+/* ---- chance ------------------------------------------------------------------------------ */
 
 static inline uint64_t draw(maker *m) { /* splitmix64 */
   uint64_t z = (m->random += 0x9e3779b97f4a7c15u);
@@ -51,11 +52,13 @@ static inline double uniform(maker *m, double low, double high) {
 
 static inline void keep(maker *m, glia_value v) {
   if (gi_null(v)) return; /* the graph has latched it; looked at when all is built */
-  if (m->n == POOL) m->pool[below(m, POOL)] = v;
-  else m->pool[m->n++] = v;
+  if (m->n == POOL)
+    m->pool[below(m, POOL)] = v;
+  else
+    m->pool[m->n++] = v;
 }
 
-/* ---- sources ----------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------- */
 
 static inline int draw_shape(maker *m, int64_t *shape) {
   const int rank = below(m, 5);
@@ -88,8 +91,7 @@ static inline void add_constant(maker *m) {
     keep(m, glia_full_like(like, v));
   } else {
     const int rank = draw_shape(m, shape);
-    for (int i = 0; i < GI_COUNT(data); i++)
-      gi_store(m->dtype, data, i, uniform(m, -1, 1));
+    for (int i = 0; i < GI_COUNT(data); i++) gi_store(m->dtype, data, i, uniform(m, -1, 1));
     keep(m, glia_constant(m->g, m->dtype, rank, shape, data));
   }
 }
@@ -109,7 +111,7 @@ static inline void add_sources(maker *m) {
   }
 }
 
-/* ---- finding arguments ------------------------------------------------------------------------- */
+/* ---- finding arguments ------------------------------------------------------------------- */
 
 static inline bool is_float(glia_value v) { return glia_dtype_is_float(glia_value_dtype(v)); }
 
@@ -138,7 +140,7 @@ static inline int64_t size_of(glia_value v) {
   return gi_type_count(&t);
 }
 
-/* ---- elementwise ------------------------------------------------------------------------------- */
+/* ---- elementwise ------------------------------------------------------------------------- */
 
 static inline bool list_elementwise(const gi_op *op, void *user) {
   maker *m = user;
@@ -177,8 +179,8 @@ static inline void add_elementwise(maker *m) {
 }
 
 static inline void add_cast(maker *m) {
-  static const glia_dtype to[] = {GLIA_F32, GLIA_F64, GLIA_I32, GLIA_I64, GLIA_BOOL, GLIA_BF16,
-                                  GLIA_F16, GLIA_U8};
+  static const glia_dtype to[] = {GLIA_F32,  GLIA_F64,  GLIA_I32, GLIA_I64,
+                                  GLIA_BOOL, GLIA_BF16, GLIA_F16, GLIA_U8};
   const glia_value x = m->pool[below(m, m->n)];
   const glia_value y = glia_cast(x, to[below(m, GI_COUNT(to))]);
   keep(m, y);
@@ -197,7 +199,7 @@ static inline void add_integers(maker *m) {
   }
 }
 
-/* ---- other ops --------------------------------------------------------------------------------- */
+/* ---- other ops --------------------------------------------------------------------------- */
 
 static inline void add_reduction(maker *m) {
   glia_reduce_opts o = {.size = sizeof o, .keep = chance(m, 50)};
@@ -238,7 +240,8 @@ static inline void add_image_op(maker *m) {
   const glia_value x = pick(m, m->dtype, 4);
   if (gi_null(x)) return;
   const int64_t c = glia_value_dim(x, 1), h = glia_value_dim(x, 2), w = glia_value_dim(x, 3);
-  glia_window_opts o = {.size = sizeof o, .padding = {below(m, 2), below(m, 2)},
+  glia_window_opts o = {.size = sizeof o,
+                        .padding = {below(m, 2), below(m, 2)},
                         .stride = {1 + below(m, 2), 1 + below(m, 2)}};
   const int64_t kernel[] = {1 + below(m, (int)GI_MIN(h, 3)), 1 + below(m, (int)GI_MIN(w, 3))};
   o.kernel[0] = kernel[0];
@@ -310,7 +313,9 @@ static inline void add_place_op(maker *m) {
   for (int i = 0; i < 3; i++) at[i] = below(m, (int)n);
   const int64_t three = 3, begin = below(m, (int)n);
   switch (below(m, 5)) {
-    case 0: keep(m, glia_slice(x, axis, begin, begin + 1 + below(m, 3), 1 + below(m, 2))); break;
+    case 0:
+      keep(m, glia_slice(x, axis, begin, begin + 1 + below(m, 3), 1 + below(m, 2)));
+      break;
     case 1:
       if (size_of(x) <= 200) keep(m, glia_concat((glia_value[]){x, x, glia_neg(x)}, 3, axis));
       break;
@@ -319,9 +324,7 @@ static inline void add_place_op(maker *m) {
       after[axis] = below(m, 3);
       keep(m, glia_pad(x, before, after, 0.5));
       break;
-    case 3:
-      keep(m, glia_gather(x, glia_constant(m->g, GLIA_I64, 1, &three, at), axis));
-      break;
+    case 3: keep(m, glia_gather(x, glia_constant(m->g, GLIA_I64, 1, &three, at), axis)); break;
     default: {
       glia_value parts[2];
       if (n < 2) break;
@@ -337,25 +340,37 @@ static inline void add_random_op(maker *m) {
   if (gi_null(x)) return;
   const gi_type t = gi_value_type(x);
   const uint64_t stream = (uint64_t)below(m, 3);
-  if (chance(m, 70)) keep(m, glia_dropout_with(x, 0.3, stream));
-  else keep(m, glia_random_normal(m->g, t.dtype, t.rank, t.dim, 0, 1, stream));
+  if (chance(m, 70))
+    keep(m, glia_dropout_with(x, 0.3, stream));
+  else
+    keep(m, glia_random_normal(m->g, t.dtype, t.rank, t.dim, 0, 1, stream));
 }
 
 static inline void add_node(maker *m) {
   const int r = below(m, 100);
-  if (r < 50) add_elementwise(m);
-  else if (r < 60) add_reduction(m);
-  else if (r < 66) add_matmul(m);
-  else if (r < 74) add_image_op(m);
-  else if (r < 82) add_shape_op(m);
-  else if (r < 88) add_place_op(m);
-  else if (r < 92) add_constant(m);
-  else if (r < 95) add_cast(m);
-  else if (r < 97) add_integers(m);
-  else add_random_op(m);
+  if (r < 50)
+    add_elementwise(m);
+  else if (r < 60)
+    add_reduction(m);
+  else if (r < 66)
+    add_matmul(m);
+  else if (r < 74)
+    add_image_op(m);
+  else if (r < 82)
+    add_shape_op(m);
+  else if (r < 88)
+    add_place_op(m);
+  else if (r < 92)
+    add_constant(m);
+  else if (r < 95)
+    add_cast(m);
+  else if (r < 97)
+    add_integers(m);
+  else
+    add_random_op(m);
 }
 
-/* ---- the backward part ------------------------------------------------------------------------- */
+/* ---- the backward part ------------------------------------------------------------------- */
 
 static inline void assign(maker *m, int k, glia_value v) {
   const gi_type t = gi_value_type(m->variables[k]), have = gi_value_type(v);
@@ -424,8 +439,8 @@ static inline void add_roots(maker *m) {
   }
   for (int k = 0; k < m->n_variables; k++) {
     if (!chance(m, 40)) continue;
-    assign(m, k, chance(m, 40) ? m->variables[below(m, m->n_variables)]
-                               : m->pool[below(m, m->n)]);
+    assign(m, k,
+           chance(m, 40) ? m->variables[below(m, m->n_variables)] : m->pool[below(m, m->n)]);
   }
 }
 

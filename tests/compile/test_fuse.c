@@ -1,5 +1,5 @@
-/* Fusion: which elementwise ops become one kernel, where a group would close a circle, the limits
- * of a program; and that the update of a parameter is one kernel with every optimiser.
+/* Fusion: which elementwise ops become one kernel, where a group would close a circle, the
+ * limits of a program; and that the update of a parameter is one kernel with every optimiser.
  */
 #include "compile/check_plan.h"
 #include "glia/glia.h"
@@ -58,7 +58,7 @@ static void check_steps(glia_graph *g, int want, const char *what) {
   glia_graph_free(g);
 }
 
-/* ---- groups ------------------------------------------------------------------------------------ */
+/* ---- groups ------------------------------------------------------------------------------ */
 
 static void test_a_run_is_one_kernel(void **state) {
   (void)state;
@@ -70,7 +70,8 @@ static void test_a_run_is_one_kernel(void **state) {
   check_steps(g, 1, "a run");
 }
 
-/* exp(a) / sum(exp(a)): the quotient needs a sum over the whole of what would be its own group. */
+/* exp(a) / sum(exp(a)): the quotient needs a sum over the whole of what would be its own group.
+ */
 static void test_circle_through_a_reduction(void **state) {
   (void)state;
   glia_graph *g = graph();
@@ -93,9 +94,9 @@ static void test_circle_through_other_groups(void **state) {
   (void)state;
   glia_graph *g = graph();
   const glia_value a = glia_exp(input(g, "a"));
-  const glia_value s = glia_sum(a);                       /* [] */
+  const glia_value s = glia_sum(a);                         /* [] */
   const glia_value k = glia_sqrt(glia_add(s, glia_abs(s))); /* a group of scalars */
-  const glia_value b = glia_mul(input(g, "b"), k);        /* [3, 5] again, behind it */
+  const glia_value b = glia_mul(input(g, "b"), k);          /* [3, 5] again, behind it */
   const glia_value c = glia_sub(glia_tanh(a), input(g, "c"));
   glia_output("y", glia_add(glia_mul(b, c), glia_relu(b)));
   check_steps(g, 4, "two bands"); /* exp, tanh and c; the sum; the scalars; b and the end */
@@ -116,8 +117,8 @@ static void test_circle_between_two_groups(void **state) {
   glia_graph_free(g);
 }
 
-/* The slope of tanh is made of its result alone: it goes where the gradient wants it, not into the
- * kernel of tanh, which would have to keep a second result for it. */
+/* The slope of tanh is made of its result alone: it goes where the gradient wants it, not into
+ * the kernel of tanh, which would have to keep a second result for it. */
 static void test_slopes_sink_into_the_gradient(void **state) {
   (void)state;
   glia_graph *g = graph();
@@ -136,7 +137,7 @@ static void test_slopes_sink_into_the_gradient(void **state) {
   glia_graph_free(g);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------ */
+/* ---- limits ------------------------------------------------------------------------------ */
 
 static void test_length_of_a_program(void **state) {
   (void)state;
@@ -187,7 +188,7 @@ static void test_results_of_a_program(void **state) {
   glia_graph_free(g);
 }
 
-/* ---- updates ----------------------------------------------------------------------------------- */
+/* ---- updates ----------------------------------------------------------------------------- */
 
 /* Steps that write a variable whose name begins with `prefix`. */
 static int steps_that_write(const glia_plan *p, const char *prefix) {
@@ -211,14 +212,15 @@ static glia_plan *training_step(glia_store *store, const glia_optimizer *o, cons
                                 double clip_value) {
   glia_graph *g = graph();
   glia_plan *p = NULL;
-  glia_scope *s = glia_scope_new(g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                              .train = true});
+  glia_scope *s = glia_scope_new(
+      g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = true});
   const glia_value x = glia_input(g, "x", GLIA_F32, 2, (const int64_t[]){4, 6});
   const glia_value y = glia_input(g, "y", GLIA_I64, 1, (const int64_t[]){4});
   glia_value h = glia_dense(s, "one", x, .units = 7, .activation = "relu");
   h = glia_dense(s, "two", h, .units = 3);
   const glia_value loss = glia_output("loss", glia_cross_entropy_loss(h, y));
-  glia_minimize(s, loss, o, .lr = glia_input(g, "lr", GLIA_F64, 0, NULL), .clip_value = clip_value);
+  glia_minimize(s, loss, o, .lr = glia_input(g, "lr", GLIA_F64, 0, NULL),
+                .clip_value = clip_value);
   OK(glia_compile(g, &p, .backend = backend, .watch = "loss"));
   check_plan(p);
   glia_graph_free(g);
@@ -227,10 +229,13 @@ static glia_plan *training_step(glia_store *store, const glia_optimizer *o, cons
 
 static void test_an_update_is_one_kernel(void **state) {
   static const glia_optimizer rules[] = {
-    {.name = "sgd"}, {.name = "sgd", .momentum = 0.9, .nesterov = true, .weight_decay = 0.1},
-    {.name = "adam"}, {.name = "adamw"}, {.name = "adam", .weight_decay = 0.1},
-    {.name = "rmsprop", .momentum = 0.9, .centered = true, .weight_decay = 0.1},
-    {.name = "adagrad", .lr_decay = 0.1, .weight_decay = 0.1}};
+      {.name = "sgd"},
+      {.name = "sgd", .momentum = 0.9, .nesterov = true, .weight_decay = 0.1},
+      {.name = "adam"},
+      {.name = "adamw"},
+      {.name = "adam", .weight_decay = 0.1},
+      {.name = "rmsprop", .momentum = 0.9, .centered = true, .weight_decay = 0.1},
+      {.name = "adagrad", .lr_decay = 0.1, .weight_decay = 0.1}};
   static const char *const params[] = {"one.weight", "one.bias", "two.weight", "two.bias"};
   (void)state;
   for (int i = 0; i < 2 * GI_COUNT(rules); i++) {
@@ -248,8 +253,9 @@ static void test_an_update_is_one_kernel(void **state) {
   }
 }
 
-/* What the steps of Adam share (bias corrections, rates) is computed once, in one kernel: forward,
- * loss and backward of the same network are `plain` kernels, each parameter adds one. */
+/* What the steps of Adam share (bias corrections, rates) is computed once, in one kernel:
+ * forward, loss and backward of the same network are `plain` kernels, each parameter adds one.
+ */
 static void test_kernels_of_an_adam_step(void **state) {
   (void)state;
   glia_store *store = NULL;
@@ -264,17 +270,17 @@ static void test_kernels_of_an_adam_step(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_a_run_is_one_kernel),
-    cmocka_unit_test(test_circle_through_a_reduction),
-    cmocka_unit_test(test_circle_through_a_product),
-    cmocka_unit_test(test_circle_through_other_groups),
-    cmocka_unit_test(test_circle_between_two_groups),
-    cmocka_unit_test(test_slopes_sink_into_the_gradient),
-    cmocka_unit_test(test_length_of_a_program),
-    cmocka_unit_test(test_inputs_of_a_program),
-    cmocka_unit_test(test_results_of_a_program),
-    cmocka_unit_test(test_an_update_is_one_kernel),
-    cmocka_unit_test(test_kernels_of_an_adam_step),
+      cmocka_unit_test(test_a_run_is_one_kernel),
+      cmocka_unit_test(test_circle_through_a_reduction),
+      cmocka_unit_test(test_circle_through_a_product),
+      cmocka_unit_test(test_circle_through_other_groups),
+      cmocka_unit_test(test_circle_between_two_groups),
+      cmocka_unit_test(test_slopes_sink_into_the_gradient),
+      cmocka_unit_test(test_length_of_a_program),
+      cmocka_unit_test(test_inputs_of_a_program),
+      cmocka_unit_test(test_results_of_a_program),
+      cmocka_unit_test(test_an_update_is_one_kernel),
+      cmocka_unit_test(test_kernels_of_an_adam_step),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

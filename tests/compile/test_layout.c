@@ -1,5 +1,5 @@
-/* The layout pass: reorders stand where two sides disagree and nowhere else, and what leaves a plan is
- * plain. Of backends without layouts there is nothing to see.
+/* The layout pass: reorders stand where two sides disagree and nowhere else, and what leaves a
+ * plan is plain. Of backends without layouts there is nothing to see.
  */
 #include "compile/check_plan.h"
 #include "glia/glia.h"
@@ -40,8 +40,8 @@ static net net_new(void) {
   net n;
   OK(glia_graph_new(&n.g));
   OK(glia_store_new(&n.store));
-  n.s = glia_scope_new(n.g, n.store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                        .train = true});
+  n.s = glia_scope_new(n.g, n.store,
+                       &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = true});
   n.x = glia_input(n.g, "x", GLIA_F32, 4, (const int64_t[]){2, 3, 12, 10});
   return n;
 }
@@ -55,7 +55,8 @@ static glia_value conv(const net *n, const char *name, glia_value x, int64_t fil
   return glia_conv2d(n->s, name, x, .filters = filters, .kernel = {3, 3}, .same = true);
 }
 
-/* Input to channels-last, and back before the flattening: two reorders, whatever lies between. */
+/* Input to channels-last, and back before the flattening: two reorders, whatever lies between.
+ */
 static void test_a_chain_of_convolutions(void **state) {
   (void)state;
   if (!has_cpu()) return;
@@ -111,9 +112,9 @@ static void test_training(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_a_chain_of_convolutions),
-    cmocka_unit_test(test_reorders_are_shared),
-    cmocka_unit_test(test_training),
+      cmocka_unit_test(test_a_chain_of_convolutions),
+      cmocka_unit_test(test_reorders_are_shared),
+      cmocka_unit_test(test_training),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

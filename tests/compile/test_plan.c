@@ -1,19 +1,19 @@
-/* Plans: the order of a training step, its peak, variables that others take over, the watched value,
- * and what glia_compile refuses.
+/* Plans: the order of a training step, its peak, variables that others take over, the watched
+ * value, and what glia_compile refuses.
  */
 #include "compile/check_plan.h"
 #include "glia/glia.h"
 #include "graph/graph.h"
 
-/* ---- a deep perceptron --------------------------------------------------------------------------- */
+/* ---- a deep perceptron ------------------------------------------------------------------- */
 
 enum { LAYERS = 10, WIDTH = 128, BATCH = 96, CLASSES = 10 };
 
 static glia_graph *perceptron(glia_store *store, const glia_optimizer *o, double clip_norm) {
   glia_graph *g = NULL;
   OK(glia_graph_new(&g));
-  glia_scope *s = glia_scope_new(g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                              .train = true});
+  glia_scope *s = glia_scope_new(
+      g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = true});
   glia_value h = glia_input(g, "x", GLIA_F32, 2, (const int64_t[]){BATCH, WIDTH});
   for (int i = 0; i < LAYERS; i++) {
     char name[32];
@@ -22,13 +22,14 @@ static glia_graph *perceptron(glia_store *store, const glia_optimizer *o, double
   }
   h = glia_dense(s, "last", h, .units = CLASSES);
   const glia_value y = glia_input(g, "y", GLIA_I64, 1, (const int64_t[]){BATCH});
-  glia_minimize(s, glia_output("loss", glia_cross_entropy_loss(h, y)), o, .clip_norm = clip_norm);
+  glia_minimize(s, glia_output("loss", glia_cross_entropy_loss(h, y)), o,
+                .clip_norm = clip_norm);
   OK(glia_graph_status(g));
   return g;
 }
 
-static glia_plan *compile_perceptron(glia_store *store, const glia_optimizer *o, double clip_norm,
-                                     const char *backend) {
+static glia_plan *compile_perceptron(glia_store *store, const glia_optimizer *o,
+                                     double clip_norm, const char *backend) {
   glia_graph *g = perceptron(store, o, clip_norm);
   glia_plan *p = NULL;
   OK(glia_compile(g, &p, .backend = backend, .watch = "loss"));
@@ -37,18 +38,21 @@ static glia_plan *compile_perceptron(glia_store *store, const glia_optimizer *o,
   return p;
 }
 
-/* One activation a layer, and at any time one gradient of a weight beside a few of activations. With
- * all gradients kept it would be ten of them; with the slopes kept, twice the activations. */
+/* One activation a layer, and at any time one gradient of a weight beside a few of activations.
+ * With all gradients kept it would be ten of them; with the slopes kept, twice the activations.
+ */
 static void test_peak_of_a_deep_perceptron(void **state) {
   static const char *const backends[] = {"ref", NULL};
-  const size_t activation = BATCH * WIDTH * sizeof(float), weight = WIDTH * WIDTH * sizeof(float);
+  const size_t activation = BATCH * WIDTH * sizeof(float),
+               weight = WIDTH * WIDTH * sizeof(float);
   (void)state;
   for (int i = 0; i < GI_COUNT(backends); i++) {
     glia_store *store = NULL;
     OK(glia_store_new(&store));
     glia_plan *p = compile_perceptron(store, &glia_adam(), 0, backends[i]);
     const size_t bound = (LAYERS + 3) * activation + weight + 16384;
-    if (p->memory.arena > bound) fail_msg("the arena has %zu bytes, at most %zu", p->memory.arena, bound);
+    if (p->memory.arena > bound)
+      fail_msg("the arena has %zu bytes, at most %zu", p->memory.arena, bound);
     glia_plan_free(p);
     p = compile_perceptron(store, &glia_adam(), 1.0, backends[i]); /* the norm needs them all */
     assert_true(p->memory.arena > LAYERS * weight && p->memory.arena > bound);
@@ -86,14 +90,16 @@ static void check_updates(const glia_optimizer *o, const char *backend) {
 }
 
 static void test_updates_come_at_once(void **state) {
-  static const glia_optimizer rules[] = {{.name = "sgd"}, {.name = "sgd", .momentum = 0.9},
-                                         {.name = "adam"}, {.name = "adamw"}, {.name = "rmsprop"},
-                                         {.name = "adagrad", .lr_decay = 0.1}};
+  static const glia_optimizer rules[] = {
+      {.name = "sgd"},     {.name = "sgd", .momentum = 0.9},
+      {.name = "adam"},    {.name = "adamw"},
+      {.name = "rmsprop"}, {.name = "adagrad", .lr_decay = 0.1}};
   (void)state;
-  for (int i = 0; i < 2 * GI_COUNT(rules); i++) check_updates(&rules[i / 2], i % 2 ? "ref" : NULL);
+  for (int i = 0; i < 2 * GI_COUNT(rules); i++)
+    check_updates(&rules[i / 2], i % 2 ? "ref" : NULL);
 }
 
-/* ---- variables ----------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------- */
 
 typedef struct cells { /* scalars a, b, c of a store, 1, 2, 3 */
   glia_graph *g;
@@ -217,10 +223,10 @@ static void test_assignments_refused(void **state) {
   glia_store_free(c.store);
 }
 
-/* ---- the watched value --------------------------------------------------------------------------- */
+/* ---- the watched value ------------------------------------------------------------------- */
 
-/* The new value of a variable lies on the way to the loss: it must not be there before the loss is
- * known, whatever is written over what. */
+/* The new value of a variable lies on the way to the loss: it must not be there before the loss
+ * is known, whatever is written over what. */
 static void test_variables_on_the_way_to_the_loss(void **state) {
   static const double bad[] = {NAN, INFINITY, -INFINITY};
   (void)state;
@@ -267,7 +273,7 @@ static void test_watch_refused(void **state) {
   glia_store_free(c.store);
 }
 
-/* ---- options ------------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------- */
 
 static void test_compile_refuses(void **state) {
   (void)state;
@@ -280,8 +286,8 @@ static void test_compile_refuses(void **state) {
   FAILS(glia_compile(c.g, &p, .dump = "grat"), GLIA_INVALID, "did you mean \"grad\"?");
   OK(glia_compile(c.g, &p, .skip = "", .dump = "all"));
   char *text = glia_plan_text(p);
-  static const char *const parts[] = {"---- grad", "---- simplify", "---- fuse_ops", "---- fuse\n",
-                                      "---- layout", "output y"};
+  static const char *const parts[] = {"---- grad",   "---- simplify", "---- fuse_ops",
+                                      "---- fuse\n", "---- layout",   "output y"};
   for (int i = 0; i < GI_COUNT(parts); i++) assert_non_null(strstr(text, parts[i]));
   free(text);
   glia_plan_free(p);
@@ -318,8 +324,8 @@ static void test_no_elements(void **state) {
     const int64_t shape[] = {0, 4};
     OK(glia_graph_new(&g));
     const glia_value in = glia_input(g, "x", GLIA_F32, 2, shape);
-    const glia_value y = glia_relu(glia_add(glia_matmul(in, in, .transpose_b = true),
-                                            glia_scalar_like(in, 1)));
+    const glia_value y =
+        glia_relu(glia_add(glia_matmul(in, in, .transpose_b = true), glia_scalar_like(in, 1)));
     glia_output("y", y);
     glia_output("z", glia_softmax(glia_exp(in), 1));
     glia_output("sum", glia_sum(in, .n = 1, .axes = {0}));
@@ -338,18 +344,18 @@ static void test_no_elements(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_peak_of_a_deep_perceptron),
-    cmocka_unit_test(test_updates_come_at_once),
-    cmocka_unit_test(test_variables_exchange_their_values),
-    cmocka_unit_test(test_variables_hand_their_values_on),
-    cmocka_unit_test(test_variables_keep_or_share_their_values),
-    cmocka_unit_test(test_outputs_show_old_values),
-    cmocka_unit_test(test_assignments_refused),
-    cmocka_unit_test(test_variables_on_the_way_to_the_loss),
-    cmocka_unit_test(test_watch_refused),
-    cmocka_unit_test(test_compile_refuses),
-    cmocka_unit_test(test_empty_graph),
-    cmocka_unit_test(test_no_elements),
+      cmocka_unit_test(test_peak_of_a_deep_perceptron),
+      cmocka_unit_test(test_updates_come_at_once),
+      cmocka_unit_test(test_variables_exchange_their_values),
+      cmocka_unit_test(test_variables_hand_their_values_on),
+      cmocka_unit_test(test_variables_keep_or_share_their_values),
+      cmocka_unit_test(test_outputs_show_old_values),
+      cmocka_unit_test(test_assignments_refused),
+      cmocka_unit_test(test_variables_on_the_way_to_the_loss),
+      cmocka_unit_test(test_watch_refused),
+      cmocka_unit_test(test_compile_refuses),
+      cmocka_unit_test(test_empty_graph),
+      cmocka_unit_test(test_no_elements),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

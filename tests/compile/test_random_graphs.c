@@ -1,6 +1,6 @@
 /* Graphs drawn at random: every subset of passes must give the same answer, to the bit on the
- * reference, within what rounding may do (noisy_backend.h) on the cpu; and every plan's memory must
- * stand the check of check_plan.h.
+ * reference, within what rounding may do (noisy_backend.h) on the cpu; and every plan's memory
+ * must stand the check of check_plan.h.
  *
  * GLIA_FUZZ_SEEDS graphs (default 600), from seed GLIA_FUZZ_FIRST (default 1) on, or for
  * GLIA_FUZZ_SECONDS where that is set. A failure names the seed, by which it is found again.
@@ -63,8 +63,10 @@ static glia_status run_bound(const maker *m, glia_plan *p) {
   for (int i = 0; i < glia_store_count(m->store); i++)
     OK(glia_tensor_copy(glia_store_tensor(m->store, i), &before[i]));
   const glia_status s = glia_plan_run(p);
-  if (s == GLIA_DIVERGED) check_diverged(m, p, before);
-  else OK(s);
+  if (s == GLIA_DIVERGED)
+    check_diverged(m, p, before);
+  else
+    OK(s);
   for (int i = 0; i < STORE; i++) glia_tensor_free(before[i]);
   return s;
 }
@@ -118,7 +120,7 @@ static answer solve(const maker *m, const setting *s) {
   return a;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------- */
 
 static void print_case(const maker *m, const setting *s) {
   char *text = glia_graph_text(m->g);
@@ -133,21 +135,24 @@ static void same_tensor(const maker *m, const setting *s, const glia_tensor *wan
     const double a = glia_tensor_get(want, k), b = glia_tensor_get(got, k);
     if (a == b || (isnan(a) && isnan(b))) continue;
     print_case(m, s);
-    fail_msg("%s %d: element %lld is %.17g, was %.17g without passes", what, i, (long long)k, b, a);
+    fail_msg("%s %d: element %lld is %.17g, was %.17g without passes", what, i, (long long)k, b,
+             a);
   }
 }
 
-static void same_answer(const maker *m, const setting *s, const answer *want, const answer *got) {
+static void same_answer(const maker *m, const setting *s, const answer *want,
+                        const answer *got) {
   assert_int_equal(got->diverged, want->diverged);
   for (int r = 0; r < RUNS; r++)
     for (int i = 0; i < ROOTS; i++)
-      same_tensor(m, s, want->out[r][i], got->out[r][i], r == 0 ? "first run: output" : "output", i);
+      same_tensor(m, s, want->out[r][i], got->out[r][i],
+                  r == 0 ? "first run: output" : "output", i);
   for (int i = 0; i < STORE; i++)
     same_tensor(m, s, want->store[i], got->store[i], "variable", i);
 }
 
-/* The largest distance of two tensors' elements, and the largest element; infinite for what is not
- * finite in `a`, since nothing can be said there. */
+/* The largest distance of two tensors' elements, and the largest element; infinite for what is
+ * not finite in `a`, since nothing can be said there. */
 static double distance(const glia_tensor *a, const glia_tensor *b) {
   double most = 0;
   for (int64_t k = 0; k < glia_tensor_count(a); k++) {
@@ -160,7 +165,8 @@ static double distance(const glia_tensor *a, const glia_tensor *b) {
 
 static double size_at_most(const glia_tensor *t) {
   double most = 0;
-  for (int64_t k = 0; k < glia_tensor_count(t); k++) most = fmax(most, fabs(glia_tensor_get(t, k)));
+  for (int64_t k = 0; k < glia_tensor_count(t); k++)
+    most = fmax(most, fabs(glia_tensor_get(t, k)));
   return most;
 }
 
@@ -177,8 +183,9 @@ static void widen(const maker *m, const answer *plain, int count, double spread[
     answer a = solve(m, &(setting){NULL, NULL});
     for (int i = 0; i < TENSORS; i++)
       if (tensor_at(plain, i) != NULL)
-        spread[i] = a.diverged ? INFINITY
-                               : fmax(spread[i], distance(tensor_at(plain, i), tensor_at(&a, i)));
+        spread[i] = a.diverged
+                        ? INFINITY
+                        : fmax(spread[i], distance(tensor_at(plain, i), tensor_at(&a, i)));
     answer_free(&a);
   }
 }
@@ -196,7 +203,8 @@ static int first_far(const answer *plain, const answer *got, const double spread
   return -1;
 }
 
-static void near_answer(const maker *m, const setting *s, const answer *plain, const answer *got) {
+static void near_answer(const maker *m, const setting *s, const answer *plain,
+                        const answer *got) {
   double spread[TENSORS] = {0};
   if (plain->diverged) return; /* nothing to compare with */
   widen(m, plain, 2, spread);
@@ -210,7 +218,7 @@ static void near_answer(const maker *m, const setting *s, const answer *plain, c
            distance(tensor_at(plain, i), tensor_at(got, i)), spread[i]);
 }
 
-/* ---- the graphs -------------------------------------------------------------------------------- */
+/* ---- the graphs -------------------------------------------------------------------------- */
 
 static const char *subset(maker *m, char *buf, size_t n) {
   buf[0] = '\0';
@@ -248,7 +256,8 @@ static void try_seed(uint64_t seed) {
 
 static double setting_of(const char *name, double dflt) {
   double v = dflt;
-  if (getenv(name) != NULL && !gi_parse_f64(getenv(name), &v)) fail_msg("%s: not a number", name);
+  if (getenv(name) != NULL && !gi_parse_f64(getenv(name), &v))
+    fail_msg("%s: not a number", name);
   return v;
 }
 
@@ -272,7 +281,7 @@ static int name_seed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_teardown(test_any_subset_of_passes, name_seed),
+      cmocka_unit_test_teardown(test_any_subset_of_passes, name_seed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

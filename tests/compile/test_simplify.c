@@ -1,12 +1,12 @@
-/* The simplify pass: what it drops, what it must not, and that nothing it does can be seen in the
- * result, not even with zeros of either sign, infinities and NaN.
+/* The simplify pass: what it drops, what it must not, and that nothing it does can be seen in
+ * the result, not even with zeros of either sign, infinities and NaN.
  */
 #include "test.h"
 
 #include "compile/plan.h"
 #include "glia/glia.h"
 
-static const double special[] = {0.0,      -0.0,    1,       -1,     0.5,    2.5,  -3,
+static const double special[] = {0.0,      -0.0,      1,   -1,     0.5,   2.5,    -3,
                                  INFINITY, -INFINITY, NAN, 1e-310, 1e300, -1e300, 7};
 enum { N = GI_COUNT(special) };
 
@@ -42,17 +42,24 @@ static void check_same(glia_graph *g, const char *what) {
       fail_msg("%s of %g is %.17g, wanted %.17g", what, special[i], with[i], without[i]);
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------ */
 
 typedef glia_value (*two)(glia_value, glia_value);
 
 static void test_neutral_operands_are_exact(void **state) {
-  static const struct { const char *what; two op; double c; bool first; } cases[] = {
-    {"x + 0", glia_add, 0, false}, {"0 + x", glia_add, 0, true}, {"x - 0", glia_sub, 0, false},
-    {"0 - x", glia_sub, 0, true},  {"x 1", glia_mul, 1, false},  {"1 x", glia_mul, 1, true},
-    {"x 0", glia_mul, 0, false},   {"x / 1", glia_div, 1, false}, {"1 / x", glia_div, 1, true},
-    {"x^1", glia_pow, 1, false},   {"x^0.5", glia_pow, 0.5, false}, {"x^0", glia_pow, 0, false},
-    {"1^x", glia_pow, 1, true},    {"max(x, 0)", glia_maximum, 0, false},
+  static const struct {
+    const char *what;
+    two op;
+    double c;
+    bool first;
+  } cases[] = {
+      {"x + 0", glia_add, 0, false},   {"0 + x", glia_add, 0, true},
+      {"x - 0", glia_sub, 0, false},   {"0 - x", glia_sub, 0, true},
+      {"x 1", glia_mul, 1, false},     {"1 x", glia_mul, 1, true},
+      {"x 0", glia_mul, 0, false},     {"x / 1", glia_div, 1, false},
+      {"1 / x", glia_div, 1, true},    {"x^1", glia_pow, 1, false},
+      {"x^0.5", glia_pow, 0.5, false}, {"x^0", glia_pow, 0, false},
+      {"1^x", glia_pow, 1, true},      {"max(x, 0)", glia_maximum, 0, false},
   };
   (void)state;
   for (int i = 0; i < GI_COUNT(cases); i++)
@@ -60,7 +67,8 @@ static void test_neutral_operands_are_exact(void **state) {
       glia_graph *g = NULL;
       OK(glia_graph_new(&g));
       const glia_value x = x_of(g);
-      const glia_value c = wide ? glia_full_like(x, cases[i].c) : glia_scalar_like(x, cases[i].c);
+      const glia_value c =
+          wide ? glia_full_like(x, cases[i].c) : glia_scalar_like(x, cases[i].c);
       glia_output("y", cases[i].first ? cases[i].op(c, x) : cases[i].op(x, c));
       check_same(g, cases[i].what);
       glia_graph_free(g);
@@ -93,7 +101,7 @@ static void test_shape_from_a_constant(void **state) {
   glia_graph_free(g);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------- */
 
 static int nodes(const glia_plan *p, const char *op) {
   int n = 0;
@@ -204,15 +212,15 @@ static void test_equal_and_dead_nodes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_neutral_operands_are_exact),
-    cmocka_unit_test(test_zeros_of_both_signs),
-    cmocka_unit_test(test_shape_from_a_constant),
-    cmocka_unit_test(test_round_trips_go_away),
-    cmocka_unit_test(test_constants_are_computed_now),
-    cmocka_unit_test(test_what_is_not_computed_now),
-    cmocka_unit_test(test_a_constant_that_fails),
-    cmocka_unit_test(test_broadcasts_go_into_their_users),
-    cmocka_unit_test(test_equal_and_dead_nodes),
+      cmocka_unit_test(test_neutral_operands_are_exact),
+      cmocka_unit_test(test_zeros_of_both_signs),
+      cmocka_unit_test(test_shape_from_a_constant),
+      cmocka_unit_test(test_round_trips_go_away),
+      cmocka_unit_test(test_constants_are_computed_now),
+      cmocka_unit_test(test_what_is_not_computed_now),
+      cmocka_unit_test(test_a_constant_that_fails),
+      cmocka_unit_test(test_broadcasts_go_into_their_users),
+      cmocka_unit_test(test_equal_and_dead_nodes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,9 +26,7 @@ static void put_text(const char *path, const char *text) {
   OK(gi_write_file(full, text, strlen(text)));
 }
 
-static void fresh(const char *name) {
-  snprintf(root, sizeof root, "%s", test_dir(name));
-}
+static void fresh(const char *name) { snprintf(root, sizeof root, "%s", test_dir(name)); }
 
 static void folders_are_classes(void **state) {
   (void)state;

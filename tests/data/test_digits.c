@@ -6,9 +6,7 @@
 
 static char root[512];
 
-static void fresh(const char *name) {
-  snprintf(root, sizeof root, "%s", test_dir(name));
-}
+static void fresh(const char *name) { snprintf(root, sizeof root, "%s", test_dir(name)); }
 
 static const char *below(const char *path) {
   static char full[2][1024];

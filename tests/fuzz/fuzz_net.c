@@ -1,5 +1,6 @@
-/* Networks as text: what parses is traced on a small picture; it may fail to fit, never crash. Numbers
- * of four digits are left to the parser: filling millions of parameters is slow, not wrong.
+/* Networks as text: what parses is traced on a small picture; it may fail to fit, never crash.
+ * Numbers of four digits are left to the parser: filling millions of parameters is slow, not
+ * wrong.
  */
 #include <ctype.h>
 
@@ -21,8 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   glia_summary summary;
   char *text = fuzz_copy(data, size);
   if (size < 2000 && memchr(text, '\0', size) == NULL &&
-      glia_net_parse(text, "fuzz", &net) == GLIA_OK && glia_net_layers(net) < 12 && small(text) &&
-      glia_store_new(&store) == GLIA_OK &&
+      glia_net_parse(text, "fuzz", &net) == GLIA_OK && glia_net_layers(net) < 12 &&
+      small(text) && glia_store_new(&store) == GLIA_OK &&
       glia_summarise(glia_net_apply, net, store, 0, 4, input, &summary) == GLIA_OK)
     glia_summary_clear(&summary);
   glia_store_free(store);

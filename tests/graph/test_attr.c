@@ -17,17 +17,17 @@ typedef struct every { /* one field of each kind */
 } every;
 
 static const gi_attr fields[] = {
-  {"f64", GI_ATTR_F64, offsetof(every, f64), ""},
-  {"i64", GI_ATTR_I64, offsetof(every, i64), ""},
-  {"u64", GI_ATTR_U64, offsetof(every, u64), ""},
-  {"truth", GI_ATTR_BOOL, offsetof(every, truth), ""},
-  {"dims", GI_ATTR_DIMS, offsetof(every, dims), ""},
-  {"dtype", GI_ATTR_DTYPE, offsetof(every, dtype), ""},
-  {"name", GI_ATTR_NAME, offsetof(every, name), ""},
-  {"type", GI_ATTR_TYPE, offsetof(every, type), ""},
-  {"literal", GI_ATTR_LITERAL, offsetof(every, literal), ""},
-  {"blob", GI_ATTR_BLOB, offsetof(every, blob), ""},
-  {NULL, GI_ATTR_I64, 0, NULL},
+    {"f64", GI_ATTR_F64, offsetof(every, f64), ""},
+    {"i64", GI_ATTR_I64, offsetof(every, i64), ""},
+    {"u64", GI_ATTR_U64, offsetof(every, u64), ""},
+    {"truth", GI_ATTR_BOOL, offsetof(every, truth), ""},
+    {"dims", GI_ATTR_DIMS, offsetof(every, dims), ""},
+    {"dtype", GI_ATTR_DTYPE, offsetof(every, dtype), ""},
+    {"name", GI_ATTR_NAME, offsetof(every, name), ""},
+    {"type", GI_ATTR_TYPE, offsetof(every, type), ""},
+    {"literal", GI_ATTR_LITERAL, offsetof(every, literal), ""},
+    {"blob", GI_ATTR_BLOB, offsetof(every, blob), ""},
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 static glia_status infer(gi_infer *c) {
@@ -35,8 +35,13 @@ static glia_status infer(gi_infer *c) {
   return GLIA_OK;
 }
 
-static const gi_op op = {.name = "every", .min_in = 1, .max_in = 1, .n_out = 1,
-                         .attr_size = sizeof(every), .attrs = fields, .infer = infer,
+static const gi_op op = {.name = "every",
+                         .min_in = 1,
+                         .max_in = 1,
+                         .n_out = 1,
+                         .attr_size = sizeof(every),
+                         .attrs = fields,
+                         .infer = infer,
                          .no_grad = "it is a test"};
 
 static float numbers[] = {1.5f, -2, 3, 4, 5};
@@ -88,7 +93,8 @@ static void test_each_field_counts(void **state) {
   assert_true(gi_attr_hash(&op, &a) == gi_attr_hash(&op, &same));
 }
 
-/* What lies behind the last of the dims is no part of them, nor are the paddings of the struct. */
+/* What lies behind the last of the dims is no part of them, nor are the paddings of the struct.
+ */
 static void test_what_does_not_count(void **state) {
   (void)state;
   every a = first(), b;
@@ -151,8 +157,10 @@ static void test_text(void **state) {
   gi_str s = {0};
   const every a = first();
   gi_attr_text(&op, &a, &s);
-  assert_string_equal(s.s, "f64=0.25 i64=-7 u64=0000000000abcdef truth=true dims=[2, 1, 0] dtype=bf16 "
-                           "name=\"relu\" type=i64 [4, 5] literal={1.5, -2, 3, ...} blob=6 bytes");
+  assert_string_equal(
+      s.s,
+      "f64=0.25 i64=-7 u64=0000000000abcdef truth=true dims=[2, 1, 0] dtype=bf16 "
+      "name=\"relu\" type=i64 [4, 5] literal={1.5, -2, 3, ...} blob=6 bytes");
   gi_str_free(&s);
 }
 
@@ -176,13 +184,13 @@ static void test_nodes_keep_their_attributes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_each_field_counts),
-    cmocka_unit_test(test_what_does_not_count),
-    cmocka_unit_test(test_zeros_and_nan),
-    cmocka_unit_test(test_copies_are_deep),
-    cmocka_unit_test(test_copies_without_memory),
-    cmocka_unit_test(test_text),
-    cmocka_unit_test(test_nodes_keep_their_attributes),
+      cmocka_unit_test(test_each_field_counts),
+      cmocka_unit_test(test_what_does_not_count),
+      cmocka_unit_test(test_zeros_and_nan),
+      cmocka_unit_test(test_copies_are_deep),
+      cmocka_unit_test(test_copies_without_memory),
+      cmocka_unit_test(test_text),
+      cmocka_unit_test(test_nodes_keep_their_attributes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@ static void test_gradients_of_gradients(void **state) {
   glia_graph *g = NULL;
   OK(glia_graph_new(&g));
   const glia_value x = glia_scalar(g, GLIA_F64, 0.7);
-  const glia_value y = glia_mul(glia_sin(x), glia_exp(x)); /* y' = e^x (sin + cos), y'' = 2 e^x cos */
+  const glia_value y =
+      glia_mul(glia_sin(x), glia_exp(x)); /* y' = e^x (sin + cos), y'' = 2 e^x cos */
   glia_value d1, d2, d3;
   OK(glia_grad(y, &x, 1, &d1));
   OK(glia_grad(d1, &x, 1, &d2));
@@ -92,11 +93,11 @@ static void test_two_layers_by_hand(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_gradients_of_gradients),
-    cmocka_unit_test(test_equal_nodes_are_one),
-    cmocka_unit_test(test_first_failure_latches),
-    cmocka_unit_test(test_loss_without_dependence_is_an_error),
-    cmocka_unit_test(test_two_layers_by_hand),
+      cmocka_unit_test(test_gradients_of_gradients),
+      cmocka_unit_test(test_equal_nodes_are_one),
+      cmocka_unit_test(test_first_failure_latches),
+      cmocka_unit_test(test_loss_without_dependence_is_an_error),
+      cmocka_unit_test(test_two_layers_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

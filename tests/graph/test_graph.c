@@ -1,5 +1,5 @@
-/* The graph itself: sources, latched failures and their paths, equal nodes in large graphs, printing,
- * and gradients in odd places.
+/* The graph itself: sources, latched failures and their paths, equal nodes in large graphs,
+ * printing, and gradients in odd places.
  */
 #include "test.h"
 
@@ -14,7 +14,7 @@ static glia_graph *graph(void) {
   return g;
 }
 
-/* ---- sources --------------------------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------------------- */
 
 static void test_sources(void **state) {
   (void)state;
@@ -53,8 +53,10 @@ static void test_sources_refused(void **state) {
     const int rank = i % 3 == 2 ? 9 : 2;
     const int64_t *shape = i % 3 == 0 ? huge : i % 3 == 1 ? negative : nine;
     const double one = 1;
-    if (i < 3) glia_input(g, "image", GLIA_F32, rank, shape);
-    else glia_constant(g, GLIA_F64, rank, shape, &one);
+    if (i < 3)
+      glia_input(g, "image", GLIA_F32, rank, shape);
+    else
+      glia_constant(g, GLIA_F64, rank, shape, &one);
     FAILS(glia_graph_status(g), GLIA_SHAPE, i < 3 ? "image" : "constant");
     glia_graph_free(g);
   }
@@ -75,17 +77,19 @@ static void test_the_null_value(void **state) {
   glia_assign(GLIA_NONE, GLIA_NONE);
 }
 
-/* ---- failures -------------------------------------------------------------------------------------- */
+/* ---- failures ---------------------------------------------------------------------------- */
 
 static void test_graphs_do_not_mix(void **state) {
   (void)state;
   glia_graph *g = graph(), *h = graph();
-  const glia_value a = glia_input(g, "a", GLIA_F32, 2, s23), b = glia_input(h, "b", GLIA_F32, 2, s23);
+  const glia_value a = glia_input(g, "a", GLIA_F32, 2, s23),
+                   b = glia_input(h, "b", GLIA_F32, 2, s23);
   assert_null(glia_add(a, b).graph);
   FAILS(glia_graph_status(g), GLIA_INVALID, "add: input 1 belongs to another graph");
   glia_value d;
   const glia_value loss = glia_sum(b);
-  FAILS(glia_grad(loss, &a, 1, &d), GLIA_INVALID, "gradient: value 0 is null or of another graph");
+  FAILS(glia_grad(loss, &a, 1, &d), GLIA_INVALID,
+        "gradient: value 0 is null or of another graph");
   FAILS(glia_grad(GLIA_NONE, &a, 1, &d), GLIA_INVALID, "the loss is the null value");
   glia_graph_free(g);
   g = graph();
@@ -132,7 +136,7 @@ static void test_roots_refused(void **state) {
   glia_graph_free(g);
 }
 
-/* ---- equal nodes ----------------------------------------------------------------------------------- */
+/* ---- equal nodes ------------------------------------------------------------------------- */
 
 /* Thousands of nodes, so that the table grows: each is found again. */
 static void test_equal_nodes_are_found_again(void **state) {
@@ -150,7 +154,7 @@ static void test_equal_nodes_are_found_again(void **state) {
   glia_graph_free(g);
 }
 
-/* ---- printing -------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------- */
 
 static void test_text(void **state) {
   (void)state;
@@ -159,7 +163,8 @@ static void test_text(void **state) {
   OK(glia_store_new(&store));
   glia_scope *s = glia_scope_new(g, store, NULL);
   const glia_value x = glia_input(g, "x", GLIA_F32, 2, s23);
-  const glia_value y = glia_dense(s, "fc", x, .units = 1, .no_bias = true, .activation = "relu");
+  const glia_value y =
+      glia_dense(s, "fc", x, .units = 1, .no_bias = true, .activation = "relu");
   glia_output("y", glia_mean(y, .n = 1, .axes = {0}));
   glia_assign(gi_variable(g, "fc.weight"), glia_neg(gi_variable(g, "fc.weight")));
   OK(glia_graph_status(g));
@@ -184,7 +189,7 @@ static void test_text(void **state) {
   glia_store_free(store);
 }
 
-/* ---- layouts --------------------------------------------------------------------------------------- */
+/* ---- layouts ----------------------------------------------------------------------------- */
 
 static void test_strides_of_layouts(void **state) {
   (void)state;
@@ -200,7 +205,7 @@ static void test_strides_of_layouts(void **state) {
   assert_string_equal(gi_layout_name(GI_PLAIN), "plain");
 }
 
-/* ---- gradients in odd places ------------------------------------------------------------------------- */
+/* ---- gradients in odd places ------------------------------------------------------------- */
 
 static double value_of(glia_value v, int64_t i) {
   glia_tensor *t = NULL;
@@ -222,7 +227,8 @@ static void test_gradient_of_itself(void **state) {
   glia_graph_free(g);
 }
 
-/* In the middle of a graph: how much the loss changes with an inner value, all ways together. */
+/* In the middle of a graph: how much the loss changes with an inner value, all ways together.
+ */
 static void test_gradient_in_inner_values(void **state) {
   (void)state;
   glia_graph *g = graph();
@@ -258,7 +264,8 @@ static void test_stopped_gradients(void **state) {
   glia_value d;
   OK(glia_grad(glia_mul(x, glia_stop_gradient(x)), &x, 1, &d));
   NEAR(value_of(d, 0), 3, 0);
-  FAILS(glia_grad(glia_stop_gradient(x), &x, 1, &d), GLIA_MODEL, "stop_gradient (it is there to");
+  FAILS(glia_grad(glia_stop_gradient(x), &x, 1, &d), GLIA_MODEL,
+        "stop_gradient (it is there to");
   glia_graph_free(g);
 }
 
@@ -296,21 +303,21 @@ static void test_gradients_keep_their_layer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_sources),
-    cmocka_unit_test(test_sources_refused),
-    cmocka_unit_test(test_the_null_value),
-    cmocka_unit_test(test_graphs_do_not_mix),
-    cmocka_unit_test(test_messages_name_the_scope),
-    cmocka_unit_test(test_roots_refused),
-    cmocka_unit_test(test_equal_nodes_are_found_again),
-    cmocka_unit_test(test_text),
-    cmocka_unit_test(test_strides_of_layouts),
-    cmocka_unit_test(test_gradient_of_itself),
-    cmocka_unit_test(test_gradient_in_inner_values),
-    cmocka_unit_test(test_no_gradient_in_integers),
-    cmocka_unit_test(test_stopped_gradients),
-    cmocka_unit_test(test_gradients_through_lowerings),
-    cmocka_unit_test(test_gradients_keep_their_layer),
+      cmocka_unit_test(test_sources),
+      cmocka_unit_test(test_sources_refused),
+      cmocka_unit_test(test_the_null_value),
+      cmocka_unit_test(test_graphs_do_not_mix),
+      cmocka_unit_test(test_messages_name_the_scope),
+      cmocka_unit_test(test_roots_refused),
+      cmocka_unit_test(test_equal_nodes_are_found_again),
+      cmocka_unit_test(test_text),
+      cmocka_unit_test(test_strides_of_layouts),
+      cmocka_unit_test(test_gradient_of_itself),
+      cmocka_unit_test(test_gradient_in_inner_values),
+      cmocka_unit_test(test_no_gradient_in_integers),
+      cmocka_unit_test(test_stopped_gradients),
+      cmocka_unit_test(test_gradients_through_lowerings),
+      cmocka_unit_test(test_gradients_keep_their_layer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

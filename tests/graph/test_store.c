@@ -62,7 +62,8 @@ static void test_memory_stays(void **state) {
 }
 
 static void test_freezing(void **state) {
-  static const char *const names[] = {"layer1.0.weight", "layer1.1.weight", "layer10.weight", "fc.weight"};
+  static const char *const names[] = {"layer1.0.weight", "layer1.1.weight", "layer10.weight",
+                                      "fc.weight"};
   (void)state;
   glia_store *s = store_new();
   for (int i = 0; i < GI_COUNT(names); i++)
@@ -102,10 +103,10 @@ static void test_without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_entries),
-    cmocka_unit_test(test_memory_stays),
-    cmocka_unit_test(test_freezing),
-    cmocka_unit_test(test_without_memory),
+      cmocka_unit_test(test_entries),
+      cmocka_unit_test(test_memory_stays),
+      cmocka_unit_test(test_freezing),
+      cmocka_unit_test(test_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

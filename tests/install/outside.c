@@ -1,4 +1,5 @@
-/* A program of somebody who has glia installed: the public headers, the library, nothing else. */
+/* A program of somebody who has glia installed: the public headers, the library, nothing else.
+ */
 #include <glia/tensor.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Networks as text: what a line may say, what is refused and in which words, shapes that cannot fit,
- * and that options written out are read back the same.
+/* Networks as text: what a line may say, what is refused and in which words, shapes that cannot
+ * fit, and that options written out are read back the same.
  */
 #include "test.h"
 
@@ -11,9 +11,10 @@ static glia_status trace(const char *text, glia_store *store, glia_value *y, gli
   glia_net *net = NULL;
   GI_TRY(glia_net_parse(text, "a.net", &net));
   OK(glia_graph_new(g));
-  glia_scope *s = glia_scope_new(*g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                               .train = true});
-  *y = glia_net_apply(s, glia_input(*g, "x", GLIA_F32, 4, (const int64_t[]){2, 1, 28, 28}), net);
+  glia_scope *s = glia_scope_new(
+      *g, store, &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = true});
+  *y =
+      glia_net_apply(s, glia_input(*g, "x", GLIA_F32, 4, (const int64_t[]){2, 1, 28, 28}), net);
   glia_net_free(net);
   return glia_graph_status(*g);
 }
@@ -38,25 +39,27 @@ static void refused(const char *text, const char *message) {
   const glia_status s = trace(text, store, &y, &g);
   if (s == GLIA_OK) fail_msg("\"%s\" was taken", text);
   if (strstr(glia_error_message(), message) == NULL)
-    fail_msg("\"%s\": message \"%s\" does not hold \"%s\"", text, glia_error_message(), message);
+    fail_msg("\"%s\": message \"%s\" does not hold \"%s\"", text, glia_error_message(),
+             message);
   glia_graph_free(g);
   glia_store_free(store);
 }
 
-/* ---- what is taken --------------------------------------------------------------------------------- */
+/* ---- what is taken ----------------------------------------------------------------------- */
 
 static void test_lenet(void **state) {
   (void)state;
-  static const char *const text = "# lenet.net\n"
-                                  "conv2d 32 3x3 relu\n"
-                                  "\n"
-                                  "conv2d 64 3x3 relu   # a comment behind\n"
-                                  "max_pool2d 2\n"
-                                  "dropout 0.25\n"
-                                  "flatten\n"
-                                  "dense 128 relu\n"
-                                  "dropout 0.5\n"
-                                  "dense 10";
+  static const char *const text =
+      "# lenet.net\n"
+      "conv2d 32 3x3 relu\n"
+      "\n"
+      "conv2d 64 3x3 relu   # a comment behind\n"
+      "max_pool2d 2\n"
+      "dropout 0.25\n"
+      "flatten\n"
+      "dense 128 relu\n"
+      "dropout 0.5\n"
+      "dense 10";
   check_shape(text, 2, (const int64_t[]){2, 10});
   glia_net *net = NULL;
   OK(glia_net_parse(text, "lenet.net", &net));
@@ -68,9 +71,12 @@ static void test_lenet(void **state) {
 static void test_ways_to_write_a_line(void **state) {
   (void)state;
   static const char *const same[] = {
-    "conv2d 8 3x3 relu same stride=2x1", "conv2d filters=8 kernel=3 activation=relu stride=2x1 same",
-    "conv2d 8 3 relu stride=2x1 padding=1", "\tconv2d  8\t3x3 relu same=true  stride=2x1 \r",
-    "conv2d kernel=3x3 8 relu stride=2x1 padding=1x1", "conv2d 8 3 relu stride=2x1 same name=first"};
+      "conv2d 8 3x3 relu same stride=2x1",
+      "conv2d filters=8 kernel=3 activation=relu stride=2x1 same",
+      "conv2d 8 3 relu stride=2x1 padding=1",
+      "\tconv2d  8\t3x3 relu same=true  stride=2x1 \r",
+      "conv2d kernel=3x3 8 relu stride=2x1 padding=1x1",
+      "conv2d 8 3 relu stride=2x1 same name=first"};
   for (int i = 0; i < GI_COUNT(same); i++)
     check_shape(same[i], 4, (const int64_t[]){2, 8, 14, 28});
   check_shape("relu\nactivation tanh\nsoftmax\nlinear", 4, (const int64_t[]){2, 1, 28, 28});
@@ -84,7 +90,7 @@ static void test_ways_to_write_a_line(void **state) {
 }
 
 static void test_names(void **state) {
-  static const char *const want[] = {"conv2d_1.weight", "conv2d_1.bias", "head.0.weight",
+  static const char *const want[] = {"conv2d_1.weight", "conv2d_1.bias",  "head.0.weight",
                                      "head.0.bias",     "dense_1.weight", "dense_1.bias",
                                      "dense_3.weight",  "dense_3.bias"};
   glia_store *store = NULL;
@@ -92,10 +98,11 @@ static void test_names(void **state) {
   glia_value y;
   (void)state;
   OK(glia_store_new(&store));
-  OK(trace("conv2d 2 3\nflatten\ndense 4 name=head.0\nrelu\ndense 5 name=dense_1\ndense 6", store,
-           &y, &g));
+  OK(trace("conv2d 2 3\nflatten\ndense 4 name=head.0\nrelu\ndense 5 name=dense_1\ndense 6",
+           store, &y, &g));
   assert_int_equal(glia_store_count(store), GI_COUNT(want));
-  for (int i = 0; i < GI_COUNT(want); i++) assert_string_equal(glia_store_name(store, i), want[i]);
+  for (int i = 0; i < GI_COUNT(want); i++)
+    assert_string_equal(glia_store_name(store, i), want[i]);
   glia_graph_free(g);
   glia_store_free(store);
 }
@@ -114,47 +121,52 @@ static void test_counted_names_avoid_given_ones(void **state) {
   glia_store_free(store);
 }
 
-/* ---- lines that are refused -------------------------------------------------------------------------- */
+/* ---- lines that are refused -------------------------------------------------------------- */
 
 static void test_lines_refused(void **state) {
-  static const struct { const char *text, *message; } bad[] = {
-    {"con2d 3 3", "a.net:1: no layer is called \"con2d\"; did you mean \"conv2d\"?"},
-    {"flatten\n\n# x\n  densse 3", "a.net:4: no layer is called \"densse\"; did you mean \"dense\"?"},
-    {"rleu", "did you mean \"relu\"?"},
-    {"lstm_with_attention 3", "a.net:1: no layer is called \"lstm_with_attention\""},
-    {"conv2d 3", "a.net:1: conv2d: kernel is missing"},
-    {"conv2d", "filters is missing"},
-    {"dense", "dense: units is missing"},
-    {"flatten 3", "a.net:1: flatten: \"3\" is one value too many"},
-    {"relu 3", "one value too many"},
-    {"dense 3 relu 4", "\"4\""},
-    {"dense ten", "dense: units is \"ten\""},
-    {"dense 0", "units is \"0\", wanted an integer from 1"},
-    {"dense -4", "units is \"-4\""},
-    {"dense 1e3", "units is \"1e3\""},
-    {"dense 99999999999999999999", "units is \"99999999999999999999\""},
-    {"dense 3.5", "units is \"3.5\""},
-    {"dense 3 rleu", "activation is \"rleu\", which is none of its choices; did you mean \"relu\"?"},
-    {"dense 3 activation=", "activation is \"\""},
-    {"dense 3 unit=4", "no option is called \"unit\"; did you mean \"units\"?"},
-    {"dense 3 =4", "no option is called \"\""},
-    {"dense 3 init=xavier_uniform", "init is \"xavier_uniform\""},
-    {"conv2d 3 3x", "kernel is \"3x\""},
-    {"conv2d 3 x3", "kernel is \"x3\""},
-    {"conv2d 3 3x3x3", "kernel is \"3x3x3\""},
-    {"conv2d 3 0x3", "kernel is \"0x3\""},
-    {"conv2d 3 3 same=yes", "same is \"yes\", wanted true or false"},
-    {"conv2d 3 3 padding=-1", "padding is \"-1\""},
-    {"dropout 1.5", "dropout: rate is \"1.5\""},
-    {"dropout nan", "rate is \"nan\""},
-    {"dropout", "rate is missing"},
-    {"max_pool2d 2 strid=1", "did you mean \"stride\"?"},
-    {"dense 3 name=", "the name is empty"},
-    {"dense 3 name=a/b", "name \"a/b\": wanted letters, digits"},
-    {"flatten\ndense 3 name=a\ndense 3 name=a", "a.net:3: name \"a\" is that of line 2 already"},
-    {"dense 3 name=a name=b", "name"},
-    {"", "has no layers"},
-    {"# nothing\n\n", "has no layers"},
+  static const struct {
+    const char *text, *message;
+  } bad[] = {
+      {"con2d 3 3", "a.net:1: no layer is called \"con2d\"; did you mean \"conv2d\"?"},
+      {"flatten\n\n# x\n  densse 3",
+       "a.net:4: no layer is called \"densse\"; did you mean \"dense\"?"},
+      {"rleu", "did you mean \"relu\"?"},
+      {"lstm_with_attention 3", "a.net:1: no layer is called \"lstm_with_attention\""},
+      {"conv2d 3", "a.net:1: conv2d: kernel is missing"},
+      {"conv2d", "filters is missing"},
+      {"dense", "dense: units is missing"},
+      {"flatten 3", "a.net:1: flatten: \"3\" is one value too many"},
+      {"relu 3", "one value too many"},
+      {"dense 3 relu 4", "\"4\""},
+      {"dense ten", "dense: units is \"ten\""},
+      {"dense 0", "units is \"0\", wanted an integer from 1"},
+      {"dense -4", "units is \"-4\""},
+      {"dense 1e3", "units is \"1e3\""},
+      {"dense 99999999999999999999", "units is \"99999999999999999999\""},
+      {"dense 3.5", "units is \"3.5\""},
+      {"dense 3 rleu",
+       "activation is \"rleu\", which is none of its choices; did you mean \"relu\"?"},
+      {"dense 3 activation=", "activation is \"\""},
+      {"dense 3 unit=4", "no option is called \"unit\"; did you mean \"units\"?"},
+      {"dense 3 =4", "no option is called \"\""},
+      {"dense 3 init=xavier_uniform", "init is \"xavier_uniform\""},
+      {"conv2d 3 3x", "kernel is \"3x\""},
+      {"conv2d 3 x3", "kernel is \"x3\""},
+      {"conv2d 3 3x3x3", "kernel is \"3x3x3\""},
+      {"conv2d 3 0x3", "kernel is \"0x3\""},
+      {"conv2d 3 3 same=yes", "same is \"yes\", wanted true or false"},
+      {"conv2d 3 3 padding=-1", "padding is \"-1\""},
+      {"dropout 1.5", "dropout: rate is \"1.5\""},
+      {"dropout nan", "rate is \"nan\""},
+      {"dropout", "rate is missing"},
+      {"max_pool2d 2 strid=1", "did you mean \"stride\"?"},
+      {"dense 3 name=", "the name is empty"},
+      {"dense 3 name=a/b", "name \"a/b\": wanted letters, digits"},
+      {"flatten\ndense 3 name=a\ndense 3 name=a",
+       "a.net:3: name \"a\" is that of line 2 already"},
+      {"dense 3 name=a name=b", "name"},
+      {"", "has no layers"},
+      {"# nothing\n\n", "has no layers"},
   };
   (void)state;
   for (int i = 0; i < GI_COUNT(bad); i++) refused(bad[i].text, bad[i].message);
@@ -185,18 +197,23 @@ static void test_too_much(void **state) {
   free(large);
 }
 
-/* ---- shapes that cannot fit ---------------------------------------------------------------------------- */
+/* ---- shapes that cannot fit -------------------------------------------------------------- */
 
 static void test_shapes_that_cannot_fit(void **state) {
-  static const struct { const char *text, *message; } bad[] = {
-    {"conv2d 8 3\nmax_pool2d 2\nconv2d 8 15", "a.net:3: conv2d_2: conv2d: x is [2, 8, 13, 13]"},
-    {"flatten\nconv2d 8 3", "a.net:2: conv2d_1: conv2d: x has rank 2 (from flatten_1: reshape([2, 1, 28, 28]))"},
-    {"max_pool2d 29", "a.net:1: max_pool2d_1: max_pool2d: x is [2, 1, 28, 28]"},
-    {"conv2d 8 3 groups=3", "a.net:1: conv2d_1: conv2d: groups 3 must divide 1 channels"},
-    {"conv2d 6 3\nconv2d 8 2x2 same", "a.net:2: conv2d_2: conv2d: same padding wants an odd kernel"},
-    {"flatten\nglobal_avg_pool2d", "a.net:2: global_avg_pool2d_1"},
-    {"flatten\nmax_pool2d 2", "a.net:2: max_pool2d_1: max_pool2d"},
-    {"max_pool2d 2 padding=2", "a.net:1: max_pool2d_1: max_pool2d: padding"},
+  static const struct {
+    const char *text, *message;
+  } bad[] = {
+      {"conv2d 8 3\nmax_pool2d 2\nconv2d 8 15",
+       "a.net:3: conv2d_2: conv2d: x is [2, 8, 13, 13]"},
+      {"flatten\nconv2d 8 3",
+       "a.net:2: conv2d_1: conv2d: x has rank 2 (from flatten_1: reshape([2, 1, 28, 28]))"},
+      {"max_pool2d 29", "a.net:1: max_pool2d_1: max_pool2d: x is [2, 1, 28, 28]"},
+      {"conv2d 8 3 groups=3", "a.net:1: conv2d_1: conv2d: groups 3 must divide 1 channels"},
+      {"conv2d 6 3\nconv2d 8 2x2 same",
+       "a.net:2: conv2d_2: conv2d: same padding wants an odd kernel"},
+      {"flatten\nglobal_avg_pool2d", "a.net:2: global_avg_pool2d_1"},
+      {"flatten\nmax_pool2d 2", "a.net:2: max_pool2d_1: max_pool2d"},
+      {"max_pool2d 2 padding=2", "a.net:1: max_pool2d_1: max_pool2d: padding"},
   };
   (void)state;
   for (int i = 0; i < GI_COUNT(bad); i++) refused(bad[i].text, bad[i].message);
@@ -204,19 +221,23 @@ static void test_shapes_that_cannot_fit(void **state) {
 
 /* The learner finds them before any data is read, and results of the wrong width too. */
 static void test_learner_finds_them(void **state) {
-  static const struct { const char *text, *message; } bad[] = {
-    {"conv2d 8 31", "b.net:1: conv2d_1: conv2d: x is [1, 1, 28, 28]"},
-    {"flatten\ndense 12", "the network ends in [1, 12], the data have 10 classes"},
-    {"dense 10", "the network ends in [1, 1, 28, 10], the data have 10 classes; hint"},
-    {"flatten\ndropout 0.5", "the network ends in [1, 784]"},
-    {"flatten", "the network ends in [1, 784], the data have 10 classes"},
+  static const struct {
+    const char *text, *message;
+  } bad[] = {
+      {"conv2d 8 31", "b.net:1: conv2d_1: conv2d: x is [1, 1, 28, 28]"},
+      {"flatten\ndense 12", "the network ends in [1, 12], the data have 10 classes"},
+      {"dense 10", "the network ends in [1, 1, 28, 10], the data have 10 classes; hint"},
+      {"flatten\ndropout 0.5", "the network ends in [1, 784]"},
+      {"flatten", "the network ends in [1, 784], the data have 10 classes"},
   };
   (void)state;
   for (int i = 0; i < GI_COUNT(bad); i++) {
     glia_net *net = NULL;
     glia_learner *l = NULL;
     OK(glia_net_parse(bad[i].text, "b.net", &net));
-    const glia_learner_opts o = {.size = sizeof o, .model = glia_net_apply, .user = net,
+    const glia_learner_opts o = {.size = sizeof o,
+                                 .model = glia_net_apply,
+                                 .user = net,
                                  .data = {.rank = 3, .shape = {1, 28, 28}, .classes = 10}};
     const glia_status s = glia_learner_new(&o, &l);
     assert_int_not_equal(s, GLIA_OK);
@@ -227,7 +248,7 @@ static void test_learner_finds_them(void **state) {
   }
 }
 
-/* ---- files ----------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------- */
 
 static void test_files(void **state) {
   char path[600];
@@ -249,7 +270,7 @@ static void test_files(void **state) {
   FAILS(glia_net_read(dir, &net), GLIA_IO, "");
 }
 
-/* ---- options written out --------------------------------------------------------------------------- */
+/* ---- options written out ----------------------------------------------------------------- */
 
 static uint64_t random_state = 1;
 static int below(int n) {
@@ -260,7 +281,8 @@ static int below(int n) {
 static void set_field(const gi_field *f, char *opts) {
   const double low = f->min == f->max ? 0 : f->min, high = f->min == f->max ? 50 : f->max;
   const double v = low + (fmin(high, low + 50) - low) * below(1000) / 1000.0;
-  const int64_t whole = (int64_t)ceil(v), pair[] = {whole, (int64_t)fmin(high, low + below(40))};
+  const int64_t whole = (int64_t)ceil(v),
+                pair[] = {whole, (int64_t)fmin(high, low + below(40))};
   const bool yes = below(2);
   int n = 0;
   while (f->choices != NULL && f->choices[n] != NULL) n++;
@@ -295,20 +317,24 @@ static void test_options_written_and_read_back(void **state) {
       for (char *w = strtok_r(text.s, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
         words[n++] = w;
       OK(gi_fields_parse(l->fields, l->name, words, n, again));
-      if (memcmp(opts, again, l->opts_size) != 0) fail_msg("%s: round %d differs", l->name, round);
+      if (memcmp(opts, again, l->opts_size) != 0)
+        fail_msg("%s: round %d differs", l->name, round);
       gi_str_free(&text);
     }
   }
 }
 
-/* ---- summary --------------------------------------------------------------------------------------- */
+/* ---- summary ----------------------------------------------------------------------------- */
 
 static void test_summary(void **state) {
-  static const struct { const char *layer, *op; int64_t shape[4], parameters; double flops; } want[] = {
-    {"conv2d_1", "relu", {3, 4, 26, 26}, 40, 2.0 * 9 * 3 * 4 * 26 * 26},
-    {"max_pool2d_1", "max_pool2d", {3, 4, 13, 13}, 0, 0},
-    {"flatten_1", "reshape", {3, 676}, 0, 0},
-    {"dense_1", "add", {3, 10}, 6770, 2.0 * 3 * 676 * 10}};
+  static const struct {
+    const char *layer, *op;
+    int64_t shape[4], parameters;
+    double flops;
+  } want[] = {{"conv2d_1", "relu", {3, 4, 26, 26}, 40, 2.0 * 9 * 3 * 4 * 26 * 26},
+              {"max_pool2d_1", "max_pool2d", {3, 4, 13, 13}, 0, 0},
+              {"flatten_1", "reshape", {3, 676}, 0, 0},
+              {"dense_1", "add", {3, 10}, 6770, 2.0 * 3 * 676 * 10}};
   glia_net *net = NULL;
   glia_store *store = NULL;
   glia_summary s;
@@ -320,7 +346,8 @@ static void test_summary(void **state) {
   for (int i = 0; i < s.n; i++) {
     assert_string_equal(s.rows[i].layer, want[i].layer);
     assert_string_equal(s.rows[i].op, want[i].op);
-    assert_memory_equal(s.rows[i].shape, want[i].shape, sizeof(int64_t) * (size_t)s.rows[i].rank);
+    assert_memory_equal(s.rows[i].shape, want[i].shape,
+                        sizeof(int64_t) * (size_t)s.rows[i].rank);
     assert_int_equal(s.rows[i].parameters, want[i].parameters);
     assert_true(s.rows[i].flops >= want[i].flops && s.rows[i].flops <= want[i].flops + 20000);
   }
@@ -335,18 +362,18 @@ static void test_summary(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_lenet),
-    cmocka_unit_test(test_ways_to_write_a_line),
-    cmocka_unit_test(test_names),
-    cmocka_unit_test(test_counted_names_avoid_given_ones),
-    cmocka_unit_test(test_lines_refused),
-    cmocka_unit_test(test_options_given_twice),
-    cmocka_unit_test(test_too_much),
-    cmocka_unit_test(test_shapes_that_cannot_fit),
-    cmocka_unit_test(test_learner_finds_them),
-    cmocka_unit_test(test_files),
-    cmocka_unit_test(test_options_written_and_read_back),
-    cmocka_unit_test(test_summary),
+      cmocka_unit_test(test_lenet),
+      cmocka_unit_test(test_ways_to_write_a_line),
+      cmocka_unit_test(test_names),
+      cmocka_unit_test(test_counted_names_avoid_given_ones),
+      cmocka_unit_test(test_lines_refused),
+      cmocka_unit_test(test_options_given_twice),
+      cmocka_unit_test(test_too_much),
+      cmocka_unit_test(test_shapes_that_cannot_fit),
+      cmocka_unit_test(test_learner_finds_them),
+      cmocka_unit_test(test_files),
+      cmocka_unit_test(test_options_written_and_read_back),
+      cmocka_unit_test(test_summary),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

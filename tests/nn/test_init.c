@@ -1,5 +1,5 @@
-/* Initial values: bounds, mean and variance of each kind, orthogonality, and that an element depends
- * on seed, name and place alone.
+/* Initial values: bounds, mean and variance of each kind, orthogonality, and that an element
+ * depends on seed, name and place alone.
  */
 #include "test.h"
 
@@ -15,7 +15,9 @@ static glia_tensor *filled(int rank, const int64_t *shape, glia_init init, uint6
   return t;
 }
 
-typedef struct moments { double mean, variance, low, high; } moments;
+typedef struct moments {
+  double mean, variance, low, high;
+} moments;
 
 static moments moments_of(const glia_tensor *t) {
   const int64_t n = glia_tensor_count(t);
@@ -33,10 +35,10 @@ static moments moments_of(const glia_tensor *t) {
   return m;
 }
 
-/* ---- distributions ------------------------------------------------------------------------------- */
+/* ---- distributions ----------------------------------------------------------------------- */
 
-/* 60,000 numbers: the mean is off by 0.4 % of a deviation, the variance by half a percent (three
- * times that where it is normal). */
+/* 60,000 numbers: the mean is off by 0.4 % of a deviation, the variance by half a percent
+ * (three times that where it is normal). */
 static void check_moments(const int64_t *shape, int rank, glia_init init, double mean,
                           double deviation, double bound, const char *what) {
   glia_tensor *t = filled(rank, shape, init, 3, "w");
@@ -44,27 +46,36 @@ static void check_moments(const int64_t *shape, int rank, glia_init init, double
   if (fabs(m.mean - mean) > 0.02 * deviation) fail_msg("%s: mean %g", what, m.mean);
   if (fabs(m.variance / (deviation * deviation) - 1) > 0.03)
     fail_msg("%s: deviation %g, wanted %g", what, sqrt(m.variance), deviation);
-  if (bound > 0 && (m.low < mean - bound || m.high > mean + bound || m.high < mean + 0.99 * bound ||
-                    m.low > mean - 0.99 * bound))
+  if (bound > 0 && (m.low < mean - bound || m.high > mean + bound ||
+                    m.high < mean + 0.99 * bound || m.low > mean - 0.99 * bound))
     fail_msg("%s: from %g to %g, wanted +-%g", what, m.low, m.high, bound);
   glia_tensor_free(t);
 }
 
-/* fan_in and fan_out of [OUT, IN], and of a convolution [50, 10, 12, 10] as PyTorch counts them. */
+/* fan_in and fan_out of [OUT, IN], and of a convolution [50, 10, 12, 10] as PyTorch counts
+ * them. */
 static void test_variance_by_fans(void **state) {
-  static const struct { int64_t shape[4]; int rank; double in, out; } cases[] = {
-    {{OUT, IN}, 2, IN, OUT}, {{50, 10, 12, 10}, 4, 1200, 6000}, {{60000}, 1, 60000, 60000}};
+  static const struct {
+    int64_t shape[4];
+    int rank;
+    double in, out;
+  } cases[] = {
+      {{OUT, IN}, 2, IN, OUT}, {{50, 10, 12, 10}, 4, 1200, 6000}, {{60000}, 1, 60000, 60000}};
   (void)state;
   for (int i = 0; i < GI_COUNT(cases); i++) {
     const double in = cases[i].in, out = cases[i].out;
-    const struct { glia_init_kind kind; double bound, deviation; const char *what; } kinds[] = {
-      {GLIA_INIT_DEFAULT, sqrt(1 / in), 0, "default"},
-      {GLIA_INIT_GLOROT_UNIFORM, sqrt(6 / (in + out)), 0, "glorot_uniform"},
-      {GLIA_INIT_HE_UNIFORM, sqrt(6 / in), 0, "he_uniform"},
-      {GLIA_INIT_LECUN_UNIFORM, sqrt(3 / in), 0, "lecun_uniform"},
-      {GLIA_INIT_GLOROT_NORMAL, 0, sqrt(2 / (in + out)), "glorot_normal"},
-      {GLIA_INIT_HE_NORMAL, 0, sqrt(2 / in), "he_normal"},
-      {GLIA_INIT_LECUN_NORMAL, 0, sqrt(1 / in), "lecun_normal"},
+    const struct {
+      glia_init_kind kind;
+      double bound, deviation;
+      const char *what;
+    } kinds[] = {
+        {GLIA_INIT_DEFAULT, sqrt(1 / in), 0, "default"},
+        {GLIA_INIT_GLOROT_UNIFORM, sqrt(6 / (in + out)), 0, "glorot_uniform"},
+        {GLIA_INIT_HE_UNIFORM, sqrt(6 / in), 0, "he_uniform"},
+        {GLIA_INIT_LECUN_UNIFORM, sqrt(3 / in), 0, "lecun_uniform"},
+        {GLIA_INIT_GLOROT_NORMAL, 0, sqrt(2 / (in + out)), "glorot_normal"},
+        {GLIA_INIT_HE_NORMAL, 0, sqrt(2 / in), "he_normal"},
+        {GLIA_INIT_LECUN_NORMAL, 0, sqrt(1 / in), "lecun_normal"},
     };
     for (int k = 0; k < GI_COUNT(kinds); k++)
       check_moments(cases[i].shape, cases[i].rank, (glia_init){.kind = kinds[k].kind}, 0,
@@ -76,14 +87,18 @@ static void test_variance_by_fans(void **state) {
 static void test_given_numbers(void **state) {
   static const int64_t shape[] = {OUT, IN};
   (void)state;
-  check_moments(shape, 2, (glia_init){GLIA_INIT_UNIFORM, .a = 1, .b = 4}, 2.5, 3 / sqrt(12), 1.5,
-                "uniform");
-  check_moments(shape, 2, (glia_init){GLIA_INIT_NORMAL, .a = -2, .b = 0.5}, -2, 0.5, 0, "normal");
+  check_moments(shape, 2, (glia_init){GLIA_INIT_UNIFORM, .a = 1, .b = 4}, 2.5, 3 / sqrt(12),
+                1.5, "uniform");
+  check_moments(shape, 2, (glia_init){GLIA_INIT_NORMAL, .a = -2, .b = 0.5}, -2, 0.5, 0,
+                "normal");
   check_moments(shape, 2, (glia_init){GLIA_INIT_DEFAULT, .fan_in = 16}, 0, 0.25 / sqrt(3), 0.25,
                 "default with a fan_in of its own");
-  static const struct { glia_init init; double v; } constants[] = {
-    {{.kind = GLIA_INIT_ZEROS}, 0}, {{.kind = GLIA_INIT_ONES}, 1},
-    {{.kind = GLIA_INIT_CONSTANT, .a = -3.5}, -3.5}};
+  static const struct {
+    glia_init init;
+    double v;
+  } constants[] = {{{.kind = GLIA_INIT_ZEROS}, 0},
+                   {{.kind = GLIA_INIT_ONES}, 1},
+                   {{.kind = GLIA_INIT_CONSTANT, .a = -3.5}, -3.5}};
   for (int i = 0; i < GI_COUNT(constants); i++) {
     glia_tensor *t = filled(2, shape, constants[i].init, 1, "w");
     const moments m = moments_of(t);
@@ -93,8 +108,8 @@ static void test_given_numbers(void **state) {
   }
 }
 
-/* Normal numbers have tails: of 60,000 some 162 lie beyond three deviations, and next to none beyond
- * five. */
+/* Normal numbers have tails: of 60,000 some 162 lie beyond three deviations, and next to none
+ * beyond five. */
 static void test_tails_of_normal_numbers(void **state) {
   (void)state;
   glia_tensor *t = filled(2, (const int64_t[]){OUT, IN},
@@ -133,7 +148,7 @@ static void test_orthogonal(void **state) {
   check_orthogonal(1, 1, 1);
 }
 
-/* ---- what it depends on -------------------------------------------------------------------------- */
+/* ---- what it depends on ------------------------------------------------------------------ */
 
 static bool equal(const glia_tensor *a, const glia_tensor *b) {
   return memcmp(glia_tensor_data(a), glia_tensor_data(b), glia_tensor_bytes(a)) == 0;
@@ -169,10 +184,11 @@ static void test_order_of_creation(void **state) {
     glia_graph *g = NULL;
     OK(glia_graph_new(&g));
     OK(glia_store_new(&stores[i]));
-    glia_scope *s = glia_scope_new(g, stores[i], &(glia_scope_opts){
-                                                   .size = sizeof(glia_scope_opts), .seed = 4});
+    glia_scope *s = glia_scope_new(
+        g, stores[i], &(glia_scope_opts){.size = sizeof(glia_scope_opts), .seed = 4});
     const glia_value x = glia_input(g, "x", GLIA_F32, 2, (const int64_t[]){2, 6});
-    for (int k = 0; k < 4 && order[i][k] != NULL; k++) glia_dense(s, order[i][k], x, .units = 5);
+    for (int k = 0; k < 4 && order[i][k] != NULL; k++)
+      glia_dense(s, order[i][k], x, .units = 5);
     OK(glia_graph_status(g));
     glia_graph_free(g);
   }
@@ -203,10 +219,14 @@ static void test_refused(void **state) {
   OK(glia_tensor_new(GLIA_F64, 2, (const int64_t[]){0, 3}, &f));
   FAILS(glia_initialise(i, (glia_init){.kind = GLIA_INIT_ONES}, 0, "count"), GLIA_DTYPE,
         "count: initial values are for floats, this is i64");
-  FAILS(glia_initialise(flat, (glia_init){.kind = GLIA_INIT_ORTHOGONAL}, 0, "b"), GLIA_SHAPE, "rank 2");
-  FAILS(glia_initialise(f, (glia_init){.kind = GLIA_INIT_ORTHOGONAL}, 0, "b"), GLIA_SHAPE, "elements");
-  FAILS(glia_initialise(flat, (glia_init){.kind = (glia_init_kind)99}, 0, "b"), GLIA_INVALID, "99");
-  OK(glia_initialise(f, (glia_init){.kind = GLIA_INIT_HE_NORMAL}, 0, "b")); /* nothing to fill */
+  FAILS(glia_initialise(flat, (glia_init){.kind = GLIA_INIT_ORTHOGONAL}, 0, "b"), GLIA_SHAPE,
+        "rank 2");
+  FAILS(glia_initialise(f, (glia_init){.kind = GLIA_INIT_ORTHOGONAL}, 0, "b"), GLIA_SHAPE,
+        "elements");
+  FAILS(glia_initialise(flat, (glia_init){.kind = (glia_init_kind)99}, 0, "b"), GLIA_INVALID,
+        "99");
+  OK(glia_initialise(f, (glia_init){.kind = GLIA_INIT_HE_NORMAL}, 0,
+                     "b")); /* nothing to fill */
   glia_tensor_free(i);
   glia_tensor_free(flat);
   glia_tensor_free(f);
@@ -214,14 +234,14 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_variance_by_fans),
-    cmocka_unit_test(test_given_numbers),
-    cmocka_unit_test(test_tails_of_normal_numbers),
-    cmocka_unit_test(test_orthogonal),
-    cmocka_unit_test(test_seed_and_name),
-    cmocka_unit_test(test_order_of_creation),
-    cmocka_unit_test(test_elements_depend_on_their_place),
-    cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_variance_by_fans),
+      cmocka_unit_test(test_given_numbers),
+      cmocka_unit_test(test_tails_of_normal_numbers),
+      cmocka_unit_test(test_orthogonal),
+      cmocka_unit_test(test_seed_and_name),
+      cmocka_unit_test(test_order_of_creation),
+      cmocka_unit_test(test_elements_depend_on_their_place),
+      cmocka_unit_test(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

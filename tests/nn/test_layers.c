@@ -17,8 +17,9 @@ static net net_new(bool train) {
   net n;
   OK(glia_graph_new(&n.g));
   OK(glia_store_new(&n.store));
-  n.s = glia_scope_new(n.g, n.store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                        .train = train, .seed = 1});
+  n.s = glia_scope_new(
+      n.g, n.store,
+      &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = train, .seed = 1});
   return n;
 }
 
@@ -31,22 +32,24 @@ static void net_free(net *n) {
 static void net_retrace(net *n, bool train) {
   glia_graph_free(n->g);
   OK(glia_graph_new(&n->g));
-  n->s = glia_scope_new(n->g, n->store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                           .train = train, .seed = 1});
+  n->s = glia_scope_new(
+      n->g, n->store,
+      &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = train, .seed = 1});
 }
 
 static glia_value image(const net *n, int64_t c, int64_t size) {
   return glia_input(n->g, "x", GLIA_F32, 4, (const int64_t[]){2, c, size, size});
 }
 
-/* ---- against PyTorch ----------------------------------------------------------------------------- */
+/* ---- against PyTorch --------------------------------------------------------------------- */
 
 static void copy_in(const golden *f, const char *name, glia_store *store, const char *ours) {
   if (!golden_has(f, name)) return;
   glia_tensor *t = golden_tensor(f, name), *mine = glia_store_get(store, ours);
   assert_non_null(mine);
   assert_int_equal(glia_tensor_count(t), glia_tensor_count(mine));
-  for (int64_t i = 0; i < glia_tensor_count(t); i++) glia_tensor_set(mine, i, glia_tensor_get(t, i));
+  for (int64_t i = 0; i < glia_tensor_count(t); i++)
+    glia_tensor_set(mine, i, glia_tensor_get(t, i));
   glia_tensor_free(t);
 }
 
@@ -55,12 +58,16 @@ static void pair(const golden *f, const char *key, int64_t out[2]) {
   for (int i = 0; a != NULL && i < 2; i++) out[i] = gi_json_int(gi_json_at(a, (size_t)i), 0);
 }
 
-static glia_value dense_of(const golden *f, glia_scope *s, glia_value x, const int64_t *weight) {
+static glia_value dense_of(const golden *f, glia_scope *s, glia_value x,
+                           const int64_t *weight) {
   return glia_dense(s, "layer", x, .units = weight[0], .no_bias = !golden_has(f, "bias"));
 }
 
-static glia_value conv2d_of(const golden *f, glia_scope *s, glia_value x, const int64_t *weight) {
-  glia_conv2d_opts o = {.size = sizeof o, .filters = weight[0], .kernel = {weight[2], weight[3]},
+static glia_value conv2d_of(const golden *f, glia_scope *s, glia_value x,
+                            const int64_t *weight) {
+  glia_conv2d_opts o = {.size = sizeof o,
+                        .filters = weight[0],
+                        .kernel = {weight[2], weight[3]},
                         .groups = (int64_t)golden_number(f, "groups", 0),
                         .no_bias = !golden_has(f, "bias")};
   pair(f, "stride", o.stride);
@@ -76,7 +83,8 @@ static glia_value batch_norm_of(const golden *f, glia_scope *s, glia_value x,
                          .momentum = golden_number(f, "momentum", 0));
 }
 
-typedef glia_value (*builder)(const golden *f, glia_scope *s, glia_value x, const int64_t *weight);
+typedef glia_value (*builder)(const golden *f, glia_scope *s, glia_value x,
+                              const int64_t *weight);
 
 /* Result and gradients in the layer's parameters; then its running statistics. */
 static void check_layer(const char *name, builder build, bool train) {
@@ -89,11 +97,12 @@ static void check_layer(const char *name, builder build, bool train) {
   char ours[64];
   OK(glia_tensor_cast(x64, GLIA_F32, &x));
   OK(glia_tensor_cast(d, GLIA_F32, &d32));
-  const glia_value in = glia_input(n.g, "x", GLIA_F32, glia_tensor_rank(x), glia_tensor_shape(x));
+  const glia_value in =
+      glia_input(n.g, "x", GLIA_F32, glia_tensor_rank(x), glia_tensor_shape(x));
   const glia_value y = glia_output("y", build(&f, n.s, in, glia_tensor_shape(w)));
-  const glia_value loss = glia_sum(glia_mul(
-      y, glia_constant(n.g, GLIA_F32, glia_tensor_rank(d), glia_tensor_shape(d),
-                       glia_tensor_data(d32))));
+  const glia_value loss =
+      glia_sum(glia_mul(y, glia_constant(n.g, GLIA_F32, glia_tensor_rank(d),
+                                         glia_tensor_shape(d), glia_tensor_data(d32))));
   for (int i = 0; i < 2; i++) {
     glia_value grad;
     snprintf(ours, sizeof ours, "layer.%s", params[i]);
@@ -142,7 +151,8 @@ static void test_dense_as_pytorch(void **state) {
 }
 
 static void test_conv2d_as_pytorch(void **state) {
-  static const char *const cases[] = {"", "_1x1", "_no_bias", "_stride", "_padding", "_dilation",
+  static const char *const cases[] = {"",        "_1x1",       "_no_bias",
+                                      "_stride", "_padding",   "_dilation",
                                       "_groups", "_depthwise", "_all"};
   (void)state;
   for (int i = 0; i < GI_COUNT(cases); i++) {
@@ -159,7 +169,7 @@ static void test_batch_norm_as_pytorch(void **state) {
   check_layer("layers/batch_norm_infer", batch_norm_of, false);
 }
 
-/* ---- names and shapes ------------------------------------------------------------------------------ */
+/* ---- names and shapes -------------------------------------------------------------------- */
 
 static glia_value block(glia_scope *s, glia_value x) {
   x = glia_conv2d(s, "conv1", x, .filters = 8, .kernel = {3, 5}, .groups = 2, .no_bias = true);
@@ -168,15 +178,20 @@ static glia_value block(glia_scope *s, glia_value x) {
 }
 
 static void test_names_as_in_checkpoints(void **state) {
-  static const struct { const char *name; glia_store_kind kind; int rank; int64_t shape[4]; } want[] = {
-    {"layer1.0.conv1.weight", GLIA_PARAMETER, 4, {8, 2, 3, 5}},
-    {"layer1.0.bn1.weight", GLIA_PARAMETER, 1, {8}},
-    {"layer1.0.bn1.bias", GLIA_PARAMETER, 1, {8}},
-    {"layer1.0.bn1.running_mean", GLIA_BUFFER, 1, {8}},
-    {"layer1.0.bn1.running_var", GLIA_BUFFER, 1, {8}},
-    {"layer1.0.bn1.num_batches_tracked", GLIA_BUFFER, 0, {0}},
-    {"fc.weight", GLIA_PARAMETER, 2, {10, 256}},
-    {"fc.bias", GLIA_PARAMETER, 1, {10}},
+  static const struct {
+    const char *name;
+    glia_store_kind kind;
+    int rank;
+    int64_t shape[4];
+  } want[] = {
+      {"layer1.0.conv1.weight", GLIA_PARAMETER, 4, {8, 2, 3, 5}},
+      {"layer1.0.bn1.weight", GLIA_PARAMETER, 1, {8}},
+      {"layer1.0.bn1.bias", GLIA_PARAMETER, 1, {8}},
+      {"layer1.0.bn1.running_mean", GLIA_BUFFER, 1, {8}},
+      {"layer1.0.bn1.running_var", GLIA_BUFFER, 1, {8}},
+      {"layer1.0.bn1.num_batches_tracked", GLIA_BUFFER, 0, {0}},
+      {"fc.weight", GLIA_PARAMETER, 2, {10, 256}},
+      {"fc.bias", GLIA_PARAMETER, 1, {10}},
   };
   (void)state;
   net n = net_new(true);
@@ -231,11 +246,12 @@ static void test_stored_shapes_that_differ(void **state) {
         "fc1.weight: the stored tensor is f32 [3, 512], this network wants f32 [4, 512]");
   net_retrace(&n, true);
   glia_conv2d(n.s, "conv1", image(&n, 3, 8), .filters = 4, .kernel = {3, 3});
-  FAILS(glia_graph_status(n.g), GLIA_MODEL, "conv1.weight: the stored tensor is f32 [4, 1, 3, 3]");
+  FAILS(glia_graph_status(n.g), GLIA_MODEL,
+        "conv1.weight: the stored tensor is f32 [4, 1, 3, 3]");
   net_free(&n);
 }
 
-/* ---- scopes ---------------------------------------------------------------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
 static void test_scopes(void **state) {
   (void)state;
@@ -253,17 +269,17 @@ static void test_scopes(void **state) {
   net_free(&n);
 }
 
-/* ---- refused --------------------------------------------------------------------------------------- */
+/* ---- refused ----------------------------------------------------------------------------- */
 
-#define REFUSED(call, status, text)                                                            \
-  do {                                                                                         \
-    net n = net_new(true);                                                                     \
-    const glia_value x4 = image(&n, 4, 8), x2 = glia_flatten(x4);                              \
-    const glia_value v = (call);                                                               \
-    (void)x2;                                                                                  \
-    assert_true(gi_null(v));                                                                   \
-    FAILS(glia_graph_status(n.g), status, text);                                               \
-    net_free(&n);                                                                              \
+#define REFUSED(call, status, text)                               \
+  do {                                                            \
+    net n = net_new(true);                                        \
+    const glia_value x4 = image(&n, 4, 8), x2 = glia_flatten(x4); \
+    const glia_value v = (call);                                  \
+    (void)x2;                                                     \
+    assert_true(gi_null(v));                                      \
+    FAILS(glia_graph_status(n.g), status, text);                  \
+    net_free(&n);                                                 \
   } while (0)
 
 static void test_refused(void **state) {
@@ -278,7 +294,8 @@ static void test_refused(void **state) {
           "c: conv2d: x has rank 2 (from reshape([2, 4, 8, 8])), wanted images [N, C, H, W]");
   REFUSED(glia_conv2d(n.s, "c", x4, .kernel = {3}), GLIA_INVALID, "filters 0, kernel 3x3");
   REFUSED(glia_conv2d(n.s, "c", x4, .filters = 3), GLIA_INVALID, "kernel 0x0");
-  REFUSED(glia_conv2d(n.s, "c", x4, .filters = 3, .kernel = {3, -1}), GLIA_INVALID, "kernel 3x-1");
+  REFUSED(glia_conv2d(n.s, "c", x4, .filters = 3, .kernel = {3, -1}), GLIA_INVALID,
+          "kernel 3x-1");
   REFUSED(glia_conv2d(n.s, "c", x4, .filters = 6, .kernel = {3}, .groups = 4), GLIA_INVALID,
           "groups 4 must divide 4 channels and 6 filters");
   REFUSED(glia_conv2d(n.s, "c", x4, .filters = 4, .kernel = {4}, .same = true), GLIA_INVALID,
@@ -291,12 +308,13 @@ static void test_refused(void **state) {
           "bn: batch_norm: x has rank 1");
   REFUSED(glia_batch_norm(n.s, "bn", x4, .momentum = 1.5), GLIA_INVALID, "momentum is 1.5");
   REFUSED(glia_batch_norm(n.s, "bn", x4, .eps = -1), GLIA_INVALID, "eps is -1");
-  REFUSED(glia_dropout(n.s, "d", x4, 1), GLIA_INVALID, "d: dropout: rate is 1, wanted 0 <= rate < 1");
+  REFUSED(glia_dropout(n.s, "d", x4, 1), GLIA_INVALID,
+          "d: dropout: rate is 1, wanted 0 <= rate < 1");
   REFUSED(glia_dropout(n.s, "d", x4, -0.1), GLIA_INVALID, "rate is -0.1");
   REFUSED(glia_dropout(n.s, "d", x4, NAN), GLIA_INVALID, "rate is nan");
 }
 
-/* ---- behaviour ------------------------------------------------------------------------------------- */
+/* ---- behaviour --------------------------------------------------------------------------- */
 
 static void test_same_padding_keeps_the_size(void **state) {
   (void)state;
@@ -317,8 +335,8 @@ static glia_tensor *dropped(bool train, double rate, const char *name, uint64_t 
   net n = net_new(train);
   glia_tensor *out = NULL;
   glia_plan *p = NULL;
-  const glia_value one = glia_full_like(glia_constant(n.g, GLIA_F32, 1, (const int64_t[]){40000},
-                                                      (float[40000]){0}), 1);
+  const glia_value one = glia_full_like(
+      glia_constant(n.g, GLIA_F32, 1, (const int64_t[]){40000}, (float[40000]){0}), 1);
   glia_output("y", glia_dropout(n.s, name, one, rate));
   OK(glia_compile(n.g, &p, .seed = seed));
   OK(glia_plan_run(p));
@@ -360,7 +378,8 @@ static void test_dropout(void **state) {
   glia_tensor_free(none);
 }
 
-/* All activations by their names, alone and as an option; "linear" and NULL are the value itself. */
+/* All activations by their names, alone and as an option; "linear" and NULL are the value
+ * itself. */
 static void test_activations_by_name(void **state) {
   (void)state;
   net n = net_new(true);
@@ -395,18 +414,18 @@ static void test_table_of_layers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_dense_as_pytorch),
-    cmocka_unit_test(test_conv2d_as_pytorch),
-    cmocka_unit_test(test_batch_norm_as_pytorch),
-    cmocka_unit_test(test_names_as_in_checkpoints),
-    cmocka_unit_test(test_traces_share_parameters),
-    cmocka_unit_test(test_stored_shapes_that_differ),
-    cmocka_unit_test(test_scopes),
-    cmocka_unit_test(test_refused),
-    cmocka_unit_test(test_same_padding_keeps_the_size),
-    cmocka_unit_test(test_dropout),
-    cmocka_unit_test(test_activations_by_name),
-    cmocka_unit_test(test_table_of_layers),
+      cmocka_unit_test(test_dense_as_pytorch),
+      cmocka_unit_test(test_conv2d_as_pytorch),
+      cmocka_unit_test(test_batch_norm_as_pytorch),
+      cmocka_unit_test(test_names_as_in_checkpoints),
+      cmocka_unit_test(test_traces_share_parameters),
+      cmocka_unit_test(test_stored_shapes_that_differ),
+      cmocka_unit_test(test_scopes),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_same_padding_keeps_the_size),
+      cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_activations_by_name),
+      cmocka_unit_test(test_table_of_layers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

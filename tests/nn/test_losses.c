@@ -1,5 +1,5 @@
-/* Losses: values by hand, stability, targets out of range, and what is refused. PyTorch's numbers
- * are compared in tests/ops/test_golden_layers.c.
+/* Losses: values by hand, stability, targets out of range, and what is refused. PyTorch's
+ * numbers are compared in tests/ops/test_golden_layers.c.
  */
 #include "test.h"
 
@@ -30,7 +30,8 @@ static glia_status run(row *r, glia_value loss, const double *z, const double *t
   glia_output("d", d);
   OK(glia_compile(r->g, &p));
   OK(glia_tensor_new(GLIA_F64, 2, glia_value_shape(r->z), &tz));
-  OK(glia_tensor_new(glia_value_dtype(r->t), glia_value_rank(r->t), glia_value_shape(r->t), &tt));
+  OK(glia_tensor_new(glia_value_dtype(r->t), glia_value_rank(r->t), glia_value_shape(r->t),
+                     &tt));
   for (int64_t i = 0; i < glia_tensor_count(tz); i++) glia_tensor_set(tz, i, z[i]);
   for (int64_t i = 0; i < glia_tensor_count(tt); i++) glia_tensor_set(tt, i, t[i]);
   OK(glia_plan_bind(p, "z", tz));
@@ -47,7 +48,8 @@ static glia_status run(row *r, glia_value loss, const double *z, const double *t
   return s;
 }
 
-/* Logits as far apart as floats go: the loss is their distance, the gradient 1 and -1 over n. */
+/* Logits as far apart as floats go: the loss is their distance, the gradient 1 and -1 over n.
+ */
 static void test_cross_entropy_is_stable(void **state) {
   static const double z[] = {1000, -1000, 0, -3e4, 3e4, 0}, index[] = {0, 0};
   (void)state;
@@ -78,9 +80,11 @@ static void test_labels_out_of_range(void **state) {
   for (int i = 0; i < 2; i++) {
     double loss, slope;
     row r = row_new(3, 2, GLIA_I64);
-    const glia_status s = run(&r, glia_cross_entropy_loss(r.z, r.t), z, bad[i], 0, &loss, &slope);
+    const glia_status s =
+        run(&r, glia_cross_entropy_loss(r.z, r.t), z, bad[i], 0, &loss, &slope);
     assert_int_not_equal(s, GLIA_OK);
-    if (strstr(glia_error_message(), i == 0 ? "2" : "-1") == NULL) fail_msg("%s", glia_error_message());
+    if (strstr(glia_error_message(), i == 0 ? "2" : "-1") == NULL)
+      fail_msg("%s", glia_error_message());
   }
 }
 
@@ -118,17 +122,17 @@ static void test_mae_and_mse(void **state) {
   NEAR(slope, 2.0, 0);
 }
 
-/* ---- refused --------------------------------------------------------------------------------------- */
+/* ---- refused ----------------------------------------------------------------------------- */
 
-#define REFUSED(target, call, status, text)                                                    \
-  do {                                                                                         \
-    row r = row_new(4, 3, target);                                                             \
-    const glia_value wide = glia_input(r.g, "w", GLIA_F64, 1, (const int64_t[]){4});           \
-    const glia_value v = (call);                                                               \
-    (void)wide;                                                                                \
-    assert_null(v.graph);                                                                      \
-    FAILS(glia_graph_status(r.g), status, text);                                               \
-    glia_graph_free(r.g);                                                                      \
+#define REFUSED(target, call, status, text)                                          \
+  do {                                                                               \
+    row r = row_new(4, 3, target);                                                   \
+    const glia_value wide = glia_input(r.g, "w", GLIA_F64, 1, (const int64_t[]){4}); \
+    const glia_value v = (call);                                                     \
+    (void)wide;                                                                      \
+    assert_null(v.graph);                                                            \
+    FAILS(glia_graph_status(r.g), status, text);                                     \
+    glia_graph_free(r.g);                                                            \
   } while (0)
 
 static void test_refused(void **state) {
@@ -141,7 +145,8 @@ static void test_refused(void **state) {
   REFUSED(GLIA_F64, glia_huber_loss(r.z, r.t, NAN), GLIA_INVALID, "delta is nan");
   REFUSED(GLIA_F32, glia_cross_entropy_loss(r.z, r.t), GLIA_SHAPE,
           "logits are f64 [4, 3], targets f32 [4, 3]");
-  REFUSED(GLIA_I64, glia_cross_entropy_loss(glia_flatten(glia_sum(r.z, .n = 1, .axes = {1})), wide),
+  REFUSED(GLIA_I64,
+          glia_cross_entropy_loss(glia_flatten(glia_sum(r.z, .n = 1, .axes = {1})), wide),
           GLIA_SHAPE, "cross_entropy_loss");
   REFUSED(GLIA_I64, glia_cross_entropy_loss(r.z, r.t, .label_smoothing = 1), GLIA_INVALID,
           "label_smoothing is 1, wanted 0 <= e < 1");
@@ -149,19 +154,20 @@ static void test_refused(void **state) {
           "label_smoothing is -0.1");
   REFUSED(GLIA_I64, glia_cross_entropy_loss(r.z, r.t, .class_weights = wide), GLIA_SHAPE,
           "class weights are f64 [4], wanted f64 [3]");
-  REFUSED(GLIA_I64, glia_cross_entropy_loss(r.z, r.t, .class_weights = glia_cast(wide, GLIA_F32)),
+  REFUSED(GLIA_I64,
+          glia_cross_entropy_loss(r.z, r.t, .class_weights = glia_cast(wide, GLIA_F32)),
           GLIA_DTYPE, "class weights are f32 [4]");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_cross_entropy_is_stable),
-    cmocka_unit_test(test_index_types),
-    cmocka_unit_test(test_labels_out_of_range),
-    cmocka_unit_test(test_bce_is_stable),
-    cmocka_unit_test(test_huber_meets_at_delta),
-    cmocka_unit_test(test_mae_and_mse),
-    cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_cross_entropy_is_stable),
+      cmocka_unit_test(test_index_types),
+      cmocka_unit_test(test_labels_out_of_range),
+      cmocka_unit_test(test_bce_is_stable),
+      cmocka_unit_test(test_huber_meets_at_delta),
+      cmocka_unit_test(test_mae_and_mse),
+      cmocka_unit_test(test_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

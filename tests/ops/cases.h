@@ -113,9 +113,7 @@ static inline bool visit_samples(const gi_op *op, void *user) {
     if (op->samples[i].want == GLIA_OK) (*fn)(op, i);
   return true;
 }
-static inline void each_sample(case_fn *fn) {
-  gi_op_each(visit_samples, &fn);
-}
+static inline void each_sample(case_fn *fn) { gi_op_each(visit_samples, &fn); }
 
 /* The inputs of a case as inputs x0, x1... of a graph. */
 static inline void case_inputs(const op_case *c, glia_graph *g, glia_value *in) {

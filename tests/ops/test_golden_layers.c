@@ -126,10 +126,8 @@ static glia_value log_softmax(const layer *l) {
   return glia_log_softmax(l->input, (int)golden_number(l->file, "dim", 0));
 }
 
-#define PLAIN(name)                             \
-  static glia_value name##_of(const layer *l) { \
-    return glia_##name(l->input);               \
-  }
+#define PLAIN(name) \
+  static glia_value name##_of(const layer *l) { return glia_##name(l->input); }
 PLAIN(relu)
 PLAIN(relu6)
 PLAIN(sigmoid)
@@ -142,18 +140,12 @@ PLAIN(hard_swish)
 PLAIN(hard_sigmoid)
 PLAIN(mish)
 
-static glia_value mse(const layer *l) {
-  return glia_mse_loss(l->input, l->target);
-}
-static glia_value mae(const layer *l) {
-  return glia_mae_loss(l->input, l->target);
-}
+static glia_value mse(const layer *l) { return glia_mse_loss(l->input, l->target); }
+static glia_value mae(const layer *l) { return glia_mae_loss(l->input, l->target); }
 static glia_value huber(const layer *l) {
   return glia_huber_loss(l->input, l->target, golden_number(l->file, "delta", 0));
 }
-static glia_value bce(const layer *l) {
-  return glia_bce_with_logits_loss(l->input, l->target);
-}
+static glia_value bce(const layer *l) { return glia_bce_with_logits_loss(l->input, l->target); }
 static glia_value cross_entropy(const layer *l) {
   return glia_cross_entropy_loss(
       l->input, l->target, .label_smoothing = golden_number(l->file, "label_smoothing", 0),

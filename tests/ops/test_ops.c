@@ -74,14 +74,10 @@ static void test_bad_samples_are_refused_by_name(void **state) {
 
 static double tolerance_of(glia_dtype t) {
   switch (t) {
-    case GLIA_F64:
-      return 1e-12;
-    case GLIA_F32:
-      return 1e-5;
-    case GLIA_BF16:
-      return 2e-2;
-    default:
-      return 2e-3; /* f16 */
+    case GLIA_F64: return 1e-12;
+    case GLIA_F32: return 1e-5;
+    case GLIA_BF16: return 2e-2;
+    default: return 2e-3; /* f16 */
   }
 }
 

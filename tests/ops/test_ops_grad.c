@@ -83,9 +83,7 @@ static void expect_slope(double slope, double difference, const op_case *c, cons
              difference);
 }
 
-static double step_of(double x) {
-  return 1e-6 * fmax(1, fabs(x));
-}
+static double step_of(double x) { return 1e-6 * fmax(1, fabs(x)); }
 
 static void check_elements(op_case *c, int i, const gi_buf *grad) {
   const int64_t count = gi_type_count(&c->in_type[i]);

@@ -18,10 +18,8 @@ static int end(void **state) {
   return 0;
 }
 
-#define SHAPE(...)                                                         \
-  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { \
-    __VA_ARGS__                                                            \
-  }
+#define SHAPE(...) \
+  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { __VA_ARGS__ }
 
 static glia_value numbers(int rank, const int64_t *shape, const double *data) {
   return glia_constant(g, GLIA_F64, rank, shape, data);
@@ -61,9 +59,7 @@ static double size_of(glia_value v) {
   glia_tensor_free(t);
   return m;
 }
-static void expect_zero(glia_value v) {
-  NEAR(size_of(v), 0, 1e-12);
-}
+static void expect_zero(glia_value v) { NEAR(size_of(v), 0, 1e-12); }
 
 static glia_value gradient(glia_value loss, glia_value x) {
   glia_value d = GLIA_NONE;

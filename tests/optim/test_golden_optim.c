@@ -15,18 +15,18 @@ static glia_optimizer optimizer_of(const golden *g, char name[32]) {
   name[n] = '\0';
   const gi_json *betas = gi_json_get(g->attributes, "betas");
   return (glia_optimizer){
-    .name = name,
-    .lr = golden_number(g, "lr", 0),
-    .momentum = golden_number(g, "momentum", 0),
-    .beta1 = gi_json_num(gi_json_at(betas, 0), 0),
-    .beta2 = gi_json_num(gi_json_at(betas, 1), 0),
-    .eps = golden_number(g, "eps", 0),
-    .alpha = golden_number(g, "alpha", 0),
-    .weight_decay = golden_number(g, "weight_decay", 0),
-    .lr_decay = golden_number(g, "lr_decay", 0),
-    .initial_accumulator = golden_number(g, "initial_accumulator_value", 0),
-    .nesterov = gi_json_bool(gi_json_get(g->attributes, "nesterov"), false),
-    .centered = gi_json_bool(gi_json_get(g->attributes, "centered"), false),
+      .name = name,
+      .lr = golden_number(g, "lr", 0),
+      .momentum = golden_number(g, "momentum", 0),
+      .beta1 = gi_json_num(gi_json_at(betas, 0), 0),
+      .beta2 = gi_json_num(gi_json_at(betas, 1), 0),
+      .eps = golden_number(g, "eps", 0),
+      .alpha = golden_number(g, "alpha", 0),
+      .weight_decay = golden_number(g, "weight_decay", 0),
+      .lr_decay = golden_number(g, "lr_decay", 0),
+      .initial_accumulator = golden_number(g, "initial_accumulator_value", 0),
+      .nesterov = gi_json_bool(gi_json_get(g->attributes, "nesterov"), false),
+      .centered = gi_json_bool(gi_json_get(g->attributes, "centered"), false),
   };
 }
 
@@ -110,7 +110,7 @@ static void check_file(const char *name, const char *backend, double tolerance) 
   golden_close(&f);
 }
 
-/* ---- clipping ---------------------------------------------------------------------------------- */
+/* ---- clipping ---------------------------------------------------------------------------- */
 
 static void check_clip(const char *name, const char *backend, double tolerance) {
   golden f = golden_open(name);
@@ -118,7 +118,8 @@ static void check_clip(const char *name, const char *backend, double tolerance) 
   glia_plan *plan = NULL;
   glia_value grads[PARAMS];
   char text[32];
-  const double norm = golden_number(&f, "max_norm", 0), value = golden_number(&f, "clip_value", 0);
+  const double norm = golden_number(&f, "max_norm", 0),
+               value = golden_number(&f, "clip_value", 0);
   OK(glia_graph_new(&g));
   for (int k = 0; k < PARAMS; k++) {
     snprintf(text, sizeof text, "grad.%d", k);
@@ -139,7 +140,8 @@ static void check_clip(const char *name, const char *backend, double tolerance) 
     snprintf(text, sizeof text, "clipped.%d", k);
     assert_golden(glia_plan_output(plan, text), &f, text, tolerance, name);
   }
-  if (norm > 0) assert_golden(glia_plan_output(plan, "norm"), &f, "total_norm", tolerance, name);
+  if (norm > 0)
+    assert_golden(glia_plan_output(plan, "norm"), &f, "total_norm", tolerance, name);
   glia_plan_free(plan);
   glia_graph_free(g);
   golden_close(&f);
@@ -187,10 +189,10 @@ static void test_f64_on_the_default_backend(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_f64_on_the_reference),
-    cmocka_unit_test(test_f32_on_the_reference),
-    cmocka_unit_test(test_f32_on_the_default_backend),
-    cmocka_unit_test(test_f64_on_the_default_backend),
+      cmocka_unit_test(test_f64_on_the_reference),
+      cmocka_unit_test(test_f32_on_the_reference),
+      cmocka_unit_test(test_f32_on_the_default_backend),
+      cmocka_unit_test(test_f64_on_the_default_backend),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@ static void set(glia_optimizer *o, const gi_field *f, double v) {
   memcpy((char *)o + f->offset, &v, sizeof v);
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------ */
+/* ---- ranges ------------------------------------------------------------------------------ */
 
 static void each_field(const char *name) {
   const gi_optim *rule = gi_optim_find(name);
@@ -79,7 +79,7 @@ static void test_options_of_others(void **state) {
   FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "nesterov wants momentum");
 }
 
-/* ---- text -------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------- */
 
 static void test_parse(void **state) {
   (void)state;
@@ -97,23 +97,25 @@ static void test_parse(void **state) {
 
 static void test_parse_errors(void **state) {
   (void)state;
-  static const struct { const char *text, *message; } bad[] = {
-    {"adm", "none is called \"adm\"; did you mean \"adam\"?"},
-    {"rmsporp lr=1", "did you mean \"rmsprop\"?"},
-    {"banana", "none is called \"banana\""},
-    {"sgd momentm=0.9", "no option is called \"momentm\"; did you mean \"momentum\"?"},
-    {"sgd momentum=abc", "momentum is \"abc\""},
-    {"sgd momentum=2", "momentum is \"2\", wanted a number from 0 to 1"},
-    {"sgd momentum=-0.1", "momentum is \"-0.1\""},
-    {"sgd momentum=nan", "momentum is \"nan\""},
-    {"sgd momentum=", "momentum is \"\""},
-    {"adam lr=1e400", "lr is \"1e400\""},
-    {"adam 0.1", "\"0.1\""},
-    {"adam nesterov", "nesterov"},
-    {"adam beta1=1", "beta1 is \"1\""},
-    {"sgd nesterov", "nesterov wants momentum"},
-    {"", "empty"},
-    {" \t ", "empty"},
+  static const struct {
+    const char *text, *message;
+  } bad[] = {
+      {"adm", "none is called \"adm\"; did you mean \"adam\"?"},
+      {"rmsporp lr=1", "did you mean \"rmsprop\"?"},
+      {"banana", "none is called \"banana\""},
+      {"sgd momentm=0.9", "no option is called \"momentm\"; did you mean \"momentum\"?"},
+      {"sgd momentum=abc", "momentum is \"abc\""},
+      {"sgd momentum=2", "momentum is \"2\", wanted a number from 0 to 1"},
+      {"sgd momentum=-0.1", "momentum is \"-0.1\""},
+      {"sgd momentum=nan", "momentum is \"nan\""},
+      {"sgd momentum=", "momentum is \"\""},
+      {"adam lr=1e400", "lr is \"1e400\""},
+      {"adam 0.1", "\"0.1\""},
+      {"adam nesterov", "nesterov"},
+      {"adam beta1=1", "beta1 is \"1\""},
+      {"sgd nesterov", "nesterov wants momentum"},
+      {"", "empty"},
+      {" \t ", "empty"},
   };
   glia_optimizer o = {.name = "untouched"};
   for (int i = 0; i < GI_COUNT(bad); i++)
@@ -128,7 +130,7 @@ static void test_parse_errors(void **state) {
   assert_string_equal(o.name, "untouched");
 }
 
-/* ---- minimize ---------------------------------------------------------------------------------- */
+/* ---- minimize ---------------------------------------------------------------------------- */
 
 typedef struct step {
   glia_graph *g;
@@ -189,7 +191,8 @@ static void test_learning_rate_from_outside(void **state) {
   step p = step_begin();
   glia_plan *plan = NULL;
   glia_tensor *lr = NULL;
-  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 100), .lr = glia_input(p.g, "lr", GLIA_F64, 0, NULL));
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 100),
+                .lr = glia_input(p.g, "lr", GLIA_F64, 0, NULL));
   OK(glia_compile(p.g, &plan, .backend = "ref"));
   OK(glia_tensor_new(GLIA_F64, 0, NULL, &lr));
   glia_tensor_set(lr, 0, 0.125);
@@ -245,17 +248,17 @@ static void test_stored_state_of_another_shape(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_ranges),
-    cmocka_unit_test(test_betas_below_one),
-    cmocka_unit_test(test_defaults),
-    cmocka_unit_test(test_options_of_others),
-    cmocka_unit_test(test_parse),
-    cmocka_unit_test(test_parse_errors),
-    cmocka_unit_test(test_minimize_moves_what_is_not_frozen),
-    cmocka_unit_test(test_clipping_by_value_comes_first),
-    cmocka_unit_test(test_learning_rate_from_outside),
-    cmocka_unit_test(test_minimize_refuses),
-    cmocka_unit_test(test_stored_state_of_another_shape),
+      cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_betas_below_one),
+      cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_options_of_others),
+      cmocka_unit_test(test_parse),
+      cmocka_unit_test(test_parse_errors),
+      cmocka_unit_test(test_minimize_moves_what_is_not_frozen),
+      cmocka_unit_test(test_clipping_by_value_comes_first),
+      cmocka_unit_test(test_learning_rate_from_outside),
+      cmocka_unit_test(test_minimize_refuses),
+      cmocka_unit_test(test_stored_state_of_another_shape),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,9 @@ static gi_cache *cache_new(tracer *t, int limit) {
   return c;
 }
 
-static gi_type rows(int64_t n) { return (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {n, 3}}; }
+static gi_type rows(int64_t n) {
+  return (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {n, 3}};
+}
 
 /* The plan for n rows gives what the formula gives. */
 static void check_plan_of(gi_cache *c, int mode, int64_t n) {
@@ -129,8 +131,8 @@ static void test_a_trace_that_fails(void **state) {
   gi_cache_free(c);
 }
 
-/* Every allocation of making a larger plan fails once: the small one, and a second try of the large
- * one, give the right answer all the same. */
+/* Every allocation of making a larger plan fails once: the small one, and a second try of the
+ * large one, give the right answer all the same. */
 static void test_every_allocation_fails(void **state) {
   (void)state;
   int64_t n = 1;
@@ -157,11 +159,11 @@ static void test_every_allocation_fails(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_one_plan_a_shape_and_mode),
-    cmocka_unit_test(test_bounded),
-    cmocka_unit_test(test_plans_share_one_arena),
-    cmocka_unit_test(test_a_trace_that_fails),
-    cmocka_unit_test(test_every_allocation_fails),
+      cmocka_unit_test(test_one_plan_a_shape_and_mode),
+      cmocka_unit_test(test_bounded),
+      cmocka_unit_test(test_plans_share_one_arena),
+      cmocka_unit_test(test_a_trace_that_fails),
+      cmocka_unit_test(test_every_allocation_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static glia_tensor *tensor(int rank, const int64_t *shape, double first) {
   return t;
 }
 
-/* ---- binding ----------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------- */
 
 static glia_plan *twice_x(void) {
   glia_plan *p = NULL;
@@ -66,7 +66,8 @@ static void test_memory_is_bound_not_copied(void **state) {
 static void test_views_are_made_dense(void **state) {
   (void)state;
   glia_plan *p = twice_x();
-  glia_tensor *t = tensor(2, (const int64_t[]){3, 2}, 0), *turned = NULL, *row = NULL, *wide = NULL;
+  glia_tensor *t = tensor(2, (const int64_t[]){3, 2}, 0), *turned = NULL, *row = NULL,
+              *wide = NULL;
   OK(glia_tensor_permute(t, (const int[]){1, 0}, &turned));
   OK(glia_plan_bind(p, "x", turned));
   OK(glia_plan_run(p));
@@ -134,7 +135,7 @@ static void test_inputs_at_the_ends(void **state) {
   glia_tensor_free(b);
 }
 
-/* ---- losses that are not finite ------------------------------------------------------------------ */
+/* ---- losses that are not finite ---------------------------------------------------------- */
 
 typedef struct training {
   glia_store *store;
@@ -154,8 +155,8 @@ static training training_new(const char *backend) {
   training t = {0};
   glia_graph *g = graph();
   OK(glia_store_new(&t.store));
-  glia_scope *s = glia_scope_new(g, t.store, &(glia_scope_opts){.size = sizeof(glia_scope_opts),
-                                                                .train = true});
+  glia_scope *s = glia_scope_new(
+      g, t.store, &(glia_scope_opts){.size = sizeof(glia_scope_opts), .train = true});
   const glia_value x = glia_input(g, "x", GLIA_F32, 2, (const int64_t[]){4, 7});
   const glia_value y = glia_input(g, "y", GLIA_I64, 1, (const int64_t[]){4});
   const glia_value loss = glia_output("loss", glia_cross_entropy_loss(three_layers(s, x), y));
@@ -232,7 +233,8 @@ static void infinite_input(const char *backend) {
 static void overflow_inside(const char *backend) {
   training t = training_new(backend);
   glia_tensor *w = glia_store_get(t.store, "fc3.weight");
-  for (int64_t i = 0; i < glia_tensor_count(w); i++) glia_tensor_set(w, i, i % 2 ? 3e38 : -3e38);
+  for (int64_t i = 0; i < glia_tensor_count(w); i++)
+    glia_tensor_set(w, i, i % 2 ? 3e38 : -3e38);
   check_stops(&t, "fc3", "fc3");
   training_free(&t);
 }
@@ -248,11 +250,12 @@ static void test_diagnosis_wants_a_watch(void **state) {
   glia_plan_free(p);
 }
 
-/* ---- chance ------------------------------------------------------------------------------------ */
+/* ---- chance ------------------------------------------------------------------------------ */
 
 enum { MANY = 500 };
 
-static glia_plan *chance_plan(const char *backend, int threads, const char *skip, uint64_t seed) {
+static glia_plan *chance_plan(const char *backend, int threads, const char *skip,
+                              uint64_t seed) {
   glia_plan *p = NULL;
   glia_graph *g = graph();
   const int64_t shape[] = {MANY};
@@ -274,8 +277,12 @@ static double sum_of(const glia_plan *p, const char *name) {
 }
 
 static void test_chance_is_seed_and_step(void **state) {
-  static const struct { const char *backend; int threads; const char *skip; } ways[] = {
-    {"ref", 1, NULL}, {"ref", 1, "all"}, {NULL, 1, NULL}, {NULL, 2, NULL}, {NULL, 3, "all"}};
+  static const struct {
+    const char *backend;
+    int threads;
+    const char *skip;
+  } ways[] = {
+      {"ref", 1, NULL}, {"ref", 1, "all"}, {NULL, 1, NULL}, {NULL, 2, NULL}, {NULL, 3, "all"}};
   double first[3][2];
   (void)state;
   for (int w = 0; w < GI_COUNT(ways); w++) {
@@ -295,7 +302,8 @@ static void test_chance_is_seed_and_step(void **state) {
     NEAR(sum_of(p, "a"), first[1][0], 1e-2);
     glia_plan_clock(p, 6, 1); /* another seed */
     OK(glia_plan_run(p));
-    assert_true(fabs(sum_of(p, "a") - first[1][0]) > 1 && fabs(sum_of(p, "b") - first[1][1]) > 1);
+    assert_true(fabs(sum_of(p, "a") - first[1][0]) > 1 &&
+                fabs(sum_of(p, "b") - first[1][1]) > 1);
     glia_plan_free(p);
   }
   assert_true(fabs(first[0][0] - first[1][0]) > 1 && fabs(first[1][1] - first[2][1]) > 1);
@@ -316,7 +324,7 @@ static void test_stopped_steps_do_not_count(void **state) {
   training_free(&t);
 }
 
-/* ---- lone expressions ---------------------------------------------------------------------------- */
+/* ---- lone expressions -------------------------------------------------------------------- */
 
 static void test_eval(void **state) {
   (void)state;
@@ -362,11 +370,11 @@ static void test_eval_reads_variables(void **state) {
   glia_store_free(store);
 }
 
-/* ---- what a plan says of itself ------------------------------------------------------------------ */
+/* ---- what a plan says of itself ---------------------------------------------------------- */
 
 static void test_text_names_every_layer(void **state) {
-  static const char *const parts[] = {"fc1", "drop", "fc2", "fc3", "fc1.weight", "peak", "backend ref",
-                                      "reference"};
+  static const char *const parts[] = {"fc1",        "drop", "fc2",         "fc3",
+                                      "fc1.weight", "peak", "backend ref", "reference"};
   (void)state;
   training t = training_new("ref");
   char *text = glia_plan_text(t.plan);
@@ -380,20 +388,20 @@ static void test_text_names_every_layer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_binding_errors),
-    cmocka_unit_test(test_memory_is_bound_not_copied),
-    cmocka_unit_test(test_views_are_made_dense),
-    cmocka_unit_test(test_binding_without_memory),
-    cmocka_unit_test(test_inputs_at_the_ends),
-    cmocka_unit_test(test_nan_in_a_weight),
-    cmocka_unit_test(test_infinite_input),
-    cmocka_unit_test(test_overflow_inside),
-    cmocka_unit_test(test_diagnosis_wants_a_watch),
-    cmocka_unit_test(test_chance_is_seed_and_step),
-    cmocka_unit_test(test_stopped_steps_do_not_count),
-    cmocka_unit_test(test_eval),
-    cmocka_unit_test(test_eval_reads_variables),
-    cmocka_unit_test(test_text_names_every_layer),
+      cmocka_unit_test(test_binding_errors),
+      cmocka_unit_test(test_memory_is_bound_not_copied),
+      cmocka_unit_test(test_views_are_made_dense),
+      cmocka_unit_test(test_binding_without_memory),
+      cmocka_unit_test(test_inputs_at_the_ends),
+      cmocka_unit_test(test_nan_in_a_weight),
+      cmocka_unit_test(test_infinite_input),
+      cmocka_unit_test(test_overflow_inside),
+      cmocka_unit_test(test_diagnosis_wants_a_watch),
+      cmocka_unit_test(test_chance_is_seed_and_step),
+      cmocka_unit_test(test_stopped_steps_do_not_count),
+      cmocka_unit_test(test_eval),
+      cmocka_unit_test(test_eval_reads_variables),
+      cmocka_unit_test(test_text_names_every_layer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

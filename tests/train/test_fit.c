@@ -1,11 +1,11 @@
-/* Fitting: that it learns, early stopping and the best weights, events, histories that go on, the
- * same bits however many workers load, and memory that does not grow.
+/* Fitting: that it learns, early stopping and the best weights, events, histories that go on,
+ * the same bits however many workers load, and memory that does not grow.
  */
 #include "train/blobs.h"
 
 #include <malloc.h>
 
-/* ---- learning -------------------------------------------------------------------------------------- */
+/* ---- learning ---------------------------------------------------------------------------- */
 
 static double accuracy_of(glia_learner *l, const glia_dataset *d) {
   glia_loader *data = loader_of(d, 50, false, 1);
@@ -30,9 +30,12 @@ static void test_xor(void **state) {
   OK(glia_tensor_from(GLIA_F32, 2, (const int64_t[]){4, 2}, x, &tx));
   OK(glia_tensor_from(GLIA_I64, 1, (const int64_t[]){4}, y, &ty));
   OK(glia_dataset_arrays(tx, ty, BLOB_CLASSES, &d));
-  const glia_learner_opts o = {.size = sizeof o, .model = blob_model, .user = &width,
+  const glia_learner_opts o = {.size = sizeof o,
+                               .model = blob_model,
+                               .user = &width,
                                .data = {.rank = 1, .shape = {2}, .classes = BLOB_CLASSES},
-                               .optimizer = glia_adam(.lr = 0.05), .seed = 2};
+                               .optimizer = glia_adam(.lr = 0.05),
+                               .seed = 2};
   OK(glia_learner_new(&o, &l));
   glia_loader *train = loader_of(d, 4, true, 1);
   OK(glia_fit(l, train, NULL, .epochs = 200));
@@ -44,13 +47,16 @@ static void test_xor(void **state) {
   glia_tensor_free(ty);
 }
 
-/* The classes lie 4.4 deviations apart at least: the best possible is above 0.98. Ten seeds of the
- * initial values and of the data gave 0.983 to 1. */
+/* The classes lie 4.4 deviations apart at least: the best possible is above 0.98. Ten seeds of
+ * the initial values and of the data gave 0.983 to 1. */
 static void test_blobs_with_every_optimiser(void **state) {
   static const glia_optimizer rules[] = {
-    {.name = "sgd", .lr = 0.3}, {.name = "sgd", .lr = 0.1, .momentum = 0.9, .nesterov = true},
-    {.name = "adam", .lr = 0.02}, {.name = "adamw", .lr = 0.02}, {.name = "rmsprop", .lr = 0.01},
-    {.name = "adagrad", .lr = 0.1}};
+      {.name = "sgd", .lr = 0.3},
+      {.name = "sgd", .lr = 0.1, .momentum = 0.9, .nesterov = true},
+      {.name = "adam", .lr = 0.02},
+      {.name = "adamw", .lr = 0.02},
+      {.name = "rmsprop", .lr = 0.01},
+      {.name = "adagrad", .lr = 0.1}};
   (void)state;
   glia_dataset *train = blobs(300, 0.5, 0, 1), *test = blobs(300, 0.5, 0, 2);
   for (int i = 0; i < GI_COUNT(rules); i++) {
@@ -66,7 +72,7 @@ static void test_blobs_with_every_optimiser(void **state) {
   glia_dataset_free(test);
 }
 
-/* ---- early stopping -------------------------------------------------------------------------------- */
+/* ---- early stopping ---------------------------------------------------------------------- */
 
 typedef struct fitting {
   glia_dataset *train, *valid;
@@ -124,7 +130,10 @@ static void test_early_stopping(void **state) {
   for (int metric = 0; metric < 2; metric++) {
     fitting f = overfitting(NULL);
     glia_history h = {0};
-    const glia_fit_opts o = {.size = sizeof o, .epochs = 400, .patience = 5, .keep_best = true,
+    const glia_fit_opts o = {.size = sizeof o,
+                             .epochs = 400,
+                             .patience = 5,
+                             .keep_best = true,
                              .monitor = metric ? GLIA_MONITOR_METRIC : GLIA_MONITOR_VALID_LOSS};
     OK(glia_fit_opt(f.l, f.train_loader, f.valid_loader, &h, &o));
     check_history(&h, 1, metric);
@@ -138,15 +147,16 @@ static void test_early_stopping(void **state) {
   }
 }
 
-/* Without a history patience keeps the best weights by itself; without patience and keep_best the
- * last ones stay. */
+/* Without a history patience keeps the best weights by itself; without patience and keep_best
+ * the last ones stay. */
 static void test_when_the_best_is_kept(void **state) {
   (void)state;
   fitting f = overfitting("ref"), g = overfitting("ref"), k = overfitting("ref");
   glia_history h = {0};
   OK(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 60, .patience = 4));
-  OK(glia_fit_opt(g.l, g.train_loader, g.valid_loader, &h,
-                  &(glia_fit_opts){.size = sizeof(glia_fit_opts), .epochs = 60, .patience = 4}));
+  OK(glia_fit_opt(
+      g.l, g.train_loader, g.valid_loader, &h,
+      &(glia_fit_opts){.size = sizeof(glia_fit_opts), .epochs = 60, .patience = 4}));
   assert_true(h.n < 60);
   NEAR(valid_loss(&f), h.best_value, 0);
   NEAR(valid_loss(&g), h.rows[h.n - 1].valid_loss, 0);
@@ -164,7 +174,8 @@ static void test_monitor_without_validation(void **state) {
   for (int metric = 0; metric < 2; metric++) {
     fitting f = overfitting("ref");
     glia_history h = {0};
-    const glia_fit_opts o = {.size = sizeof o, .epochs = 6,
+    const glia_fit_opts o = {.size = sizeof o,
+                             .epochs = 6,
                              .monitor = metric ? GLIA_MONITOR_METRIC : GLIA_MONITOR_VALID_LOSS};
     OK(glia_fit_opt(f.l, f.train_loader, NULL, &h, &o));
     double least = INFINITY;
@@ -178,7 +189,7 @@ static void test_monitor_without_validation(void **state) {
   }
 }
 
-/* ---- events ---------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------ */
 
 typedef struct listener {
   char seen[256]; /* one letter an event */
@@ -193,7 +204,8 @@ static bool listen(const glia_progress *p, void *user) {
   listener *s = user;
   static const char letters[] = "BesvEF";
   if (s->n < GI_COUNT(s->seen) - 1) s->seen[s->n++] = letters[p->event];
-  s->fine = s->fine && p->epochs == 2 && p->epoch <= 2 && (p->row != NULL) == (p->event == GLIA_EPOCH_END);
+  s->fine = s->fine && p->epochs == 2 && p->epoch <= 2 &&
+            (p->row != NULL) == (p->event == GLIA_EPOCH_END);
   if (p->event == GLIA_STEP_END) {
     s->steps++;
     s->fine = s->fine && p->step >= 1 && p->step <= p->steps && p->steps == 3 && p->loss > 0 &&
@@ -209,7 +221,8 @@ static void test_events(void **state) {
   (void)state;
   fitting f = overfitting("ref");
   listener s = {.fine = true};
-  OK(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 2, .on_event = listen, .user = &s));
+  OK(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 2, .on_event = listen,
+              .user = &s));
   assert_string_equal(s.seen, "BesssvEesssvEF");
   assert_true(s.fine);
   assert_int_equal(glia_learner_steps(f.l), 6);
@@ -217,16 +230,21 @@ static void test_events(void **state) {
 }
 
 static void test_events_stop(void **state) {
-  static const struct { glia_event at; int after; const char *seen; int64_t steps; } cases[] = {
-    {GLIA_FIT_BEGIN, 1, "B", 0},       {GLIA_EPOCH_BEGIN, 1, "Be", 0},
-    {GLIA_STEP_END, 2, "Bess", 2},     {GLIA_VALIDATE_BEGIN, 1, "Besssv", 3},
-    {GLIA_EPOCH_END, 1, "BesssvE", 3}, {GLIA_STEP_END, 4, "BesssvEes", 4},
-    {GLIA_FIT_END, 1, "BesssvEesssvEF", 6}};
+  static const struct {
+    glia_event at;
+    int after;
+    const char *seen;
+    int64_t steps;
+  } cases[] = {{GLIA_FIT_BEGIN, 1, "B", 0},           {GLIA_EPOCH_BEGIN, 1, "Be", 0},
+               {GLIA_STEP_END, 2, "Bess", 2},         {GLIA_VALIDATE_BEGIN, 1, "Besssv", 3},
+               {GLIA_EPOCH_END, 1, "BesssvE", 3},     {GLIA_STEP_END, 4, "BesssvEes", 4},
+               {GLIA_FIT_END, 1, "BesssvEesssvEF", 6}};
   (void)state;
   for (int i = 0; i < GI_COUNT(cases); i++) {
     fitting f = overfitting("ref");
     listener s = {.stop_at = cases[i].at, .stop_after = cases[i].after};
-    FAILS(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 2, .on_event = listen, .user = &s),
+    FAILS(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 2, .on_event = listen,
+                   .user = &s),
           GLIA_CANCELLED, "stopped on request");
     assert_string_equal(s.seen, cases[i].seen);
     assert_int_equal(glia_learner_steps(f.l), cases[i].steps);
@@ -234,7 +252,7 @@ static void test_events_stop(void **state) {
   }
 }
 
-/* ---- histories that go on -------------------------------------------------------------------------- */
+/* ---- histories that go on ---------------------------------------------------------------- */
 
 /* Three epochs at once, or one and then two: the same rows and the same weights. */
 static void test_a_history_goes_on(void **state) {
@@ -261,7 +279,7 @@ static void test_a_history_goes_on(void **state) {
   fitting_free(&g);
 }
 
-/* ---- the same bits --------------------------------------------------------------------------------- */
+/* ---- the same bits ----------------------------------------------------------------------- */
 
 static uint64_t fingerprint(const glia_store *s) {
   uint64_t h = 0;
@@ -282,9 +300,12 @@ static glia_value noisy_model(glia_scope *s, glia_value x, void *user) {
 
 static uint64_t fit_bits(const glia_dataset *d, int workers, uint64_t seed, int threads) {
   glia_learner *l = NULL;
-  const glia_learner_opts o = {.size = sizeof o, .model = noisy_model, .seed = seed,
+  const glia_learner_opts o = {.size = sizeof o,
+                               .model = noisy_model,
+                               .seed = seed,
                                .data = {.rank = 1, .shape = {2}, .classes = BLOB_CLASSES},
-                               .optimizer = glia_adam(.lr = 0.01), .threads = threads};
+                               .optimizer = glia_adam(.lr = 0.01),
+                               .threads = threads};
   OK(glia_learner_new(&o, &l));
   glia_loader *train = loader_of(d, 16, true, workers);
   OK(glia_fit(l, train, NULL, .epochs = 3, .schedule = GLIA_COSINE));
@@ -299,14 +320,15 @@ static void test_same_bits(void **state) {
   (void)state;
   glia_dataset *d = blobs(150, 0.7, 0.1, 6);
   const uint64_t first = fit_bits(d, -1, 9, 1);
-  for (int i = 0; i < GI_COUNT(workers); i++) assert_true(fit_bits(d, workers[i], 9, 1) == first);
+  for (int i = 0; i < GI_COUNT(workers); i++)
+    assert_true(fit_bits(d, workers[i], 9, 1) == first);
   const uint64_t two = fit_bits(d, -1, 9, 2);
   for (int i = 0; i < GI_COUNT(workers); i++) assert_true(fit_bits(d, workers[i], 9, 2) == two);
   assert_true(fit_bits(d, -1, 10, 1) != first);
   glia_dataset_free(d);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 typedef struct meter {
   size_t in_use[32];
@@ -321,13 +343,14 @@ static bool measure(const glia_progress *p, void *user) {
   return true;
 }
 
-/* After epoch 2 as after epoch 20, but for the rows of the history: an epoch's row and its metrics,
- * in an array that grows by doubling. */
+/* After epoch 2 as after epoch 20, but for the rows of the history: an epoch's row and its
+ * metrics, in an array that grows by doubling. */
 static void test_memory_does_not_grow(void **state) {
   (void)state;
   fitting f = overfitting(NULL);
   meter m = {{0}, {0}};
-  OK(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 20, .on_event = measure, .user = &m));
+  OK(glia_fit(f.l, f.train_loader, f.valid_loader, .epochs = 20, .on_event = measure,
+              .user = &m));
   const size_t row = 2 * sizeof(glia_epoch) + 64;
   if (m.in_use[20] > m.in_use[2] + 20 * row)
     fail_msg("%zu bytes after epoch 2, %zu after epoch 20", m.in_use[2], m.in_use[20]);
@@ -335,7 +358,8 @@ static void test_memory_does_not_grow(void **state) {
   fitting_free(&f);
 }
 
-/* A step allocates nothing. (The loader has no workers here: what they allocate would count.) */
+/* A step allocates nothing. (The loader has no workers here: what they allocate would count.)
+ */
 static void test_steps_allocate_nothing(void **state) {
   (void)state;
   glia_dataset *d = blobs(24, 0.9, 0.6, 1);
@@ -353,7 +377,7 @@ static void test_steps_allocate_nothing(void **state) {
   glia_dataset_free(d);
 }
 
-/* ---- refused --------------------------------------------------------------------------------------- */
+/* ---- refused ----------------------------------------------------------------------------- */
 
 static void test_refused(void **state) {
   (void)state;
@@ -381,7 +405,8 @@ static void test_divergence_ends_it(void **state) {
   FAILS(glia_fit_opt(l, f.train_loader, f.valid_loader, &h, &o), GLIA_DIVERGED, "step");
   for (int i = 0; i < glia_store_count(glia_learner_store(l)); i++) {
     const glia_tensor *t = glia_store_tensor(glia_learner_store(l), i);
-    for (int64_t k = 0; k < glia_tensor_count(t); k++) assert_true(!isnan(glia_tensor_get(t, k)));
+    for (int64_t k = 0; k < glia_tensor_count(t); k++)
+      assert_true(!isnan(glia_tensor_get(t, k)));
   }
   glia_history_clear(&h);
   glia_learner_free(l);
@@ -390,19 +415,19 @@ static void test_divergence_ends_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_xor),
-    cmocka_unit_test(test_blobs_with_every_optimiser),
-    cmocka_unit_test(test_early_stopping),
-    cmocka_unit_test(test_when_the_best_is_kept),
-    cmocka_unit_test(test_monitor_without_validation),
-    cmocka_unit_test(test_events),
-    cmocka_unit_test(test_events_stop),
-    cmocka_unit_test(test_a_history_goes_on),
-    cmocka_unit_test(test_same_bits),
-    cmocka_unit_test(test_memory_does_not_grow),
-    cmocka_unit_test(test_steps_allocate_nothing),
-    cmocka_unit_test(test_refused),
-    cmocka_unit_test(test_divergence_ends_it),
+      cmocka_unit_test(test_xor),
+      cmocka_unit_test(test_blobs_with_every_optimiser),
+      cmocka_unit_test(test_early_stopping),
+      cmocka_unit_test(test_when_the_best_is_kept),
+      cmocka_unit_test(test_monitor_without_validation),
+      cmocka_unit_test(test_events),
+      cmocka_unit_test(test_events_stop),
+      cmocka_unit_test(test_a_history_goes_on),
+      cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_memory_does_not_grow),
+      cmocka_unit_test(test_steps_allocate_nothing),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_divergence_ends_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Whole training steps against PyTorch (tools/golden_steps.py): the loss of ten steps, all parameters
- * and running statistics after them, and the result in evaluation mode.
+/* Whole training steps against PyTorch (tools/golden_steps.py): the loss of ten steps, all
+ * parameters and running statistics after them, and the result in evaluation mode.
  */
 #include "golden_tensors.h"
 
@@ -31,16 +31,21 @@ static glia_value regression(glia_scope *s, glia_value x, void *user) {
 
 static glia_learner *learner_of(const golden *f, glia_model_fn model, const glia_optimizer *o,
                                 const char *backend) {
-  const int at = glia_safetensors_find(f->file, "x"), result = glia_safetensors_find(f->file, "result");
+  const int at = glia_safetensors_find(f->file, "x"),
+            result = glia_safetensors_find(f->file, "result");
   const int64_t *shape, *out;
   const int rank = glia_safetensors_shape(f->file, at, &shape) - 2;
   assert_int_equal(glia_safetensors_shape(f->file, result, &out), 2);
-  const bool classes = strcmp(glia_safetensors_dtype(f->file, glia_safetensors_find(f->file, "y")),
-                              "I64") == 0;
-  glia_learner_opts opts = {.size = sizeof opts, .model = model, .optimizer = *o,
-                            .data = {.rank = rank, .classes = classes ? (int)out[1] : 0,
+  const bool classes =
+      strcmp(glia_safetensors_dtype(f->file, glia_safetensors_find(f->file, "y")), "I64") == 0;
+  glia_learner_opts opts = {.size = sizeof opts,
+                            .model = model,
+                            .optimizer = *o,
+                            .data = {.rank = rank,
+                                     .classes = classes ? (int)out[1] : 0,
                                      .targets = classes ? 0 : (int)out[1]},
-                            .clip_norm = golden_number(f, "clip", 0), .backend = backend,
+                            .clip_norm = golden_number(f, "clip", 0),
+                            .backend = backend,
                             .loss = classes ? GLIA_LOSS_CROSS_ENTROPY : GLIA_LOSS_HUBER,
                             .label_smoothing = golden_number(f, "label_smoothing", 0)};
   glia_learner *l = NULL;
@@ -76,7 +81,8 @@ static glia_tensor *entry(const glia_tensor *t, int64_t s) {
   return out;
 }
 
-static void check_after(const golden *f, glia_learner *l, const glia_tensor *x, const char *what) {
+static void check_after(const golden *f, glia_learner *l, const glia_tensor *x,
+                        const char *what) {
   const glia_store *store = glia_learner_store(l);
   const glia_tensor *out = NULL;
   char name[128];
@@ -128,8 +134,10 @@ static void test_on_the_default_backend(void **state) { (void)state, each(NULL);
 
 /* CosineAnnealingLR, LinearLR and OneCycleLR over as many steps. */
 static void test_schedules(void **state) {
-  static const struct { const char *name; glia_schedule schedule; } rows[] = {
-    {"cosine", GLIA_COSINE}, {"linear", GLIA_LINEAR}, {"one_cycle", GLIA_ONE_CYCLE}};
+  static const struct {
+    const char *name;
+    glia_schedule schedule;
+  } rows[] = {{"cosine", GLIA_COSINE}, {"linear", GLIA_LINEAR}, {"one_cycle", GLIA_ONE_CYCLE}};
   static const int totals[] = {1, 2, 3, 7, 10, 100};
   (void)state;
   golden f = golden_open("steps/schedules");
@@ -165,10 +173,10 @@ static void test_short_schedules(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_on_the_reference),
-    cmocka_unit_test(test_on_the_default_backend),
-    cmocka_unit_test(test_schedules),
-    cmocka_unit_test(test_short_schedules),
+      cmocka_unit_test(test_on_the_reference),
+      cmocka_unit_test(test_on_the_default_backend),
+      cmocka_unit_test(test_schedules),
+      cmocka_unit_test(test_short_schedules),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

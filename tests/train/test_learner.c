@@ -1,9 +1,10 @@
-/* The learner: what it refuses, predictions, evaluation over uneven batches, frozen parameters. */
+/* The learner: what it refuses, predictions, evaluation over uneven batches, frozen parameters.
+ */
 #include "train/blobs.h"
 
 #include "graph/graph.h"
 
-/* ---- refused --------------------------------------------------------------------------------------- */
+/* ---- refused ----------------------------------------------------------------------------- */
 
 static glia_value nothing(glia_scope *s, glia_value x, void *user) {
   (void)s, (void)x, (void)user;
@@ -21,7 +22,8 @@ static glia_value unused_layer(glia_scope *s, glia_value x, void *user) {
 }
 
 static glia_value no_gradient(glia_scope *s, glia_value x, void *user) {
-  const glia_value hard = glia_one_hot(glia_argmax(blob_model(s, x, user), 1, false), 3, GLIA_F32);
+  const glia_value hard =
+      glia_one_hot(glia_argmax(blob_model(s, x, user), 1, false), 3, GLIA_F32);
   return glia_dense(s, "last", hard, .units = 3);
 }
 
@@ -31,7 +33,8 @@ static glia_value failing(glia_scope *s, glia_value x, void *user) {
 }
 
 static glia_learner_opts good(void) {
-  return (glia_learner_opts){.size = sizeof(glia_learner_opts), .model = blob_model,
+  return (glia_learner_opts){.size = sizeof(glia_learner_opts),
+                             .model = blob_model,
                              .user = &blob_width,
                              .data = {.rank = 1, .shape = {2}, .classes = 3}};
 }
@@ -88,7 +91,8 @@ static void test_models_refused(void **state) {
   refused(o, GLIA_SHAPE, "matmul");
   o = good();
   o.data.classes = 4;
-  refused(o, GLIA_MODEL, "the network ends in [1, 3], the data have 4 classes; hint: end it with");
+  refused(o, GLIA_MODEL,
+          "the network ends in [1, 3], the data have 4 classes; hint: end it with");
 }
 
 static void test_batches_refused(void **state) {
@@ -99,8 +103,10 @@ static void test_batches_refused(void **state) {
   OK(glia_tensor_new(GLIA_F32, 2, (const int64_t[]){4, 3}, &wide));
   OK(glia_tensor_new(GLIA_F32, 2, (const int64_t[]){4, 2}, &x));
   OK(glia_tensor_new(GLIA_I64, 1, (const int64_t[]){5}, &y));
-  FAILS(glia_learner_forward(l, wide, &out), GLIA_MODEL, "fc1: expects 2 inputs, got 3 from input x");
-  FAILS(glia_learner_step(l, x, y, 0, NULL), GLIA_SHAPE, "logits are f32 [4, 3], targets i64 [5]");
+  FAILS(glia_learner_forward(l, wide, &out), GLIA_MODEL,
+        "fc1: expects 2 inputs, got 3 from input x");
+  FAILS(glia_learner_step(l, x, y, 0, NULL), GLIA_SHAPE,
+        "logits are f32 [4, 3], targets i64 [5]");
   FAILS(glia_learner_step(l, x, x, 0, NULL), GLIA_SHAPE, "cross_entropy_loss");
   static const double bad[] = {-0.1, NAN, INFINITY};
   glia_tensor_free(y);
@@ -118,7 +124,7 @@ static void test_batches_refused(void **state) {
   glia_learner_free(l);
 }
 
-/* ---- predicting ------------------------------------------------------------------------------------ */
+/* ---- predicting -------------------------------------------------------------------------- */
 
 static void test_probabilities(void **state) {
   (void)state;
@@ -148,10 +154,13 @@ static glia_value two_numbers(glia_scope *s, glia_value x, void *user) {
 }
 
 static void test_numbers_and_bce(void **state) {
-  static const glia_loss losses[] = {GLIA_LOSS_DEFAULT, GLIA_LOSS_MAE, GLIA_LOSS_HUBER, GLIA_LOSS_BCE};
+  static const glia_loss losses[] = {GLIA_LOSS_DEFAULT, GLIA_LOSS_MAE, GLIA_LOSS_HUBER,
+                                     GLIA_LOSS_BCE};
   (void)state;
   for (int i = 0; i < GI_COUNT(losses); i++) {
-    glia_learner_opts o = {.size = sizeof o, .model = two_numbers, .loss = losses[i],
+    glia_learner_opts o = {.size = sizeof o,
+                           .model = two_numbers,
+                           .loss = losses[i],
                            .data = {.rank = 1, .shape = {3}, .targets = 2}};
     glia_learner *l = NULL;
     glia_tensor *x = NULL, *y = NULL, *p = NULL;
@@ -178,7 +187,7 @@ static void test_numbers_and_bce(void **state) {
   }
 }
 
-/* ---- evaluating ------------------------------------------------------------------------------------ */
+/* ---- evaluating -------------------------------------------------------------------------- */
 
 /* The mean over samples does not depend on how they are cut into batches. */
 static void test_evaluation_over_uneven_batches(void **state) {
@@ -206,7 +215,7 @@ static void test_evaluation_over_uneven_batches(void **state) {
   glia_learner_free(l);
 }
 
-/* ---- freezing -------------------------------------------------------------------------------------- */
+/* ---- freezing ---------------------------------------------------------------------------- */
 
 /* Also after steps have been taken: the step is traced anew. */
 static void test_frozen_parameters_stay(void **state) {
@@ -227,7 +236,8 @@ static void test_frozen_parameters_stay(void **state) {
     OK(glia_tensor_copy(frozen, &before));
     OK(glia_tensor_copy(moving, &old));
     OK(glia_learner_step(l, x, y, 0.1, NULL));
-    assert_memory_equal(glia_tensor_data(frozen), glia_tensor_data(before), glia_tensor_bytes(before));
+    assert_memory_equal(glia_tensor_data(frozen), glia_tensor_data(before),
+                        glia_tensor_bytes(before));
     for (int64_t i = 0; i < glia_tensor_count(old); i++)
       moved += fabs(glia_tensor_get(old, i) - glia_tensor_get(moving, i));
     assert_true(moved > 1e-3);
@@ -241,7 +251,7 @@ static void test_frozen_parameters_stay(void **state) {
   glia_learner_free(l);
 }
 
-/* ---- diverging ------------------------------------------------------------------------------------- */
+/* ---- diverging --------------------------------------------------------------------------- */
 
 static void test_divergence_names_step_and_layer(void **state) {
   (void)state;
@@ -259,7 +269,7 @@ static void test_divergence_names_step_and_layer(void **state) {
   glia_learner_free(l);
 }
 
-/* ---- plans ----------------------------------------------------------------------------------------- */
+/* ---- plans ------------------------------------------------------------------------------- */
 
 static void test_plans(void **state) {
   (void)state;
@@ -277,21 +287,22 @@ static void test_plans(void **state) {
   OK(glia_learner_plan_text(l, 8, NULL, true, &text));
   assert_null(strstr(text, "fc1.weight "));
   free(text);
-  FAILS(glia_learner_plan_text(l, 8, "fuze", true, &text), GLIA_INVALID, "did you mean \"fuse\"?");
+  FAILS(glia_learner_plan_text(l, 8, "fuze", true, &text), GLIA_INVALID,
+        "did you mean \"fuse\"?");
   glia_learner_free(l);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_refused),
-    cmocka_unit_test(test_models_refused),
-    cmocka_unit_test(test_batches_refused),
-    cmocka_unit_test(test_probabilities),
-    cmocka_unit_test(test_numbers_and_bce),
-    cmocka_unit_test(test_evaluation_over_uneven_batches),
-    cmocka_unit_test(test_frozen_parameters_stay),
-    cmocka_unit_test(test_divergence_names_step_and_layer),
-    cmocka_unit_test(test_plans),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_models_refused),
+      cmocka_unit_test(test_batches_refused),
+      cmocka_unit_test(test_probabilities),
+      cmocka_unit_test(test_numbers_and_bce),
+      cmocka_unit_test(test_evaluation_over_uneven_batches),
+      cmocka_unit_test(test_frozen_parameters_stay),
+      cmocka_unit_test(test_divergence_names_step_and_layer),
+      cmocka_unit_test(test_plans),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Every allocation of building, compiling and running training steps fails once in turn: always a
- * status, never a crash, a leak (under ASan) or a silent wrong result.
+/* Every allocation of building, compiling and running training steps fails once in turn: always
+ * a status, never a crash, a leak (under ASan) or a silent wrong result.
  */
 #include "test.h"
 
@@ -27,7 +27,8 @@ typedef struct work {
   const char *backend;
 } work;
 
-static glia_status steps(glia_learner *l, const glia_tensor *x, const glia_tensor *y, double *loss) {
+static glia_status steps(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                         double *loss) {
   const glia_tensor *out = NULL;
   glia_tensor *p = NULL;
   char *text = NULL;
@@ -44,10 +45,15 @@ static glia_status steps(glia_learner *l, const glia_tensor *x, const glia_tenso
 static glia_status all_of_it(const work *w, double *loss) {
   glia_learner *l = NULL;
   glia_tensor *x = NULL, *y = NULL;
-  const glia_learner_opts o = {
-    .size = sizeof o, .model = w->model, .data = {.rank = 3, .shape = {2, 4, 4}, .classes = 3},
-    .optimizer = w->optimizer, .clip_norm = w->clip_norm, .label_smoothing = 0.1, .seed = 1,
-    .backend = w->backend, .threads = 1};
+  const glia_learner_opts o = {.size = sizeof o,
+                               .model = w->model,
+                               .data = {.rank = 3, .shape = {2, 4, 4}, .classes = 3},
+                               .optimizer = w->optimizer,
+                               .clip_norm = w->clip_norm,
+                               .label_smoothing = 0.1,
+                               .seed = 1,
+                               .backend = w->backend,
+                               .threads = 1};
   glia_status s = glia_learner_new(&o, &l);
   if (s == GLIA_OK) s = glia_tensor_new(GLIA_F32, 4, (const int64_t[]){2, 2, 4, 4}, &x);
   if (s == GLIA_OK) s = glia_tensor_new(GLIA_I64, 1, (const int64_t[]){2}, &y);
@@ -70,11 +76,14 @@ static void each_allocation_fails(const work *w, int64_t stride) {
     gi_alloc_fail_after(n);
     const glia_status s = all_of_it(w, &loss);
     gi_alloc_fail_after(0);
-    if (s == GLIA_OK) NEAR(loss, want, 1e-5); /* it could do without: one fusion less, say */
-    else assert_int_equal(s, GLIA_NOMEM);
+    if (s == GLIA_OK)
+      NEAR(loss, want, 1e-5); /* it could do without: one fusion less, say */
+    else
+      assert_int_equal(s, GLIA_NOMEM);
     failed += s != GLIA_OK;
   }
-  print_message("%lld allocations, %lld tried ones failed\n", (long long)count, (long long)failed);
+  print_message("%lld allocations, %lld tried ones failed\n", (long long)count,
+                (long long)failed);
   assert_true(failed > count / stride * 3 / 4);
 }
 
@@ -85,7 +94,8 @@ static void test_perceptron(void **state) {
 
 static void test_convnet(void **state) {
   (void)state;
-  each_allocation_fails(&(work){convnet, glia_sgd(.momentum = 0.9, .nesterov = true), 0, "ref"}, 1);
+  each_allocation_fails(&(work){convnet, glia_sgd(.momentum = 0.9, .nesterov = true), 0, "ref"},
+                        1);
 }
 
 static void test_convnet_on_the_default_backend(void **state) {
@@ -95,9 +105,9 @@ static void test_convnet_on_the_default_backend(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_perceptron),
-    cmocka_unit_test(test_convnet),
-    cmocka_unit_test(test_convnet_on_the_default_backend),
+      cmocka_unit_test(test_perceptron),
+      cmocka_unit_test(test_convnet),
+      cmocka_unit_test(test_convnet_on_the_default_backend),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* A run killed at any moment and resumed ends in the same bits as one that was not.
  *
- * Child processes train; the parent kills them (SIGKILL) after random times, again and again, until one
- * gets through. Parameters and history are then compared with those of an undisturbed run.
+ * Child processes train; the parent kills them (SIGKILL) after random times, again and again,
+ * until one gets through. Parameters and history are then compared with those of an undisturbed
+ * run.
  */
 #include "test.h"
 
@@ -17,7 +18,7 @@ static const char net[] =
     "conv2d 8 3x3 relu\nbatch_norm\nmax_pool2d 2\ndropout 0.2\nflatten\ndense 16 relu\n"
     "dropout 0.3\ndense 4\n";
 
-/* ---- data: four kinds of bright quadrants, as idx files --------------------------------------------- */
+/* ---- data: four kinds of bright quadrants, as idx files ---------------------------------- */
 
 static void put_u32(FILE *f, uint32_t v) {
   for (int shift = 24; shift >= 0; shift -= 8) fputc((int)(v >> shift & 255), f);
@@ -48,13 +49,21 @@ static void write_data(const char *dir) {
   write_idx(dir, "train-labels-idx1-ubyte", false, TRAIN);
 }
 
-/* ---- children ----------------------------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------------- */
 
 static int train(const char *data, const char *net_file, const char *dir, bool resume) {
   glia_run *r = NULL;
-  const glia_train_opts o = {.size = sizeof o, .data = data, .net = net_file, .run = dir,
-                             .epochs = EPOCHS, .batch = 32, .seed = 3, .patience = 4,
-                             .schedule = GLIA_ONE_CYCLE, .workers = 2, .threads = 2};
+  const glia_train_opts o = {.size = sizeof o,
+                             .data = data,
+                             .net = net_file,
+                             .run = dir,
+                             .epochs = EPOCHS,
+                             .batch = 32,
+                             .seed = 3,
+                             .patience = 4,
+                             .schedule = GLIA_ONE_CYCLE,
+                             .workers = 2,
+                             .threads = 2};
   glia_status s = resume ? glia_run_resume(dir, &r) : glia_run_new(&o, &r);
   if (s == GLIA_OK) s = glia_run_fit(r, NULL, NULL);
   if (s != GLIA_OK) fprintf(stderr, "train: %s\n", glia_error_message());
@@ -83,7 +92,7 @@ static bool child(const char *data, const char *net_file, const char *dir, bool 
   return WIFEXITED(status);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------ */
+/* ---- comparing --------------------------------------------------------------------------- */
 
 static void same_tensors(const char *a, const char *b, const char *name) {
   char pa[700], pb[700];

@@ -41,16 +41,13 @@ glia_status gi_dnnl_engine(dnnl_engine_t *out) {
 
 glia_status gi_dnnl_check(dnnl_status_t s, const char *what) {
   switch (s) {
-    case dnnl_success:
-      return GLIA_OK;
-    case dnnl_out_of_memory:
-      return gi_fail(GLIA_NOMEM, "oneDNN: %s: out of memory", what);
+    case dnnl_success: return GLIA_OK;
+    case dnnl_out_of_memory: return gi_fail(GLIA_NOMEM, "oneDNN: %s: out of memory", what);
     case dnnl_invalid_arguments:
       return gi_fail(GLIA_INVALID, "oneDNN: %s: arguments that do not belong together", what);
     case dnnl_unimplemented:
       return gi_fail(GLIA_UNSUPPORTED, "oneDNN: %s: nothing implements it", what);
-    default:
-      return gi_fail(GLIA_DEVICE, "oneDNN: %s: status %d", what, (int)s);
+    default: return gi_fail(GLIA_DEVICE, "oneDNN: %s: status %d", what, (int)s);
   }
 }
 
@@ -139,8 +136,8 @@ gi_buffer gi_chain_scratch(gi_chain *c, size_t bytes) {
   return b;
 }
 
-/* Primitives are made for a number of threads and compute nonsense with fewer, so that none may be
- * made for more than OMP_THREAD_LIMIT lets run. */
+/* Primitives are made for a number of threads and compute nonsense with fewer, so that none may
+ * be made for more than OMP_THREAD_LIMIT lets run. */
 int gi_dnnl_enter(int threads) {
   const int before = omp_get_max_threads();
   threads = GI_MIN(threads, omp_get_thread_limit());
@@ -223,13 +220,9 @@ static void *address(const gi_exec *x, gi_buffer b) {
     void *to;
   } u = {NULL};
   switch (b.kind) {
-    case GI_BUFFER_IN:
-      u.from = x->in[b.at];
-      return u.to;
-    case GI_BUFFER_OUT:
-      return x->out[b.at];
-    default:
-      return (char *)x->scratch + b.at;
+    case GI_BUFFER_IN: u.from = x->in[b.at]; return u.to;
+    case GI_BUFFER_OUT: return x->out[b.at];
+    default: return (char *)x->scratch + b.at;
   }
 }
 

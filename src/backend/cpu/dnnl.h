@@ -21,12 +21,8 @@ typedef struct gi_buffer {
   gi_buffer_kind kind;
   size_t at; /* number of the input or output; offset in the scratch */
 } gi_buffer;
-static inline gi_buffer gi_in(size_t i) {
-  return (gi_buffer){GI_BUFFER_IN, i};
-}
-static inline gi_buffer gi_out(size_t i) {
-  return (gi_buffer){GI_BUFFER_OUT, i};
-}
+static inline gi_buffer gi_in(size_t i) { return (gi_buffer){GI_BUFFER_IN, i}; }
+static inline gi_buffer gi_out(size_t i) { return (gi_buffer){GI_BUFFER_OUT, i}; }
 
 typedef struct gi_bind {
   int arg; /* DNNL_ARG_... */

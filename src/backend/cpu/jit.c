@@ -118,12 +118,8 @@ static place pooled(maker *m, double v) {
   memcpy(&bits, &f, sizeof bits);
   return (place){POOLED, pooled_bits(m, bits)};
 }
-static place mask(maker *m, uint32_t bits) {
-  return (place){POOLED, pooled_bits(m, bits)};
-}
-static place ymm(int n) {
-  return (place){YMM, n};
-}
+static place mask(maker *m, uint32_t bits) { return (place){POOLED, pooled_bits(m, bits)}; }
+static place ymm(int n) { return (place){YMM, n}; }
 
 /* dst = instruction(first, second); first < 0: there is none. immediate < 0: there is none. */
 static void emit(maker *m, int instruction, int dst, int first, place second, int immediate) {
@@ -135,9 +131,7 @@ static void emit(maker *m, int instruction, int dst, int first, place second, in
   byte(m, (~(first < 0 ? 0 : first) & 15) << 3 | 4 | (instruction >> 8 & 3));
   byte(m, instruction & 0xff);
   switch (second.kind) {
-    case YMM:
-      byte(m, 0xc0 | (dst & 7) << 3 | (base & 7));
-      break;
+    case YMM: byte(m, 0xc0 | (dst & 7) << 3 | (base & 7)); break;
     case STREAM: /* [base + rax] with a byte of displacement, which every base may have */
       byte(m, 0x44 | (dst & 7) << 3);
       byte(m, RAX << 3 | (base & 7));
@@ -243,57 +237,23 @@ static void with_mask(maker *m, const context *c, int instruction, place by) {
   emit(m, instruction, c->dst, in_ymm(m, c->x, T0), by, -1);
 }
 
-static void op_add(maker *m, const context *c) {
-  arithmetic(m, c, ADD);
-}
-static void op_sub(maker *m, const context *c) {
-  arithmetic(m, c, SUB);
-}
-static void op_mul(maker *m, const context *c) {
-  arithmetic(m, c, MUL);
-}
-static void op_div(maker *m, const context *c) {
-  arithmetic(m, c, DIV);
-}
-static void op_maximum(maker *m, const context *c) {
-  extreme(m, c, GREATER);
-}
-static void op_minimum(maker *m, const context *c) {
-  extreme(m, c, LESS);
-}
-static void op_equal(maker *m, const context *c) {
-  compare(m, c, EQUAL);
-}
-static void op_not_equal(maker *m, const context *c) {
-  compare(m, c, NOT_EQUAL);
-}
-static void op_less(maker *m, const context *c) {
-  compare(m, c, LESS);
-}
-static void op_less_equal(maker *m, const context *c) {
-  compare(m, c, LESS_EQUAL);
-}
-static void op_greater(maker *m, const context *c) {
-  compare(m, c, GREATER);
-}
-static void op_greater_equal(maker *m, const context *c) {
-  compare(m, c, GREATER_EQUAL);
-}
-static void op_logical_and(maker *m, const context *c) {
-  arithmetic(m, c, MUL);
-}
-static void op_logical_or(maker *m, const context *c) {
-  arithmetic(m, c, OR);
-} /* of 0 and 1 */
-static void op_sqrt(maker *m, const context *c) {
-  unary(m, c, SQRT);
-}
-static void op_neg(maker *m, const context *c) {
-  with_mask(m, c, XOR, mask(m, 0x80000000u));
-}
-static void op_abs(maker *m, const context *c) {
-  with_mask(m, c, AND, mask(m, 0x7fffffffu));
-}
+static void op_add(maker *m, const context *c) { arithmetic(m, c, ADD); }
+static void op_sub(maker *m, const context *c) { arithmetic(m, c, SUB); }
+static void op_mul(maker *m, const context *c) { arithmetic(m, c, MUL); }
+static void op_div(maker *m, const context *c) { arithmetic(m, c, DIV); }
+static void op_maximum(maker *m, const context *c) { extreme(m, c, GREATER); }
+static void op_minimum(maker *m, const context *c) { extreme(m, c, LESS); }
+static void op_equal(maker *m, const context *c) { compare(m, c, EQUAL); }
+static void op_not_equal(maker *m, const context *c) { compare(m, c, NOT_EQUAL); }
+static void op_less(maker *m, const context *c) { compare(m, c, LESS); }
+static void op_less_equal(maker *m, const context *c) { compare(m, c, LESS_EQUAL); }
+static void op_greater(maker *m, const context *c) { compare(m, c, GREATER); }
+static void op_greater_equal(maker *m, const context *c) { compare(m, c, GREATER_EQUAL); }
+static void op_logical_and(maker *m, const context *c) { arithmetic(m, c, MUL); }
+static void op_logical_or(maker *m, const context *c) { arithmetic(m, c, OR); } /* of 0 and 1 */
+static void op_sqrt(maker *m, const context *c) { unary(m, c, SQRT); }
+static void op_neg(maker *m, const context *c) { with_mask(m, c, XOR, mask(m, 0x80000000u)); }
+static void op_abs(maker *m, const context *c) { with_mask(m, c, AND, mask(m, 0x7fffffffu)); }
 
 static void op_logical_not(maker *m, const context *c) {
   move(m, T0, pooled(m, 1));
@@ -336,9 +296,7 @@ static void op_leaky_relu(maker *m, const context *c) {
   emit(m, MUL, T0, x, pooled(m, c->op->attr.a), -1);
   emit(m, BLEND, c->dst, T0, ymm(x), T1 << 4);
 }
-static void op_relu6(maker *m, const context *c) {
-  clip(m, c, pooled(m, 0), pooled(m, 6));
-}
+static void op_relu6(maker *m, const context *c) { clip(m, c, pooled(m, 0), pooled(m, 6)); }
 static void op_clip(maker *m, const context *c) {
   if (!(c->op->attr.a <= c->op->attr.b)) m->failed = true; /* the order would matter */
   clip(m, c, pooled(m, c->op->attr.a), pooled(m, c->op->attr.b));
@@ -534,9 +492,7 @@ gi_jit *gi_jit_new(const gi_program *p, const gi_group *g) {
   (void)p, (void)g;
   return NULL;
 }
-void gi_jit_free(gi_jit *j) {
-  (void)j;
-}
+void gi_jit_free(gi_jit *j) { (void)j; }
 gi_group_code *gi_jit_code(const gi_jit *j) {
   (void)j;
   return NULL;

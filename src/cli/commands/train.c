@@ -156,19 +156,12 @@ static void end_epoch(watch *w, const glia_progress *p) {
 static bool on_event(const glia_progress *p, void *user) {
   watch *w = user;
   switch (p->event) {
-    case GLIA_EPOCH_BEGIN:
-      begin_epoch(w, p);
-      break;
-    case GLIA_STEP_END:
-      end_step(w, p);
-      break;
-    case GLIA_EPOCH_END:
-      end_epoch(w, p);
-      break;
+    case GLIA_EPOCH_BEGIN: begin_epoch(w, p); break;
+    case GLIA_STEP_END: end_step(w, p); break;
+    case GLIA_EPOCH_END: end_epoch(w, p); break;
     case GLIA_FIT_BEGIN:
     case GLIA_VALIDATE_BEGIN:
-    case GLIA_FIT_END:
-      break;
+    case GLIA_FIT_END: break;
   }
   return !gi_interrupted() && w->status == GLIA_OK;
 }

@@ -1,7 +1,8 @@
 /* batch_norm.c - y = (x - mean) / sqrt(var + eps) weight + bias (arXiv:1502.03167).
  *
- * Training uses the statistics of the batch and moves the running ones towards them (the variance
- * unbiased, as PyTorch); inference uses the running ones, as one scale and one shift per channel.
+ * Training uses the statistics of the batch and moves the running ones towards them (the
+ * variance unbiased, as PyTorch); inference uses the running ones, as one scale and one shift
+ * per channel.
  */
 #include "nn/layer.h"
 
@@ -31,7 +32,8 @@ static glia_value build(glia_scope *s, glia_value x, const glia_batch_norm_opts 
                     "batch_norm: eps is %g, momentum is %g: wanted more than 0, at most 1", eps,
                     momentum);
   const int64_t c[] = {glia_value_dim(x, 1)};
-  const glia_value gamma = glia_parameter(s, "weight", 1, c, (glia_init){.kind = GLIA_INIT_ONES});
+  const glia_value gamma =
+      glia_parameter(s, "weight", 1, c, (glia_init){.kind = GLIA_INIT_ONES});
   const glia_value beta = glia_parameter(s, "bias", 1, c, (glia_init){.kind = GLIA_INIT_ZEROS});
   const glia_value mean = glia_buffer(s, "running_mean", 1, c, 0);
   const glia_value var = glia_buffer(s, "running_var", 1, c, 1);
@@ -68,19 +70,21 @@ static glia_value build_row(glia_scope *s, const char *name, glia_value x, const
 }
 
 static const gi_field fields[] = {
-  {.name = "activation", .kind = GI_FIELD_NAME,
-   .offset = offsetof(glia_batch_norm_opts, activation), .positional = true, .dflt = "linear",
-   .doc = "what follows", .choices = gi_activation_names},
-  {.name = "eps", .kind = GI_FIELD_F64, .offset = offsetof(glia_batch_norm_opts, eps),
-   .min = 1e-12, .max = 1, .dflt = "1e-5", .doc = "added to the variance"},
-  {.name = "momentum", .kind = GI_FIELD_F64, .offset = offsetof(glia_batch_norm_opts, momentum),
-   .min = 1e-6, .max = 1, .dflt = "0.1", .doc = "share of the new statistics"},
-  {.name = NULL},
+    GI_FIELD(NAME, glia_batch_norm_opts, activation, .positional = true, .dflt = "linear",
+             .doc = "what follows", .choices = gi_activation_names),
+    GI_FIELD(F64, glia_batch_norm_opts, eps, .min = 1e-12, .max = 1, .dflt = "1e-5",
+             .doc = "added to the variance"),
+    GI_FIELD(F64, glia_batch_norm_opts, momentum, .min = 1e-6, .max = 1, .dflt = "0.1",
+             .doc = "share of the new statistics"),
+    {.name = NULL},
 };
 
 static const gi_layer batch_norm = {
-  .name = "batch_norm", .doc = "batch normalisation over all axes but the channel",
-  .opts_size = sizeof(glia_batch_norm_opts), .fields = fields, .build = build_row,
+    .name = "batch_norm",
+    .doc = "batch normalisation over all axes but the channel",
+    .opts_size = sizeof(glia_batch_norm_opts),
+    .fields = fields,
+    .build = build_row,
 };
 
 const gi_layer *const gi_layers_batch_norm[] = {&batch_norm, NULL};

@@ -1,4 +1,5 @@
-/* conv2d.c - y = act(conv(x, W) + b): x [N, C, H, W], W [filters, C/groups, KH, KW], b [filters]. */
+/* conv2d.c - y = act(conv(x, W) + b): x [N, C, H, W], W [filters, C/groups, KH, KW], b
+ * [filters]. */
 #include "nn/layer.h"
 
 static void pair_default(int64_t pair[2], int64_t dflt) {
@@ -35,7 +36,8 @@ static bool options_fit(glia_scope *s, glia_value x, const glia_conv2d_opts *o) 
   }
   const int64_t channels = glia_value_dim(x, 1);
   if (o->groups < 1 || channels % o->groups != 0 || o->filters % o->groups != 0) {
-    gi_latch(s->graph, GLIA_INVALID, "conv2d: groups %lld must divide %lld channels and %lld filters",
+    gi_latch(s->graph, GLIA_INVALID,
+             "conv2d: groups %lld must divide %lld channels and %lld filters",
              (long long)o->groups, (long long)channels, (long long)o->filters);
     return false;
   }
@@ -52,9 +54,9 @@ static glia_value build(glia_scope *s, glia_value x, glia_conv2d_opts *o) {
                            o->kernel[1]};
   const int64_t fan_in = shape[1] * shape[2] * shape[3];
   const glia_value w = glia_parameter(s, "weight", 4, shape, (glia_init){.kind = o->init});
-  const glia_value b = o->no_bias ? GLIA_NONE
-                                  : glia_parameter(s, "bias", 1, shape,
-                                                   (glia_init){.fan_in = fan_in});
+  const glia_value b = o->no_bias
+                           ? GLIA_NONE
+                           : glia_parameter(s, "bias", 1, shape, (glia_init){.fan_in = fan_in});
   const glia_window_opts window = {.size = sizeof window,
                                    .stride = {o->stride[0], o->stride[1]},
                                    .padding = {o->padding[0], o->padding[1]},
@@ -77,32 +79,33 @@ static glia_value build_row(glia_scope *s, const char *name, glia_value x, const
 }
 
 static const gi_field fields[] = {
-  {.name = "filters", .kind = GI_FIELD_I64, .offset = offsetof(glia_conv2d_opts, filters),
-   .positional = true, .required = true, .min = 1, .max = 1e6, .doc = "output channels"},
-  {.name = "kernel", .kind = GI_FIELD_PAIR, .offset = offsetof(glia_conv2d_opts, kernel),
-   .positional = true, .required = true, .min = 1, .max = 1024, .doc = "rows x columns"},
-  {.name = "activation", .kind = GI_FIELD_NAME, .offset = offsetof(glia_conv2d_opts, activation),
-   .positional = true, .dflt = "linear", .doc = "what follows", .choices = gi_activation_names},
-  {.name = "stride", .kind = GI_FIELD_PAIR, .offset = offsetof(glia_conv2d_opts, stride),
-   .min = 1, .max = 1024, .dflt = "1", .doc = "steps of the window"},
-  {.name = "padding", .kind = GI_FIELD_PAIR, .offset = offsetof(glia_conv2d_opts, padding),
-   .min = 0, .max = 1024, .dflt = "0", .doc = "zeros on both sides"},
-  {.name = "dilation", .kind = GI_FIELD_PAIR, .offset = offsetof(glia_conv2d_opts, dilation),
-   .min = 1, .max = 1024, .dflt = "1", .doc = "distance of the kernel's cells"},
-  {.name = "groups", .kind = GI_FIELD_I64, .offset = offsetof(glia_conv2d_opts, groups),
-   .min = 1, .max = 1e6, .dflt = "1", .doc = "independent groups of channels"},
-  {.name = "same", .kind = GI_FIELD_BOOL, .offset = offsetof(glia_conv2d_opts, same),
-   .doc = "pad so that stride 1 keeps the size"},
-  {.name = "no_bias", .kind = GI_FIELD_BOOL, .offset = offsetof(glia_conv2d_opts, no_bias),
-   .doc = "leave the bias out"},
-  {.name = "init", .kind = GI_FIELD_CHOICE, .offset = offsetof(glia_conv2d_opts, init),
-   .dflt = "default", .doc = "initial weights", .choices = gi_init_names},
-  {.name = NULL},
+    GI_FIELD(I64, glia_conv2d_opts, filters, .positional = true, .required = true, .min = 1,
+             .max = 1e6, .doc = "output channels"),
+    GI_FIELD(PAIR, glia_conv2d_opts, kernel, .positional = true, .required = true, .min = 1,
+             .max = 1024, .doc = "rows x columns"),
+    GI_FIELD(NAME, glia_conv2d_opts, activation, .positional = true, .dflt = "linear",
+             .doc = "what follows", .choices = gi_activation_names),
+    GI_FIELD(PAIR, glia_conv2d_opts, stride, .min = 1, .max = 1024, .dflt = "1",
+             .doc = "steps of the window"),
+    GI_FIELD(PAIR, glia_conv2d_opts, padding, .min = 0, .max = 1024, .dflt = "0",
+             .doc = "zeros on both sides"),
+    GI_FIELD(PAIR, glia_conv2d_opts, dilation, .min = 1, .max = 1024, .dflt = "1",
+             .doc = "distance of the kernel's cells"),
+    GI_FIELD(I64, glia_conv2d_opts, groups, .min = 1, .max = 1e6, .dflt = "1",
+             .doc = "independent groups of channels"),
+    GI_FIELD(BOOL, glia_conv2d_opts, same, .doc = "pad so that stride 1 keeps the size"),
+    GI_FIELD(BOOL, glia_conv2d_opts, no_bias, .doc = "leave the bias out"),
+    GI_FIELD(CHOICE, glia_conv2d_opts, init, .dflt = "default", .doc = "initial weights",
+             .choices = gi_init_names),
+    {.name = NULL},
 };
 
 static const gi_layer conv2d = {
-  .name = "conv2d", .doc = "2-d convolution (cross-correlation) with bias and activation",
-  .opts_size = sizeof(glia_conv2d_opts), .fields = fields, .build = build_row,
+    .name = "conv2d",
+    .doc = "2-d convolution (cross-correlation) with bias and activation",
+    .opts_size = sizeof(glia_conv2d_opts),
+    .fields = fields,
+    .build = build_row,
 };
 
 const gi_layer *const gi_layers_conv2d[] = {&conv2d, NULL};

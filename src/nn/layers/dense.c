@@ -46,20 +46,22 @@ static glia_value build_row(glia_scope *s, const char *name, glia_value x, const
 }
 
 static const gi_field fields[] = {
-  {.name = "units", .kind = GI_FIELD_I64, .offset = offsetof(glia_dense_opts, units),
-   .positional = true, .required = true, .min = 1, .max = 1e9, .doc = "outputs"},
-  {.name = "activation", .kind = GI_FIELD_NAME, .offset = offsetof(glia_dense_opts, activation),
-   .positional = true, .dflt = "linear", .doc = "what follows", .choices = gi_activation_names},
-  {.name = "no_bias", .kind = GI_FIELD_BOOL, .offset = offsetof(glia_dense_opts, no_bias),
-   .doc = "leave the bias out"},
-  {.name = "init", .kind = GI_FIELD_CHOICE, .offset = offsetof(glia_dense_opts, init),
-   .dflt = "default", .doc = "initial weights", .choices = gi_init_names},
-  {.name = NULL},
+    GI_FIELD(I64, glia_dense_opts, units, .positional = true, .required = true, .min = 1,
+             .max = 1e9, .doc = "outputs"),
+    GI_FIELD(NAME, glia_dense_opts, activation, .positional = true, .dflt = "linear",
+             .doc = "what follows", .choices = gi_activation_names),
+    GI_FIELD(BOOL, glia_dense_opts, no_bias, .doc = "leave the bias out"),
+    GI_FIELD(CHOICE, glia_dense_opts, init, .dflt = "default", .doc = "initial weights",
+             .choices = gi_init_names),
+    {.name = NULL},
 };
 
 static const gi_layer dense = {
-  .name = "dense", .doc = "y = act(x W^T + b)",
-  .opts_size = sizeof(glia_dense_opts), .fields = fields, .build = build_row,
+    .name = "dense",
+    .doc = "y = act(x W^T + b)",
+    .opts_size = sizeof(glia_dense_opts),
+    .fields = fields,
+    .build = build_row,
 };
 
 const gi_layer *const gi_layers_dense[] = {&dense, NULL};

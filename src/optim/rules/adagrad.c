@@ -24,18 +24,22 @@ static void update(gi_update *u) {
 }
 
 static const gi_field fields[] = {
-  GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
-  GI_OPTIM_FIELD(lr_decay, 0, 1e6, "0", "slows the rate with the steps"),
-  GI_OPTIM_FIELD(initial_accumulator, 0, 1e6, "0", "where the sum of squares begins"),
-  GI_OPTIM_FIELD(eps, 0, 1, "1e-10", "added to the root"),
-  GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
-  {.name = NULL},
+    GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
+    GI_OPTIM_FIELD(lr_decay, 0, 1e6, "0", "slows the rate with the steps"),
+    GI_OPTIM_FIELD(initial_accumulator, 0, 1e6, "0", "where the sum of squares begins"),
+    GI_OPTIM_FIELD(eps, 0, 1, "1e-10", "added to the root"),
+    GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
+    {.name = NULL},
 };
 
 static const gi_optim adagrad = {
-  .name = "adagrad", .doc = "gradients over the root of their sum of squares",
-  .paper = "JMLR 12 (2011) 2121", .fields = fields, .defaults = defaults, .states = states,
-  .update = update,
+    .name = "adagrad",
+    .doc = "gradients over the root of their sum of squares",
+    .paper = "JMLR 12 (2011) 2121",
+    .fields = fields,
+    .defaults = defaults,
+    .states = states,
+    .update = update,
 };
 
 const gi_optim *const gi_optims_adagrad[] = {&adagrad, NULL};

@@ -1,8 +1,8 @@
 /* adam.c - Adam and AdamW (arXiv:1412.6980, arXiv:1711.05101), step t = 1, 2, ...:
  *   m = b1 m + (1 - b1) g        v = b2 v + (1 - b2) g^2
  *   w -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
- * Adam adds weight_decay w to g; AdamW multiplies w by 1 - lr weight_decay first. What depends on t
- * alone is computed once for all parameters, in double.
+ * Adam adds weight_decay w to g; AdamW multiplies w by 1 - lr weight_decay first. What depends
+ * on t alone is computed once for all parameters, in double.
  */
 #include "optim/optim.h"
 
@@ -51,7 +51,8 @@ static void descend(gi_update *u, glia_value w, glia_value g) {
 static void update_adam(gi_update *u) { descend(u, u->param, gi_decayed(u)); }
 
 static void update_adamw(gi_update *u) {
-  const glia_value keep = glia_sub(glia_scalar_like(u->lr, 1), gi_scaled(u->lr, u->o->weight_decay));
+  const glia_value keep =
+      glia_sub(glia_scalar_like(u->lr, 1), gi_scaled(u->lr, u->o->weight_decay));
   descend(u, glia_mul(u->param, gi_as(keep, u->param)), u->grad);
 }
 
@@ -59,22 +60,32 @@ static void update_adamw(gi_update *u) {
 #define BETA_MAX 0.999999
 
 static const gi_field fields[] = {
-  GI_OPTIM_FIELD(lr, 0, 1e6, "0.001", "learning rate"),
-  GI_OPTIM_FIELD(beta1, 0, BETA_MAX, "0.9", "decay of the mean gradient"),
-  GI_OPTIM_FIELD(beta2, 0, BETA_MAX, "0.999", "decay of the mean square"),
-  GI_OPTIM_FIELD(eps, 0, 1, "1e-8", "added to the root"),
-  GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0; adamw 0.01", "pull towards zero"),
-  {.name = NULL},
+    GI_OPTIM_FIELD(lr, 0, 1e6, "0.001", "learning rate"),
+    GI_OPTIM_FIELD(beta1, 0, BETA_MAX, "0.9", "decay of the mean gradient"),
+    GI_OPTIM_FIELD(beta2, 0, BETA_MAX, "0.999", "decay of the mean square"),
+    GI_OPTIM_FIELD(eps, 0, 1, "1e-8", "added to the root"),
+    GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0; adamw 0.01", "pull towards zero"),
+    {.name = NULL},
 };
 
 static const gi_optim adam = {
-  .name = "adam", .doc = "adaptive moments", .paper = "arXiv:1412.6980", .fields = fields,
-  .defaults = defaults, .states = states, .update = update_adam,
+    .name = "adam",
+    .doc = "adaptive moments",
+    .paper = "arXiv:1412.6980",
+    .fields = fields,
+    .defaults = defaults,
+    .states = states,
+    .update = update_adam,
 };
 
 static const gi_optim adamw = {
-  .name = "adamw", .doc = "Adam with decoupled weight decay", .paper = "arXiv:1711.05101",
-  .fields = fields, .defaults = defaults_adamw, .states = states, .update = update_adamw,
+    .name = "adamw",
+    .doc = "Adam with decoupled weight decay",
+    .paper = "arXiv:1711.05101",
+    .fields = fields,
+    .defaults = defaults_adamw,
+    .states = states,
+    .update = update_adamw,
 };
 
 const gi_optim *const gi_optims_adam[] = {&adam, &adamw, NULL};

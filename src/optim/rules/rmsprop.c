@@ -1,4 +1,5 @@
-/* rmsprop.c - s = a s + (1 - a) g^2,  d = g / (sqrt(s) + eps),  w -= lr d; with momentum b = momentum b
+/* rmsprop.c - s = a s + (1 - a) g^2,  d = g / (sqrt(s) + eps),  w -= lr d; with momentum b =
+ * momentum b
  * + d, w -= lr b; centered: sqrt(s - m^2) with m = a m + (1 - a) g (arXiv:1308.0850).
  */
 #include "optim/optim.h"
@@ -42,19 +43,23 @@ static void update(gi_update *u) {
 }
 
 static const gi_field fields[] = {
-  GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
-  GI_OPTIM_FIELD(alpha, 0, 1, "0.99", "share of the old mean square"),
-  GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
-  GI_OPTIM_FIELD(eps, 0, 1, "1e-8", "added to the root"),
-  GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
-  GI_OPTIM_FLAG(centered, "take the mean off the mean square"),
-  {.name = NULL},
+    GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
+    GI_OPTIM_FIELD(alpha, 0, 1, "0.99", "share of the old mean square"),
+    GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
+    GI_OPTIM_FIELD(eps, 0, 1, "1e-8", "added to the root"),
+    GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
+    GI_OPTIM_FLAG(centered, "take the mean off the mean square"),
+    {.name = NULL},
 };
 
 static const gi_optim rmsprop = {
-  .name = "rmsprop", .doc = "gradients over their running root mean square",
-  .paper = "arXiv:1308.0850", .fields = fields, .defaults = defaults, .states = states,
-  .update = update,
+    .name = "rmsprop",
+    .doc = "gradients over their running root mean square",
+    .paper = "arXiv:1308.0850",
+    .fields = fields,
+    .defaults = defaults,
+    .states = states,
+    .update = update,
 };
 
 const gi_optim *const gi_optims_rmsprop[] = {&rmsprop, NULL};

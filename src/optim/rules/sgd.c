@@ -28,17 +28,22 @@ static const char *refuse(const glia_optimizer *o) {
 }
 
 static const gi_field fields[] = {
-  GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
-  GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
-  GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
-  GI_OPTIM_FLAG(nesterov, "look ahead along the momentum"),
-  {.name = NULL},
+    GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
+    GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
+    GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
+    GI_OPTIM_FLAG(nesterov, "look ahead along the momentum"),
+    {.name = NULL},
 };
 
 static const gi_optim sgd = {
-  .name = "sgd", .doc = "stochastic gradient descent, with momentum and Nesterov momentum",
-  .paper = "Sutskever et al. 2013", .fields = fields, .defaults = defaults, .states = states,
-  .update = update, .refuse = refuse,
+    .name = "sgd",
+    .doc = "stochastic gradient descent, with momentum and Nesterov momentum",
+    .paper = "Sutskever et al. 2013",
+    .fields = fields,
+    .defaults = defaults,
+    .states = states,
+    .update = update,
+    .refuse = refuse,
 };
 
 const gi_optim *const gi_optims_sgd[] = {&sgd, NULL};

@@ -21,9 +21,7 @@ static double from_logits(const gi_metric_row *row) {
   return log(sum) - (row->output[row->truth] - largest);
 }
 
-static double clipped(double p, double epsilon) {
-  return fmin(fmax(p, epsilon), 1 - epsilon);
-}
+static double clipped(double p, double epsilon) { return fmin(fmax(p, epsilon), 1 - epsilon); }
 
 static double from_probabilities(const gi_metric_row *row) {
   double sum = 0;

@@ -11,9 +11,7 @@
 
 typedef enum measure { SQUARED, ROOT, ABSOLUTE } measure;
 
-static size_t state_size(int columns) {
-  return (size_t)columns;
-}
+static size_t state_size(int columns) { return (size_t)columns; }
 
 static void add(const gi_metric *m, double *state, const gi_metric_row *row) {
   for (int j = 0; j < row->columns; j++) {

@@ -16,12 +16,9 @@ typedef enum average { PLAIN, MACRO, WEIGHTED, MICRO } average;
 
 static double ratio(measure what, double matches, double truths, double guesses) {
   switch (what) {
-    case PRECISION:
-      return gi_ratio(matches, guesses);
-    case RECALL:
-      return gi_ratio(matches, truths);
-    default:
-      return gi_ratio(2 * matches, truths + guesses);
+    case PRECISION: return gi_ratio(matches, guesses);
+    case RECALL: return gi_ratio(matches, truths);
+    default: return gi_ratio(2 * matches, truths + guesses);
   }
 }
 
@@ -52,14 +49,10 @@ static double value(const gi_metric *m, const glia_evaluation *e, const double *
   const measure what = (measure)(m->variant / 4);
   const double n = (double)e->count;
   switch ((average)(m->variant % 4)) {
-    case MACRO:
-      return macro(e, what);
-    case WEIGHTED:
-      return weighted(e, what);
-    case MICRO:
-      return ratio(what, (double)e->hits, n, n);
-    default:
-      return e->classes == 2 ? of_class(e, what, 1) : macro(e, what);
+    case MACRO: return macro(e, what);
+    case WEIGHTED: return weighted(e, what);
+    case MICRO: return ratio(what, (double)e->hits, n, n);
+    default: return e->classes == 2 ? of_class(e, what, 1) : macro(e, what);
   }
 }
 

@@ -11,9 +11,7 @@
 
 #include "train/metric.h"
 
-static size_t state_size(int columns) {
-  return 3 * (size_t)columns;
-}
+static size_t state_size(int columns) { return 3 * (size_t)columns; }
 
 static void add(const gi_metric *m, double *state, const gi_metric_row *row) {
   (void)m;

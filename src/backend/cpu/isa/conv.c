@@ -24,9 +24,7 @@ static inline void store_most(float *p, vec v, int64_t n) {
   else if (n > 0)
     memcpy(p, &v, (size_t)n * sizeof *p);
 }
-static inline vec at_least_zero(vec v) {
-  return (vec)(~(v < splat(0)) & (ivec)v);
-}
+static inline vec at_least_zero(vec v) { return (vec)(~(v < splat(0)) & (ivec)v); }
 
 static void tile(const gi_conv_tile *t) {
   const vec bias0 = t->bias != NULL ? load_most(t->bias, t->channels) : splat(0);
@@ -99,23 +97,12 @@ static inline __attribute__((always_inline)) void outer_rows(const gi_conv_outer
 
 static void outer(const gi_conv_outer *o) {
   switch (o->rows) {
-    case 1:
-      outer_rows(o, 1);
-      break;
-    case 2:
-      outer_rows(o, 2);
-      break;
-    case 3:
-      outer_rows(o, 3);
-      break;
-    case 4:
-      outer_rows(o, 4);
-      break;
-    case 5:
-      outer_rows(o, 5);
-      break;
-    default:
-      outer_rows(o, 6);
+    case 1: outer_rows(o, 1); break;
+    case 2: outer_rows(o, 2); break;
+    case 3: outer_rows(o, 3); break;
+    case 4: outer_rows(o, 4); break;
+    case 5: outer_rows(o, 5); break;
+    default: outer_rows(o, 6);
   }
 }
 

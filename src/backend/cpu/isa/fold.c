@@ -70,9 +70,8 @@ FOLDS(FOLD_ROW)
 
 static float row(gi_fold fold, const float *x, int64_t rows, int64_t row_step, int64_t n,
                  float centre) {
-#define CASE(F)     \
-  case GI_FOLD_##F: \
-    return row_##F(x, rows, row_step, n, centre);
+#define CASE(F) \
+  case GI_FOLD_##F: return row_##F(x, rows, row_step, n, centre);
   switch (fold) { FOLDS(CASE) }
 #undef CASE
   return 0;
@@ -119,10 +118,8 @@ FOLDS(FOLD_COLUMNS)
 
 static void columns(gi_fold fold, const float *x, int64_t rows, int64_t row_step, int64_t n,
                     const float *centre, bool fresh, float *to) {
-#define CASE(F)                                           \
-  case GI_FOLD_##F:                                       \
-    columns_##F(x, rows, row_step, n, centre, fresh, to); \
-    break;
+#define CASE(F) \
+  case GI_FOLD_##F: columns_##F(x, rows, row_step, n, centre, fresh, to); break;
   switch (fold) { FOLDS(CASE) }
 #undef CASE
 }

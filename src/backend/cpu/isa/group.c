@@ -36,18 +36,10 @@ static void fill(float *to, float v, int64_t n) {
 static void convert(glia_dtype t, const void *from, int64_t offset, int64_t stride, float *to,
                     int64_t n) {
   switch (t) {
-    case GLIA_F32:
-      CONVERT(float);
-      break;
-    case GLIA_I32:
-      CONVERT(int32_t);
-      break;
-    case GLIA_I64:
-      CONVERT(int64_t);
-      break;
-    default:
-      CONVERT(uint8_t);
-      break; /* u8 and bool */
+    case GLIA_F32: CONVERT(float); break;
+    case GLIA_I32: CONVERT(int32_t); break;
+    case GLIA_I64: CONVERT(int64_t); break;
+    default: CONVERT(uint8_t); break; /* u8 and bool */
   }
 }
 

@@ -13,12 +13,8 @@ typedef uint32_t loose_quad __attribute__((vector_size(16), aligned(4), may_alia
 
 /* ---- rows that become columns: from_row == 1, to_col == 1, words ------------------------- */
 
-static inline quad load_quad(const uint32_t *p) {
-  return *(const loose_quad *)p;
-}
-static inline void store_quad(uint32_t *p, quad v) {
-  *(loose_quad *)p = v;
-}
+static inline quad load_quad(const uint32_t *p) { return *(const loose_quad *)p; }
+static inline void store_quad(uint32_t *p, quad v) { *(loose_quad *)p = v; }
 
 static inline void turn_block(const uint32_t *from, int64_t from_col, uint32_t *to,
                               int64_t to_row) {

@@ -17,16 +17,11 @@ static stretch stretch_of(const gi_pool *p, int64_t k, int64_t windows, int64_t 
   return s;
 }
 
-#define BY_STRIDE(loop) \
-  switch (p->stride) {  \
-    case 1:             \
-      loop(1);          \
-      break;            \
-    case 2:             \
-      loop(2);          \
-      break;            \
-    default:            \
-      loop(p->stride);  \
+#define BY_STRIDE(loop)       \
+  switch (p->stride) {        \
+    case 1: loop(1); break;   \
+    case 2: loop(2); break;   \
+    default: loop(p->stride); \
   }
 
 /* ---- the largest or smallest ------------------------------------------------------------ */

@@ -20,31 +20,17 @@ typedef uint32_t uvec __attribute__((vector_size(GI_ISA_BYTES)));
 typedef float loose_vec __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
 typedef int32_t loose_ivec __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
 
-static inline vec load(const float *p) {
-  return *(const loose_vec *)p;
-}
-static inline void store(float *p, vec v) {
-  *(loose_vec *)p = v;
-}
-static inline ivec load_i32(const int32_t *p) {
-  return *(const loose_ivec *)p;
-}
-static inline void store_i32(int32_t *p, ivec v) {
-  *(loose_ivec *)p = v;
-}
-static inline vec splat(float v) {
-  return v - (vec){0};
-}
-static inline ivec splat_i32(int32_t v) {
-  return v - (ivec){0};
-}
+static inline vec load(const float *p) { return *(const loose_vec *)p; }
+static inline void store(float *p, vec v) { *(loose_vec *)p = v; }
+static inline ivec load_i32(const int32_t *p) { return *(const loose_ivec *)p; }
+static inline void store_i32(int32_t *p, ivec v) { *(loose_ivec *)p = v; }
+static inline vec splat(float v) { return v - (vec){0}; }
+static inline ivec splat_i32(int32_t v) { return v - (ivec){0}; }
 
 static inline vec choose(ivec mask, vec a, vec b) {
   return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
 }
-static inline ivec choose_i32(ivec mask, ivec a, ivec b) {
-  return (mask & a) | (~mask & b);
-}
+static inline ivec choose_i32(ivec mask, ivec a, ivec b) { return (mask & a) | (~mask & b); }
 
 /* a b + c; one rounding where the set has it, two elsewhere. */
 static inline vec multiply_add(vec a, vec b, vec c) {
@@ -72,17 +58,11 @@ static inline vec vector_sqrt(vec a) {
 #endif
 }
 
-static inline vec vector_abs(vec a) {
-  return (vec)((ivec)a & 0x7fffffff);
-}
+static inline vec vector_abs(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 
 /* The larger and the smaller; unlike the processor's own, a NaN on either side wins. */
-static inline vec larger(vec a, vec b) {
-  return choose((a > b) | (a != a), a, b);
-}
-static inline vec smaller(vec a, vec b) {
-  return choose((a < b) | (a != a), a, b);
-}
+static inline vec larger(vec a, vec b) { return choose((a > b) | (a != a), a, b); }
+static inline vec smaller(vec a, vec b) { return choose((a < b) | (a != a), a, b); }
 
 /* SLEEF's functions, 1 unit in the last place: Sleef_expf8_u10avx2 and so on. */
 #if defined(__AVX512F__)
@@ -98,10 +78,8 @@ typedef __m128 sleef_vec;
 #define GI_SLEEF(name, accuracy) Sleef_##name##f4_##accuracy
 typedef float32x4_t sleef_vec;
 #endif
-#define GI_SLEEF1(name, sleef, accuracy)                 \
-  static inline vec name(vec a) {                        \
-    return (vec)GI_SLEEF(sleef, accuracy)((sleef_vec)a); \
-  }
+#define GI_SLEEF1(name, sleef, accuracy) \
+  static inline vec name(vec a) { return (vec)GI_SLEEF(sleef, accuracy)((sleef_vec)a); }
 GI_SLEEF1(vector_exp, exp, u10)
 GI_SLEEF1(vector_expm1, expm1, u10)
 GI_SLEEF1(vector_log, log, u10)

@@ -385,9 +385,7 @@ static glia_status run_weight_grad(const gi_exec *x) {
 
 /* ---- preparing --------------------------------------------------------------------------- */
 
-static int64_t round_up(int64_t n) {
-  return (n + 15) / 16 * 16; /* floats of a cache line */
-}
+static int64_t round_up(int64_t n) { return (n + 15) / 16 * 16; /* floats of a cache line */ }
 
 static glia_status begin(state *s, const gi_problem *p, const gi_type *from, const gi_type *w,
                          const gi_type *to) {

@@ -71,9 +71,7 @@ typedef struct operand {
 static operand in_of(const gi_problem *p, int i) {
   return (operand){&p->in[i], p->in_layout[i]};
 }
-static operand out_of(const gi_problem *p) {
-  return (operand){&p->out[0], p->out_layout[0]};
-}
+static operand out_of(const gi_problem *p) { return (operand){&p->out[0], p->out_layout[0]}; }
 
 static glia_status describe_image(operand o, dnnl_memory_desc_t *out) {
   int64_t stride[GLIA_MAX_RANK];

@@ -35,9 +35,7 @@ static gi_micro_loop *loop_of(const gi_isa *isa, const gi_micro *m, glia_dtype f
   return find(isa, truth && strcmp(m->op->name, "cast") == 0 ? "truth" : m->op->name);
 }
 
-static bool is_float_or_bool(glia_dtype t) {
-  return t == GLIA_F32 || t == GLIA_BOOL;
-}
+static bool is_float_or_bool(glia_dtype t) { return t == GLIA_F32 || t == GLIA_BOOL; }
 
 /* Integers are taken where they become floats at once: rounded once, as cast does. */
 static const char *check_input(const gi_program *p, glia_dtype t, int reg) {

@@ -34,9 +34,7 @@ typedef struct state {
 
 /* ---- preparing -------------------------------------------------------------------------- */
 
-static bool is_index(glia_dtype t) {
-  return t == GLIA_I64 || t == GLIA_I32 || t == GLIA_U8;
-}
+static bool is_index(glia_dtype t) { return t == GLIA_I64 || t == GLIA_I32 || t == GLIA_U8; }
 
 static const char *fits_any(const gi_problem *p) {
   return is_index(p->in[p->n_in - 1].dtype) ? NULL : "takes i64, i32 and u8 indices";
@@ -121,14 +119,9 @@ static glia_status begin(const gi_exec *x, int index) {
 
 static void copy_element(char *to, const char *from, size_t size) {
   switch (size) {
-    case 4:
-      memcpy(to, from, 4);
-      break;
-    case 8:
-      memcpy(to, from, 8);
-      break;
-    default:
-      memcpy(to, from, size);
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    default: memcpy(to, from, size);
   }
 }
 
@@ -230,12 +223,8 @@ static glia_status run_adding(const gi_exec *x, void (*part)(void *, int64_t)) {
   gi_cpu_for(s->threads, s->outer * s->widths, part, s);
   return GLIA_OK;
 }
-static glia_status run_scatter(const gi_exec *x) {
-  return run_adding(x, scatter_part);
-}
-static glia_status run_put(const gi_exec *x) {
-  return run_adding(x, put_part);
-}
+static glia_status run_scatter(const gi_exec *x) { return run_adding(x, scatter_part); }
+static glia_status run_put(const gi_exec *x) { return run_adding(x, put_part); }
 
 #define ROW(id, fits_, prepare_, run_) \
   static const gi_kernel id = {        \

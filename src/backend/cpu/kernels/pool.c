@@ -39,9 +39,7 @@ static axis axis_of(const gi_pool_attr *a, int d, const gi_type *x, const gi_typ
                 a->padding.at[d], a->dilation.at[d], a->count_padding};
 }
 
-static int64_t most_taps(const axis *a) {
-  return a->windows * a->kernel;
-}
+static int64_t most_taps(const axis *a) { return a->windows * a->kernel; }
 
 /* Lists the taps by window (backward: by cell of x). Windows meet cells in ascending order. */
 static void list_taps(const axis *a, bool backward, gi_taps *out, int32_t *begin, gi_tap *tap) {
@@ -184,9 +182,7 @@ static void run_row(const state *s, int64_t image, int64_t i) {
     case SCATTER:
       (s->last ? l->scatter : l->scatter_plane)(&s->p, i, from, s->position + read, to);
       break;
-    case AVERAGE:
-      (s->last ? l->average : l->average_plane)(&s->p, i, from, to);
-      break;
+    case AVERAGE: (s->last ? l->average : l->average_plane)(&s->p, i, from, to); break;
     case AVERAGE_GRAD:
       (s->last ? l->average_grad : l->average_grad_plane)(&s->p, i, from, to);
       break;
