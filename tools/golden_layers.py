@@ -71,6 +71,25 @@ def conv2d():
          groups=2)
 
 
+def conv_transpose2d():
+    def conv(name, x, filters, kernel, bias=True, **attributes):
+        weight = rand(x[1], filters // attributes.get("groups", 1), *kernel)
+        case(f"conv_transpose2d{name}", F.conv_transpose2d,
+             dict(input=rand(*x), weight=weight, bias=rand(filters) if bias else None),
+             attributes, op="torch.nn.functional.conv_transpose2d")
+
+    conv("", (2, 3, 4, 3), 2, (3, 3))
+    conv("_no_bias", (1, 2, 3, 3), 3, (2, 2), bias=False)
+    conv("_stride", (1, 2, 3, 4), 2, (3, 2), stride=[2, 3])
+    conv("_padding", (1, 2, 4, 5), 2, (3, 3), padding=[1, 2])
+    conv("_output_padding", (2, 2, 3, 4), 3, (5, 5), stride=[2, 2], padding=[2, 2],
+         output_padding=[1, 1])
+    conv("_dilation", (1, 1, 3, 4), 2, (3, 2), dilation=[2, 3])
+    conv("_groups", (1, 4, 3, 3), 6, (3, 3), groups=2)
+    conv("_all", (2, 4, 4, 3), 4, (3, 2), stride=[3, 2], padding=[2, 1], output_padding=[2, 1],
+         dilation=[2, 2], groups=2)
+
+
 def batch_norm():
     def norm(name, shape, **attributes):
         c = shape[1]
@@ -156,7 +175,7 @@ def losses():
 def main():
     torch.manual_seed(3)
     OUT.mkdir(parents=True, exist_ok=True)
-    for group in (dense, conv2d, batch_norm, pools, activations, losses):
+    for group in (dense, conv2d, batch_norm, pools, activations, losses, conv_transpose2d):
         group()
 
 

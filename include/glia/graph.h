@@ -240,6 +240,7 @@ typedef struct glia_window_opts {
   bool
       count_padding; /* average pooling: divide by the whole window; false: by what lies in x */
   bool ceil_mode;    /* pooling: round the output size up, as PyTorch */
+  int64_t output_padding[2]; /* transposed convolution: rows, columns more; below the stride */
 } glia_window_opts;
 
 /* Cross-correlation of x [N, C, H, W] with weight [F, C/groups, KH, KW], plus bias [F] (or
@@ -247,6 +248,11 @@ typedef struct glia_window_opts {
  * + 1. */
 GLIA_API glia_value glia_conv2d_with(glia_value x, glia_value weight, glia_value bias,
                                      const glia_window_opts *opt);
+/* The transpose of that map, as PyTorch's conv_transpose2d: x [N, C, H, W], weight [C,
+ * F/groups, KH, KW], bias [F] (or GLIA_NONE) -> y [N, F, OH, OW], OH = (H - 1) stride - 2
+ * padding + dilation (KH - 1) + 1 + output_padding. */
+GLIA_API glia_value glia_conv2d_transpose_with(glia_value x, glia_value weight, glia_value bias,
+                                               const glia_window_opts *opt);
 /* [N, C, H, W] -> [N, C, OH, OW]. Padding never wins a maximum or minimum. */
 GLIA_API glia_value glia_max_pool2d_opt(glia_value x, const glia_window_opts *opt);
 GLIA_API glia_value glia_min_pool2d_opt(glia_value x, const glia_window_opts *opt);

@@ -32,6 +32,11 @@ GLIA_API glia_scope *glia_scope_new(glia_graph *g, glia_store *store,
                                     const glia_scope_opts *opt);
 /* The scope `name` inside s. Passing NULL gives NULL. */
 GLIA_API glia_scope *glia_scope_in(glia_scope *s, const char *name);
+/* s as it will be when this step's updates have been made: a parameter that was assigned a new
+ * value already (glia_minimize, glia_assign) is read with that value, as a constant. So one
+ * step can train two networks in turn, the second against the first as it has just been
+ * updated. */
+GLIA_API glia_scope *glia_scope_updated(glia_scope *s);
 GLIA_API glia_graph *glia_scope_graph(const glia_scope *s);
 GLIA_API bool glia_scope_training(const glia_scope *s);
 
@@ -110,6 +115,24 @@ typedef struct glia_conv2d_opts {
 GLIA_API glia_value glia_conv2d_opt(glia_scope *s, const char *name, glia_value x,
                                     const glia_conv2d_opts *opt);
 
+typedef struct glia_conv2d_transpose_opts {
+  size_t size;
+  int64_t filters;   /* output channels; must be given */
+  int64_t kernel[2]; /* rows, columns; must be given; one number stands for both */
+  const char *activation;
+  int64_t stride[2];         /* the image becomes so many times as large; 0 -> 1 */
+  int64_t padding[2];        /* cut off on both sides */
+  int64_t output_padding[2]; /* rows, columns more at the end; below the stride */
+  int64_t dilation[2];       /* 0 -> 1 */
+  int64_t groups;            /* 0 -> 1 */
+  bool no_bias;
+  glia_init_kind init;
+} glia_conv2d_transpose_opts;
+/* x [N, C, H, W] -> [N, filters, OH, OW], OH = (H - 1) stride - 2 padding + dilation (KH - 1) +
+ * 1 + output_padding; weight [C, filters/groups, KH, KW], bias [filters]. */
+GLIA_API glia_value glia_conv2d_transpose_opt(glia_scope *s, const char *name, glia_value x,
+                                              const glia_conv2d_transpose_opts *opt);
+
 typedef struct glia_batch_norm_opts {
   size_t size;
   double eps;      /* 0 -> 1e-5 */
@@ -121,7 +144,8 @@ typedef struct glia_batch_norm_opts {
  * running ones. */
 GLIA_API glia_value glia_batch_norm_opt(glia_scope *s, const char *name, glia_value x,
                                         const glia_batch_norm_opts *opt);
-/* Training: zeroes with probability `rate` and scales the rest by 1/(1 - rate); infer: x. */
+/* Training: zeroes with probability `rate` and scales the rest by 1/(1 - rate); infer: x. A
+ * layer that is applied twice in a step draws anew the second time. */
 GLIA_API glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double rate);
 /* The activation of that name; latches GLIA_INVALID with the nearest name. NULL: x. */
 GLIA_API glia_value glia_activation(glia_value x, const char *name);
@@ -131,6 +155,9 @@ GLIA_API glia_value glia_activation(glia_value x, const char *name);
   GLIA_NAMED3(glia_dense_opt, glia_dense_opts, __VA_ARGS__, .size = sizeof(glia_dense_opts))
 #define glia_conv2d(...) \
   GLIA_NAMED3(glia_conv2d_opt, glia_conv2d_opts, __VA_ARGS__, .size = sizeof(glia_conv2d_opts))
+#define glia_conv2d_transpose(...)                                                \
+  GLIA_NAMED3(glia_conv2d_transpose_opt, glia_conv2d_transpose_opts, __VA_ARGS__, \
+              .size = sizeof(glia_conv2d_transpose_opts))
 #define glia_batch_norm(...)                                          \
   GLIA_NAMED3(glia_batch_norm_opt, glia_batch_norm_opts, __VA_ARGS__, \
               .size = sizeof(glia_batch_norm_opts))

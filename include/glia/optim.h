@@ -45,13 +45,16 @@ GLIA_NODISCARD GLIA_API glia_status glia_optimizer_resolve(glia_optimizer *o);
 typedef struct glia_minimize_opts {
   size_t size;
   glia_value lr; /* f64 scalar, e.g. an input set by a schedule; GLIA_NONE: the optimiser's */
-  double clip_norm;  /* global norm of all gradients is cut to this; 0: not */
-  double clip_value; /* each gradient element is cut to +-this; 0: not */
+  double clip_norm;   /* global norm of all gradients is cut to this; 0: not */
+  double clip_value;  /* each gradient element is cut to +-this; 0: not */
+  const char *prefix; /* only parameters whose name begins so; NULL: all */
 } glia_minimize_opts;
 
 /* Adds to the graph: gradients of the loss in all parameters that are not frozen, clipping (by
  * value first, then by norm), the updates. Optimiser state lives in the scope's store as
- * "<parameter>.<state>", the step count as "optimizer.step". Failures latch in the graph. */
+ * "<parameter>.<state>", the step count as "<prefix>optimizer.step". Several losses may be
+ * minimised in one step, each in parameters of its own (prefix). Failures latch in the graph.
+ */
 GLIA_API void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *optimizer,
                                 const glia_minimize_opts *opt);
 #ifndef __cplusplus /* glia_minimize(s, loss, &glia_adam(.lr = 1e-3), .clip_norm = 1) */

@@ -34,6 +34,13 @@ glia_scope *glia_scope_in(glia_scope *s, const char *name) {
   return s == NULL ? NULL : make_scope(s->graph, s, gi_scoped(s, name));
 }
 
+glia_scope *glia_scope_updated(glia_scope *s) {
+  if (s == NULL) return NULL;
+  glia_scope *after = make_scope(s->graph, s, s->path);
+  if (after != NULL) after->updated = true;
+  return after;
+}
+
 glia_graph *glia_scope_graph(const glia_scope *s) { return s != NULL ? s->graph : NULL; }
 bool glia_scope_training(const glia_scope *s) { return s != NULL && s->train; }
 
@@ -65,6 +72,17 @@ const char *gi_origin(glia_value v, char *buf, size_t n) {
 
 /* ---- parameters -------------------------------------------------------------------------- */
 
+/* The variable, or what the step has assigned to it by now: a number to what reads it, not a
+ * function of the gradients it was made from. */
+static glia_value current(const glia_scope *s, const char *name) {
+  const glia_value v = gi_variable(s->graph, name);
+  const glia_graph *g = s->graph;
+  for (size_t i = 0; s->updated && !gi_null(v) && i < g->roots.n; i++)
+    if (g->roots.at[i].variable == v.id)
+      return glia_stop_gradient(gi_value(s->graph, g->roots.at[i].value));
+  return v;
+}
+
 static glia_value existing(glia_scope *s, const gi_entry *e, const gi_type *want) {
   const gi_type have = gi_tensor_type(e->tensor);
   char ht[96], wt[96];
@@ -72,7 +90,7 @@ static glia_value existing(glia_scope *s, const gi_entry *e, const gi_type *want
     return gi_latch(s->graph, GLIA_MODEL, "%s: the stored tensor is %s, this network wants %s",
                     e->name, gi_type_text(&have, ht, sizeof ht),
                     gi_type_text(want, wt, sizeof wt));
-  return gi_variable(s->graph, e->name);
+  return current(s, e->name);
 }
 
 static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kind, int rank,

@@ -31,6 +31,8 @@ typedef struct gi_conv_attr {
 } gi_conv_attr;
 extern const gi_op gi_op_conv2d, gi_op_conv2d_act, gi_op_conv2d_input_grad,
     gi_op_conv2d_weight_grad;
+/* From the caller's options, the defaults filled in; no size. */
+gi_conv_attr gi_conv_attr_of(const glia_window_opts *o);
 
 /* ---- matrices ------------------------------------------------------------------------ */
 

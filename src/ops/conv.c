@@ -529,17 +529,22 @@ const gi_op *const gi_ops_conv[] = {&gi_op_conv2d, &gi_op_conv2d_act, &gi_op_con
 
 /* ---- builder ------------------------------------------------------------------------- */
 
+gi_conv_attr gi_conv_attr_of(const glia_window_opts *o) {
+  gi_conv_attr a = {.groups = o->groups != 0 ? o->groups : 1, .activation = ""};
+  a.stride.n = a.padding.n = a.dilation.n = 2;
+  for (int d = 0; d < 2; d++) {
+    a.stride.at[d] = o->stride[d] != 0 ? o->stride[d] : 1;
+    a.padding.at[d] = o->padding[d];
+    a.dilation.at[d] = o->dilation[d] != 0 ? o->dilation[d] : 1;
+  }
+  return a;
+}
+
 glia_value glia_conv2d_with(glia_value x, glia_value weight, glia_value bias,
                             const glia_window_opts *opt) {
   glia_window_opts o;
   gi_opts(&o, sizeof o, opt);
-  gi_conv_attr a = {.groups = o.groups != 0 ? o.groups : 1, .activation = ""};
-  a.stride.n = a.padding.n = a.dilation.n = 2;
-  for (int d = 0; d < 2; d++) {
-    a.stride.at[d] = o.stride[d] != 0 ? o.stride[d] : 1;
-    a.padding.at[d] = o.padding[d];
-    a.dilation.at[d] = o.dilation[d] != 0 ? o.dilation[d] : 1;
-  }
+  const gi_conv_attr a = gi_conv_attr_of(&o);
   const glia_value in[] = {x, weight, bias};
   return gi_emit(NULL, &gi_op_conv2d, &a, in, gi_null(bias) ? 2 : 3, NULL);
 }

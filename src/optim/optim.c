@@ -117,9 +117,12 @@ static glia_value state_variable(glia_scope *s, const char *name, const gi_type 
   return gi_variable(s->graph, name);
 }
 
-glia_value gi_optimizer_step(glia_scope *s) {
+glia_value gi_optimizer_step(glia_scope *s, const char *prefix) {
   const gi_type t = {.dtype = GLIA_F64};
-  const glia_value step = state_variable(s, "optimizer.step", &t, 0);
+  const char *name =
+      gi_arena_printf(&s->graph->arena, "%soptimizer.step", prefix != NULL ? prefix : "");
+  if (name == NULL) return gi_latch(s->graph, GLIA_NOMEM, "optimizer: no memory for a name");
+  const glia_value step = state_variable(s, name, &t, 0);
   const glia_value next = glia_add(step, glia_scalar_like(step, 1));
   glia_assign(step, next);
   return next;
@@ -165,26 +168,29 @@ typedef struct trainable { /* the parameters that the graph uses and that are no
   GI_VEC(const char *) names;
 } trainable;
 
-static glia_status find_trainable(glia_scope *s, trainable *t) {
+static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *t) {
   for (size_t k = 0; k < s->graph->nodes.n; k++) {
     const gi_node *n = &s->graph->nodes.at[k];
     if (n->op != &gi_op_variable) continue;
     const char *name = ((const gi_input_attr *)n->attr)->name;
     const gi_entry *e = gi_store_find(s->store, name);
     if (e == NULL || e->kind != GLIA_PARAMETER || e->frozen) continue;
+    if (prefix != NULL && strncmp(name, prefix, strlen(prefix)) != 0) continue;
     if (!gi_vec_push(&t->params, gi_value(s->graph, n->out)) ||
         !gi_vec_push(&t->names, e->name))
       return gi_fail_nomem(sizeof(glia_value));
   }
   if (t->params.n == 0)
-    return gi_fail(GLIA_MODEL, "minimize: the graph has no parameter that is not frozen");
+    return gi_fail(GLIA_MODEL, "minimize: the graph has no parameter%s%s%s that is not frozen",
+                   prefix != NULL ? " \"" : "", prefix != NULL ? prefix : "",
+                   prefix != NULL ? "*\"" : "");
   return GLIA_OK;
 }
 
 static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer *o,
                             const glia_minimize_opts *opt, trainable *t, glia_value **grads) {
   const gi_optim *rule = gi_optim_find(o->name);
-  GI_TRY(find_trainable(s, t));
+  GI_TRY(find_trainable(s, opt->prefix, t));
   const int n = (int)t->params.n;
   if ((*grads = gi_alloc((size_t)n * sizeof **grads)) == NULL)
     return gi_fail_nomem((size_t)n * sizeof **grads);
@@ -193,7 +199,7 @@ static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer
     (*grads)[i] = glia_clip((*grads)[i], -opt->clip_value, opt->clip_value);
   if (opt->clip_norm > 0) gi_clip_norm(*grads, n, opt->clip_norm);
   const glia_value lr = gi_null(opt->lr) ? glia_scalar(s->graph, GLIA_F64, o->lr) : opt->lr;
-  const glia_value step = gi_optimizer_step(s);
+  const glia_value step = gi_optimizer_step(s, opt->prefix);
   for (int i = 0; i < n; i++)
     gi_apply_update(s, rule, o, t->names.at[i], (*grads)[i], lr, step);
   return glia_graph_status(s->graph);

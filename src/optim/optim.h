@@ -41,7 +41,7 @@ const gi_optim *gi_optim_find(const char *name);
 void gi_apply_update(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
                      const char *name, glia_value grad, glia_value lr, glia_value step);
 /* "optimizer.step" + 1 as f64 scalar, assigned. */
-glia_value gi_optimizer_step(glia_scope *s);
+glia_value gi_optimizer_step(glia_scope *s, const char *prefix);
 /* Scales all gradients so that their common 2-norm is at most `limit`: g min(1, limit / (norm +
  * 1e-6)), as PyTorch. Returns the norm. */
 glia_value gi_clip_norm(glia_value *grads, int n, double limit);

@@ -76,6 +76,21 @@ static glia_value conv2d_of(const golden *f, glia_scope *s, glia_value x,
   return glia_conv2d_opt(s, "layer", x, &o);
 }
 
+static glia_value conv2d_transpose_of(const golden *f, glia_scope *s, glia_value x,
+                                      const int64_t *weight) {
+  const int64_t groups = (int64_t)golden_number(f, "groups", 1);
+  glia_conv2d_transpose_opts o = {.size = sizeof o,
+                                  .filters = weight[1] * groups,
+                                  .kernel = {weight[2], weight[3]},
+                                  .groups = groups,
+                                  .no_bias = !golden_has(f, "bias")};
+  pair(f, "stride", o.stride);
+  pair(f, "padding", o.padding);
+  pair(f, "output_padding", o.output_padding);
+  pair(f, "dilation", o.dilation);
+  return glia_conv2d_transpose_opt(s, "layer", x, &o);
+}
+
 static glia_value batch_norm_of(const golden *f, glia_scope *s, glia_value x,
                                 const int64_t *weight) {
   (void)weight;
@@ -159,6 +174,17 @@ static void test_conv2d_as_pytorch(void **state) {
     char name[64];
     snprintf(name, sizeof name, "layers/conv2d%s", cases[i]);
     check_layer(name, conv2d_of, true);
+  }
+}
+
+static void test_conv2d_transpose_as_pytorch(void **state) {
+  static const char *const cases[] = {"",          "_no_bias",        "_stride", "_padding",
+                                      "_dilation", "_output_padding", "_groups", "_all"};
+  (void)state;
+  for (int i = 0; i < GI_COUNT(cases); i++) {
+    char name[64];
+    snprintf(name, sizeof name, "layers/conv_transpose2d%s", cases[i]);
+    check_layer(name, conv2d_transpose_of, true);
   }
 }
 
@@ -304,6 +330,26 @@ static void test_refused(void **state) {
           "c: conv2d: x is [2, 4, 8, 8]");
   REFUSED(glia_conv2d(n.s, "c", x4, .filters = 4, .kernel = {3}, .stride = {-1}), GLIA_INVALID,
           "stride");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x2, .filters = 3, .kernel = {3}), GLIA_SHAPE,
+          "t: conv2d_transpose: x has rank 2 (from reshape([2, 4, 8, 8])), wanted images");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x4, .filters = 3), GLIA_INVALID, "kernel 0x0");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x4, .filters = 3, .kernel = {3}, .groups = 2),
+          GLIA_INVALID, "groups 2 must divide 4 channels and 3 filters");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x4, .filters = 3, .kernel = {3}, .stride = {2},
+                                .output_padding = {1, 2}),
+          GLIA_INVALID,
+          "t: conv2d_transpose: output_padding is 2, wanted 0 or more, less than "
+          "the stride 2");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x4, .filters = 3, .kernel = {3}, .padding = {5, 0}),
+          GLIA_SHAPE,
+          "t: conv2d_transpose: x is [2, 4, 8, 8], weight is [4, 3, 3, 3]; nothing "
+          "is left of axis 2");
+  REFUSED(glia_conv2d_transpose(n.s, "t", x4, .filters = 3, .kernel = {3}, .stride = {-2}),
+          GLIA_INVALID, "t: conv2d_transpose: stride is [-2, -2]");
+  REFUSED(glia_conv2d_transpose_with(
+              x4, glia_input(n.g, "w", GLIA_F32, 4, (const int64_t[]){3, 4, 3, 3}), GLIA_NONE,
+              NULL),
+          GLIA_SHAPE, "conv2d_transpose: x is [2, 4, 8, 8], weight is [3, 4, 3, 3]");
   REFUSED(glia_batch_norm(n.s, "bn", glia_reshape(x4, 1, (int64_t[]){-1})), GLIA_SHAPE,
           "bn: batch_norm: x has rank 1");
   REFUSED(glia_batch_norm(n.s, "bn", x4, .momentum = 1.5), GLIA_INVALID, "momentum is 1.5");
@@ -378,6 +424,30 @@ static void test_dropout(void **state) {
   glia_tensor_free(none);
 }
 
+/* A layer that is applied twice in a step draws twice; the next step's trace draws as this one.
+ */
+static void test_dropout_twice(void **state) {
+  (void)state;
+  glia_tensor *first = NULL, *second = NULL, *alone = dropped(true, 0.3, "drop", 1);
+  net n = net_new(true);
+  glia_plan *p = NULL;
+  const glia_value one = glia_full_like(
+      glia_constant(n.g, GLIA_F32, 1, (const int64_t[]){40000}, (float[40000]){0}), 1);
+  glia_output("a", glia_dropout(n.s, "drop", one, 0.3));
+  glia_output("b", glia_dropout(n.s, "drop", one, 0.3));
+  OK(glia_compile(n.g, &p, .seed = 1));
+  OK(glia_plan_run(p));
+  OK(glia_tensor_copy(glia_plan_output(p, "a"), &first));
+  OK(glia_tensor_copy(glia_plan_output(p, "b"), &second));
+  NEAR(agreement(first, alone), 1, 0);
+  NEAR(agreement(first, second), 0.58, 0.02);
+  glia_plan_free(p);
+  net_free(&n);
+  glia_tensor_free(first);
+  glia_tensor_free(second);
+  glia_tensor_free(alone);
+}
+
 /* All activations by their names, alone and as an option; "linear" and NULL are the value
  * itself. */
 static void test_activations_by_name(void **state) {
@@ -416,6 +486,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dense_as_pytorch),
       cmocka_unit_test(test_conv2d_as_pytorch),
+      cmocka_unit_test(test_conv2d_transpose_as_pytorch),
       cmocka_unit_test(test_batch_norm_as_pytorch),
       cmocka_unit_test(test_names_as_in_checkpoints),
       cmocka_unit_test(test_traces_share_parameters),
@@ -424,6 +495,7 @@ int main(void) {
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_same_padding_keeps_the_size),
       cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_dropout_twice),
       cmocka_unit_test(test_activations_by_name),
       cmocka_unit_test(test_table_of_layers),
   };

@@ -29,6 +29,7 @@ static glia_window_opts window(const layer *l) {
   pair(l, "stride", o.stride);
   pair(l, "padding", o.padding);
   pair(l, "dilation", o.dilation);
+  pair(l, "output_padding", o.output_padding);
   o.groups = (int64_t)golden_number(l->file, "groups", 0);
   o.count_padding =
       gi_json_bool(attribute(l, "count_include_pad"), true); /* PyTorch's default */
@@ -52,6 +53,11 @@ static glia_value linear(const layer *l) {
 static glia_value conv2d(const layer *l) {
   const glia_window_opts o = window(l);
   return glia_conv2d_with(l->input, l->weight, l->bias, &o);
+}
+
+static glia_value conv_transpose2d(const layer *l) {
+  const glia_window_opts o = window(l);
+  return glia_conv2d_transpose_with(l->input, l->weight, l->bias, &o);
 }
 
 static glia_value channel(glia_value v, glia_value x) {
@@ -160,6 +166,7 @@ typedef struct row {
 static const row rows[] = {
     {F "linear", linear},
     {F "conv2d", conv2d},
+    {F "conv_transpose2d", conv_transpose2d},
     {F "batch_norm", batch_norm},
     {F "max_pool2d", max_pool2d},
     {"-torch.nn.functional.max_pool2d(-input)", min_pool2d},

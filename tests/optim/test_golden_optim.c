@@ -39,7 +39,7 @@ static glia_plan *compile_updates(const golden *f, glia_store *store, const char
   OK(glia_optimizer_resolve(&o));
   OK(glia_graph_new(&g));
   glia_scope *s = glia_scope_new(g, store, NULL);
-  const glia_value lr = glia_scalar(g, GLIA_F64, o.lr), step = gi_optimizer_step(s);
+  const glia_value lr = glia_scalar(g, GLIA_F64, o.lr), step = gi_optimizer_step(s, NULL);
   for (int k = 0; k < PARAMS; k++) {
     snprintf(name, sizeof name, "param.%d", k);
     glia_tensor *first = golden_tensor(f, name);

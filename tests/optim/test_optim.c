@@ -205,6 +205,33 @@ static void test_learning_rate_from_outside(void **state) {
   step_end(&p);
 }
 
+/* As a GAN's step does: w against the old b, then b against the new w. The first moves w to
+ * 1 - 4/4 = 0; the second's gradient in b is 6 (w + b), 6 with that w and 12 with the old one.
+ */
+static void test_two_losses_in_one_step(void **state) {
+  (void)state;
+  static const char *const backends[] = {"ref", NULL};
+  for (int i = 0; i < GI_COUNT(backends); i++) {
+    step p = step_begin();
+    glia_plan *plan = NULL;
+    glia_minimize(p.s, p.loss, &glia_sgd(.lr = 0.25), .prefix = "w");
+    const glia_value w = glia_parameter(glia_scope_updated(p.s), "w", 1, (const int64_t[]){3},
+                                        (glia_init){.kind = GLIA_INIT_ONES});
+    assert_int_not_equal(w.id, p.w.id);
+    const glia_value sum = glia_sum(glia_square(glia_add(w, p.b)));
+    glia_minimize(p.s, glia_mul(sum, glia_scalar_like(sum, 3)), &glia_sgd(.lr = 0.5),
+                  .prefix = "b");
+    OK(glia_compile(p.g, &plan, .backend = backends[i]));
+    OK(glia_plan_run(plan));
+    NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 1), 0, 1e-7);
+    NEAR(glia_tensor_get(glia_store_get(p.store, "b"), 1), 1 - 0.5 * 6, 1e-6);
+    NEAR(glia_tensor_get(glia_store_get(p.store, "woptimizer.step"), 0), 1, 0);
+    NEAR(glia_tensor_get(glia_store_get(p.store, "boptimizer.step"), 0), 1, 0);
+    glia_plan_free(plan);
+    step_end(&p);
+  }
+}
+
 static void test_minimize_refuses(void **state) {
   (void)state;
   step p = step_begin();
@@ -223,6 +250,10 @@ static void test_minimize_refuses(void **state) {
   glia_store_freeze(p.store, "", true);
   glia_minimize(p.s, p.loss, &glia_sgd());
   FAILS(glia_graph_status(p.g), GLIA_MODEL, "no parameter that is not frozen");
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(), .prefix = "D.");
+  FAILS(glia_graph_status(p.g), GLIA_MODEL, "no parameter \"D.*\" that is not frozen");
   step_end(&p);
   p = step_begin();
   glia_parameter(p.s, "unused", 0, NULL, (glia_init){.kind = GLIA_INIT_ONES});
@@ -257,6 +288,7 @@ int main(void) {
       cmocka_unit_test(test_minimize_moves_what_is_not_frozen),
       cmocka_unit_test(test_clipping_by_value_comes_first),
       cmocka_unit_test(test_learning_rate_from_outside),
+      cmocka_unit_test(test_two_losses_in_one_step),
       cmocka_unit_test(test_minimize_refuses),
       cmocka_unit_test(test_stored_state_of_another_shape),
   };

@@ -1,12 +1,29 @@
 /* dropout.c - zeroes elements while training (JMLR 15, 2014); the stream of chance is the
- * layer's full name, so that masks do not depend on what else the network holds.
+ * layer's full name, so that masks do not depend on what else the network holds, and, where a
+ * layer is applied more than once in a step, how often it was applied before.
  */
 #include "nn/layer.h"
+#include "ops/attrs.h"
 
 typedef struct dropout_opts {
   size_t size;
   double rate;
 } dropout_opts;
+
+static bool taken(const glia_graph *g, uint64_t stream) {
+  for (size_t i = 0; i < g->nodes.n; i++)
+    if (g->nodes.at[i].op == &gi_op_dropout &&
+        ((const gi_dropout_attr *)g->nodes.at[i].attr)->stream == stream)
+      return true;
+  return false;
+}
+
+/* Hashes of the name with seeds 0, 1, ...: the first that no dropout of the graph has. */
+static uint64_t stream_of(const glia_scope *s) {
+  uint64_t nth = 0, stream = gi_hash_str(s->path, nth);
+  while (taken(s->graph, stream)) stream = gi_hash_str(s->path, ++nth);
+  return stream;
+}
 
 glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double rate) {
   const gi_entered e = gi_enter(s, name);
@@ -15,7 +32,7 @@ glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double ra
     return gi_leave(
         &e, gi_latch(x.graph, GLIA_INVALID, "dropout: rate is %g, wanted 0 <= rate < 1", rate));
   if (!s->train || rate == 0) return gi_leave(&e, x);
-  return gi_leave(&e, glia_dropout_with(x, rate, gi_hash_str(e.scope->path, 0)));
+  return gi_leave(&e, glia_dropout_with(x, rate, stream_of(e.scope)));
 }
 
 static glia_value build_row(glia_scope *s, const char *name, glia_value x, const void *opts) {
