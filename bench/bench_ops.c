@@ -88,8 +88,15 @@ static void run_case(const bench_case *b, const options *o) {
   gi_layout plain[IN + GI_MAX_OUT] = {0};
   if (o->like != NULL && strstr(b->name, o->like) == NULL) return;
   must(b->op->infer(&types));
-  const gi_problem p = {b->op,     b->attr, b->n_in,    types.n_out, b->in,
-                        out_types, plain,   plain + IN, o->threads};
+  const gi_problem p = {.op = b->op,
+                        .attr = b->attr,
+                        .n_in = b->n_in,
+                        .n_out = types.n_out,
+                        .in = b->in,
+                        .out = out_types,
+                        .in_layout = plain,
+                        .out_layout = plain + IN,
+                        .threads = o->threads};
   if (!o->all) run_kernel(b, o, gi_choose(&gi_backend_cpu, &p, NULL));
   for (const gi_kernel *const *const *list = gi_backend_cpu.kernels; o->all && *list; list++)
     for (const gi_kernel *const *k = *list; *k != NULL; k++)
@@ -105,8 +112,15 @@ static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k
   gi_layout have[IN] = {0}, in_layout[IN] = {0}, out_layout[GI_MAX_OUT] = {0};
   for (int i = 0; i < b->n_in; i++)
     have[i] = b->last && b->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
-  gi_problem p = {b->op,     b->attr, b->n_in,    types.n_out, b->in,
-                  out_types, have,    out_layout, o->threads};
+  gi_problem p = {.op = b->op,
+                  .attr = b->attr,
+                  .n_in = b->n_in,
+                  .n_out = types.n_out,
+                  .in = b->in,
+                  .out = out_types,
+                  .in_layout = have,
+                  .out_layout = out_layout,
+                  .threads = o->threads};
   if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
   p.in_layout = in_layout;
   gi_prepared made = {0};

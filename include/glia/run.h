@@ -26,6 +26,9 @@ typedef struct glia_compile_opts {
   const char *skip;  /* passes to leave out: "fuse,layout", "all"; NULL: none */
   const char *dump;  /* passes after which the graph is printed into glia_plan_text; "grad" is
                         the graph as given; NULL: none */
+  bool fixed;        /* for inference: variables keep their values while the plan lives. What
+                         depends on them alone is computed here and now, and kernels keep weights
+                         in the form that they like best. GLIA_INVALID if the graph assigns */
 } glia_compile_opts;
 
 /* Compiles all outputs and assignments of the graph. The graph is borrowed for the call; its
@@ -57,7 +60,8 @@ GLIA_API const glia_tensor *glia_plan_output(const glia_plan *p, const char *nam
  */
 GLIA_API void glia_plan_clock(glia_plan *p, uint64_t seed, uint64_t step);
 
-/* Bytes of the arena: all activations, gradients and scratch at their peak. */
+/* Bytes of the arena: all activations, gradients and scratch at their peak. Kept forms of
+ * fixed weights are not counted. */
 GLIA_API size_t glia_plan_bytes(const glia_plan *p);
 /* Floating-point operations of one run. */
 GLIA_API double glia_plan_flops(const glia_plan *p);

@@ -41,6 +41,8 @@ typedef struct glia_learner_opts {
   uint64_t seed;       /* of parameters and of dropout */
   const char *backend; /* as in glia_compile_opts */
   int threads;
+  bool fixed; /* for inference: weights keep their values from the first prediction on, so that
+                 it gets faster; GLIA_INVALID if it is trained all the same */
 } glia_learner_opts;
 
 typedef struct glia_learner glia_learner;

@@ -19,6 +19,10 @@ typedef struct gi_problem {
   const gi_type *in, *out;
   const gi_layout *in_layout, *out_layout;
   int threads;
+  /* By input: its elements, if they are the same in every run (constants; variables and what
+   * depends on them alone, in a fixed plan), so that prepare may keep them in a form that it
+   * likes better; else NULL. NULL: none is known. */
+  const void *const *known;
 } gi_problem;
 
 typedef struct gi_prepared {

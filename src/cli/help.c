@@ -173,8 +173,7 @@ void gi_help_command(gi_str *out, const gi_command *c) {
   }
 }
 
-/* ---- the same as JSON
- * ------------------------------------------------------------------------ */
+/* ---- the same as JSON -------------------------------------------------------------------- */
 
 static gi_json *names_json(const char *const *names) {
   gi_json *list = gi_json_array();

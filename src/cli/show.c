@@ -78,8 +78,7 @@ glia_status gi_show_classes(gi_str *out, glia_run *r, const glia_result *result,
   return GLIA_OK;
 }
 
-/* ---- results
- * ---------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 /* What stands for a result in one number. */
 static const char *main_metric(const glia_result *r) {

@@ -1,6 +1,7 @@
 /* compile/compile.h - from a graph to a plan: passes over graphs, then schedule and memory.
  *
- *   simplify -> fuse_ops -> fuse -> layout        graph to graph, each can be switched off
+ *   simplify -> fold_affine -> fuse_ops -> fuse -> layout    graph to graph, each can be
+ *                                                            switched off
  *   schedule -> memory -> prepare                  order, offsets, kernels: the plan
  *
  * Passes are rows of the list in passes.c, in the order in which they run: the one list that is
@@ -14,6 +15,7 @@
 typedef struct gi_target { /* what is compiled for */
   const gi_backend *backend;
   int threads;
+  bool fixed; /* variables keep their values while the plan lives */
 } gi_target;
 
 typedef struct gi_pass {
@@ -22,7 +24,8 @@ typedef struct gi_pass {
 } gi_pass;
 
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
-extern const gi_pass gi_pass_simplify, gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
+extern const gi_pass gi_pass_simplify, gi_pass_fold_affine, gi_pass_fuse_ops, gi_pass_fuse,
+    gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
  * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.
@@ -71,12 +74,13 @@ typedef enum gi_place_kind {
   GI_IN_ARENA,   /* at `offset` */
   GI_IN_INPUT,   /* memory bound at each run */
   GI_IN_STORE,   /* the variable's tensor */
+  GI_IN_FIXED,   /* at `offset` of what was computed when the plan was made */
   GI_IN_CONSTANT /* the constant's literal */
 } gi_place_kind;
 
 typedef struct gi_place { /* where a value lies; views and in-place results share */
   gi_place_kind kind;
-  size_t offset;   /* in the arena */
+  size_t offset;   /* in the arena, or in the fixed memory */
   uint32_t source; /* the input, variable or constant value whose memory it is */
 } gi_place;
 
@@ -86,13 +90,19 @@ typedef struct gi_memory {
   size_t *copy_to; /* by root: arena offset of a copied output, or where an assignment keeps the
                       old value of a variable that is assigned itself; SIZE_MAX: neither */
   size_t arena;    /* bytes in all */
+  size_t fixed;    /* bytes of values that outlive the fixed steps */
 } gi_memory;
 
-/* Places every value: views over their source, new values of variables over the variable (none
+/* In the order, moves the nodes that depend on nothing but variables and constants to the
+ * front; returns how many they are. */
+glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_fixed);
+
+/* The first n_fixed steps are run once: what later ones read of them gets memory of its own.
+ * Places every value: views over their source, new values of variables over the variable (none
  * that is made before the value `watch` is known; GI_NO_VALUE: all), results over inputs that
  * die with them, the rest best-fit into one arena. */
-glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, uint32_t watch,
-                           gi_memory *out);
+glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, int n_fixed,
+                           uint32_t watch, gi_memory *out);
 void gi_memory_free(gi_memory *m);
 
 #endif /* GI_COMPILE_H */

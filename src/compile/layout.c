@@ -36,8 +36,17 @@ static void ask(const gi_rewrite *r, const gi_node *n, const glia_value *in, gi_
     have[i] = in[i].graph->values.at[in[i].id].layout;
   }
   for (int k = 0; k < n->n_out; k++) out[k] = r->from->values.at[n->out + (uint32_t)k].type;
-  const gi_problem p = {n->op, n->attr, n->n_in, n->n_out,          types,
-                        out,   have,    give,    r->target->threads};
+  const gi_problem p = {
+      .op = n->op,
+      .attr = n->attr,
+      .n_in = n->n_in,
+      .n_out = n->n_out,
+      .in = types,
+      .out = out,
+      .in_layout = have,
+      .out_layout = give,
+      .threads = r->target->threads,
+  };
   const gi_kernel *kernel = gi_choose(r->target->backend, &p, NULL);
   if (kernel->layouts != NULL) kernel->layouts(&p, want, give);
 }

@@ -19,7 +19,7 @@ typedef struct buffer {
 typedef struct planner {
   const glia_graph *g;
   const uint32_t *order;
-  int n;
+  int n, n_fixed;
   int *step;      /* by node: its place in the order; -1: a source */
   int *last;      /* by value: last step that reads it or a view of it; n: a root */
   uint32_t *base; /* by value: the value that it is a view of, at the bottom */
@@ -121,6 +121,22 @@ static void place_assignments(planner *p) {
   }
 }
 
+/* ---- fixed values ----------------------------------------------------------------------- */
+
+/* Made by a fixed step and read by one that is run every time, or a result. */
+static bool stays(const planner *p, uint32_t v) {
+  const int made = p->step[p->g->values.at[v].node];
+  return made >= 0 && made < p->n_fixed && p->last[v] >= p->n_fixed && p->base[v] == v;
+}
+
+static void place_fixed(planner *p) {
+  for (uint32_t v = 0; v < p->g->values.n; v++) {
+    if (!stays(p, v)) continue;
+    p->out->place[v] = (gi_place){GI_IN_FIXED, p->out->fixed, v};
+    p->out->fixed += rounded_bytes(p, v);
+  }
+}
+
 /* ---- buffers ----------------------------------------------------------------------------- */
 
 static glia_status new_buffer(planner *p, size_t bytes, int first, int last, int *out) {
@@ -148,7 +164,7 @@ static glia_status buffers_of_node(planner *p, int at) {
   const gi_node *n = &p->g->nodes.at[p->order[at]];
   if (n->op->flags & GI_VIEW) return GLIA_OK;
   for (uint32_t v = n->out; v < n->out + (uint32_t)n->n_out; v++) {
-    if (p->out->place[v].kind == GI_IN_STORE) continue;
+    if (p->out->place[v].kind != GI_IN_ARENA) continue;
     int buf = dying_input(p, n, at, v);
     if (buf < 0)
       GI_TRY(new_buffer(p, rounded_bytes(p, v), at, p->last[v], &buf));
@@ -240,6 +256,7 @@ static glia_status plan(planner *p, int *kept) {
   for (uint32_t v = 0; v < p->g->values.n; v++)
     if (maker(p, v)->op->flags & GI_SOURCE) place_source(p, v);
   place_assignments(p);
+  place_fixed(p);
   for (int i = 0; i < p->n; i++) GI_TRY(buffers_of_node(p, i));
   GI_TRY(copy_ends(p, kept));
   GI_TRY(place_buffers(p));
@@ -254,10 +271,10 @@ static glia_status plan(planner *p, int *kept) {
   return GLIA_OK;
 }
 
-glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, uint32_t watch,
-                           gi_memory *out) {
+glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, int n_fixed,
+                           uint32_t watch, gi_memory *out) {
   const size_t values = g->values.n + 1, nodes = g->nodes.n + 1, roots = g->roots.n + 1;
-  planner p = {.g = g, .order = order, .n = n, .watch = watch, .out = out};
+  planner p = {.g = g, .order = order, .n = n, .n_fixed = n_fixed, .watch = watch, .out = out};
   *out = (gi_memory){0};
   out->place = gi_alloc(values * sizeof *out->place);
   out->copied = gi_alloc(roots * sizeof *out->copied);

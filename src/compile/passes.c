@@ -2,10 +2,11 @@
 #include "compile/compile.h"
 
 const gi_pass *const gi_passes[] = {
-    &gi_pass_simplify, /* first: the others see fewer nodes */
-    &gi_pass_fuse_ops, /* bias and activation go into convolutions and products... */
-    &gi_pass_fuse,     /* ...before what is left of the elementwise ops is grouped */
-    &gi_pass_layout,   /* last: it puts in the reorders that the chosen kernels want */
+    &gi_pass_simplify,    /* first: the others see fewer nodes */
+    &gi_pass_fold_affine, /* batch norm at inference goes into weights and bias... */
+    &gi_pass_fuse_ops,    /* ...bias and activation go into convolutions and products... */
+    &gi_pass_fuse,        /* ...before what is left of the elementwise ops is grouped */
+    &gi_pass_layout,      /* last: it puts in the reorders that the chosen kernels want */
     NULL,
 };
 

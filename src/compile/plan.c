@@ -14,6 +14,7 @@ static void *address(const glia_plan *p, uint32_t v) {
   const gi_node *n = &p->graph->nodes.at[source->node];
   switch (place->kind) {
     case GI_IN_ARENA: return p->arena + place->offset;
+    case GI_IN_FIXED: return (char *)p->fixed + place->offset;
     case GI_IN_STORE: {
       const gi_entry *e =
           gi_store_find(p->graph->store, ((const gi_input_attr *)n->attr)->name);
@@ -46,36 +47,51 @@ static void add_slot(glia_plan *p, const void **at, uint32_t v) {
 typedef struct problem_space {
   gi_type *types;
   gi_layout *layouts;
+  const void **known;
 } problem_space;
+
+/* The elements of a value that are the same in every run; NULL of others. */
+static const void *known_elements(const glia_plan *p, uint32_t v) {
+  const gi_place_kind kind = p->memory.place[v].kind;
+  const bool known =
+      kind == GI_IN_CONSTANT || kind == GI_IN_FIXED || (kind == GI_IN_STORE && p->target.fixed);
+  return known ? address(p, v) : NULL;
+}
 
 static gi_problem problem_of(const glia_plan *p, const gi_node *n, const problem_space *s) {
   for (int i = 0; i < n->n_in + n->n_out; i++) {
     const uint32_t v = i < n->n_in ? n->in[i] : n->out + (uint32_t)(i - n->n_in);
     s->types[i] = p->graph->values.at[v].type;
     s->layouts[i] = p->graph->values.at[v].layout;
+    s->known[i] = i < n->n_in ? known_elements(p, v) : NULL;
   }
-  return (gi_problem){n->op,
-                      n->attr,
-                      n->n_in,
-                      n->n_out,
-                      s->types,
-                      s->types + n->n_in,
-                      s->layouts,
-                      s->layouts + n->n_in,
-                      p->target.threads};
+  return (gi_problem){
+      .op = n->op,
+      .attr = n->attr,
+      .n_in = n->n_in,
+      .n_out = n->n_out,
+      .in = s->types,
+      .out = s->types + n->n_in,
+      .in_layout = s->layouts,
+      .out_layout = s->layouts + n->n_in,
+      .threads = p->target.threads,
+      .known = s->known,
+  };
 }
 
 static glia_status prepare_step(glia_plan *p, uint32_t k) {
   const gi_node *n = &p->graph->nodes.at[k];
   glia_graph *g = p->graph;
   const size_t args = (size_t)(n->n_in + n->n_out);
-  problem_space space = {gi_alloc(args * sizeof(gi_type)), gi_alloc(args * sizeof(gi_layout))};
+  problem_space space = {gi_alloc(args * sizeof(gi_type)), gi_alloc(args * sizeof(gi_layout)),
+                         gi_alloc(args * sizeof(void *))};
   const void **in = gi_arena_alloc(&g->arena, ((size_t)n->n_in + 1) * sizeof *in);
   void **out = gi_arena_alloc(&g->arena, ((size_t)n->n_out + 1) * sizeof *out);
   gi_prepared made = {0};
   gi_str why = {0};
   glia_status s = GLIA_OK;
-  if (space.types == NULL || space.layouts == NULL || in == NULL || out == NULL)
+  if (space.types == NULL || space.layouts == NULL || space.known == NULL || in == NULL ||
+      out == NULL)
     s = gi_fail_nomem(args * sizeof(gi_type));
   if (s == GLIA_OK) {
     const gi_problem problem = problem_of(p, n, &space);
@@ -93,12 +109,13 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
   }
   gi_free(space.types);
   gi_free(space.layouts);
+  gi_free(space.known);
   gi_str_free(&why);
   return s;
 }
 
-static glia_status prepare_steps(glia_plan *p) {
-  for (int i = 0; i < p->n_order; i++)
+static glia_status prepare_steps(glia_plan *p, int first, int last) {
+  for (int i = first; i < last; i++)
     if (!(p->graph->nodes.at[p->order[i]].op->flags & GI_VIEW))
       GI_TRY(prepare_step(p, p->order[i]));
   return GLIA_OK;
@@ -119,6 +136,57 @@ static void resolve_steps(glia_plan *p) {
     for (int k = 0; k < n->n_out; k++) out[k] = address(p, n->out + (uint32_t)k);
     step->exec.scratch = p->arena + p->memory.arena;
   }
+}
+
+static void release_steps(glia_plan *p) {
+  for (int i = 0; i < p->n_steps; i++)
+    if (p->steps[i].kernel->release != NULL)
+      p->steps[i].kernel->release(p->steps[i].exec.state);
+  p->n_steps = 0;
+  p->scratch = 0;
+}
+
+/* ---- fixed steps ------------------------------------------------------------------------ */
+
+/* Runs them in memory for the moment; what others read of them lies in p->fixed. */
+static glia_status run_fixed(glia_plan *p) {
+  const size_t bytes = p->memory.arena + p->scratch + 64;
+  void *memory = gi_alloc_aligned(bytes);
+  if (memory == NULL) return gi_fail_nomem(bytes);
+  p->arena = memory;
+  resolve_steps(p);
+  glia_status s = GLIA_OK;
+  for (int i = 0; i < p->n_steps && s == GLIA_OK; i++)
+    s = p->steps[i].kernel->run(&p->steps[i].exec);
+  gi_free_aligned(memory);
+  p->arena = NULL;
+  return s;
+}
+
+static glia_status compute_fixed(glia_plan *p) {
+  if (p->n_fixed == 0) return GLIA_OK;
+  p->fixed = gi_alloc_aligned(p->memory.fixed + 64);
+  if (p->fixed == NULL) return gi_fail_nomem(p->memory.fixed);
+  GI_TRY(prepare_steps(p, 0, p->n_fixed));
+  GI_TRY(run_fixed(p));
+  release_steps(p);
+  p->n_slots = 0;
+  return GLIA_OK;
+}
+
+/* Steps that depend on variables alone come first, where those keep their values. */
+static glia_status put_fixed_first(glia_plan *p) {
+  if (!p->target.fixed) return GLIA_OK;
+  for (size_t i = 0; i < p->graph->roots.n; i++) {
+    const gi_root *r = &p->graph->roots.at[i];
+    if (r->variable == GI_NO_VALUE) continue;
+    const gi_node *n = &p->graph->nodes.at[p->graph->values.at[r->variable].node];
+    return gi_fail(GLIA_INVALID,
+                   "fixed: the graph assigns to variable \"%s\"; hint: a fixed plan only reads "
+                   "its variables",
+                   ((const gi_input_attr *)n->attr)->name);
+  }
+  return gi_fixed_first(p->graph, p->order, p->n_order, &p->n_fixed);
 }
 
 /* ---- ends -------------------------------------------------------------------------------- */
@@ -219,9 +287,11 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(find_watch(p->graph, watch, &p->watched));
   GI_TRY(make_inputs(p));
   GI_TRY(gi_schedule(p->graph, p->watched, &p->order, &p->n_order));
-  GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->watched, &p->memory));
+  GI_TRY(put_fixed_first(p));
+  GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->n_fixed, p->watched, &p->memory));
   GI_TRY(make_lists(p));
-  return prepare_steps(p);
+  GI_TRY(compute_fixed(p));
+  return prepare_steps(p, p->n_fixed, p->n_order);
 }
 
 glia_status gi_plan_attach(glia_plan *p, void *arena) {
@@ -253,9 +323,7 @@ glia_status gi_plan_new(glia_graph *graph, const gi_target *target, const char *
 
 void glia_plan_free(glia_plan *p) {
   if (p == NULL) return;
-  for (int i = 0; i < p->n_steps; i++)
-    if (p->steps[i].kernel->release != NULL)
-      p->steps[i].kernel->release(p->steps[i].exec.state);
+  release_steps(p);
   for (size_t i = 0; p->outputs != NULL && i < p->graph->roots.n; i++)
     glia_tensor_free(p->outputs[i]);
   for (int i = 0; i < p->n_inputs; i++) glia_tensor_free(p->inputs[i].hold);
@@ -268,6 +336,7 @@ void glia_plan_free(glia_plan *p) {
   gi_free(p->dump);
   gi_memory_free(&p->memory);
   gi_free_aligned(p->own_arena);
+  gi_free_aligned(p->fixed);
   glia_graph_free(p->graph);
   gi_free(p);
 }
@@ -281,6 +350,7 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
   GI_TRY(glia_graph_status(g));
   GI_TRY(gi_backend_find(o.backend, &target.backend));
   target.threads = GI_MAX(o.threads, 1);
+  target.fixed = o.fixed;
 #ifdef _OPENMP
   if (o.threads <= 0) target.threads = omp_get_max_threads();
 #endif

@@ -36,7 +36,8 @@ struct glia_plan {
   gi_target target;
   gi_memory memory;
   uint32_t *order;
-  int n_order;
+  int n_order, n_fixed; /* nodes; of them run once, when the plan is made */
+  void *fixed;          /* memory.fixed bytes that those left behind */
   unsigned char *arena; /* memory.arena bytes, then the scratch all kernels share */
   void *own_arena;      /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
   size_t scratch;

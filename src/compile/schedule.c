@@ -206,3 +206,29 @@ glia_status gi_schedule(const glia_graph *g, uint32_t watch, uint32_t **order, i
     *order = list;
   return status;
 }
+
+/* ---- fixed steps ------------------------------------------------------------------------ */
+
+glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_fixed) {
+  bool *moves = gi_alloc(g->nodes.n + 1); /* by node: depends on an input or on chance */
+  uint32_t *later = gi_alloc(((size_t)n + 1) * sizeof *later);
+  int late = 0;
+  *n_fixed = 0;
+  for (uint32_t k = 0; moves != NULL && k < g->nodes.n; k++) {
+    const gi_node *node = &g->nodes.at[k];
+    moves[k] = node->op == &gi_op_input || (node->op->flags & GI_RANDOM) != 0;
+    for (int i = 0; i < node->n_in; i++)
+      moves[k] = moves[k] || moves[g->values.at[node->in[i]].node];
+  }
+  for (int i = 0; moves != NULL && later != NULL && i < n; i++) {
+    if (moves[order[i]])
+      later[late++] = order[i];
+    else
+      order[(*n_fixed)++] = order[i];
+  }
+  const bool room = moves != NULL && later != NULL;
+  if (room) memcpy(order + *n_fixed, later, (size_t)late * sizeof *later);
+  gi_free(moves);
+  gi_free(later);
+  return room ? GLIA_OK : gi_fail_nomem(g->nodes.n);
+}

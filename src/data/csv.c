@@ -43,8 +43,7 @@ static void clear(table *t) {
   gi_vec_free(&t->classes);
 }
 
-/* ---- cells
- * -------------------------------------------------------------------------------- */
+/* ---- cells ------------------------------------------------------------------------------- */
 
 /* The last two stand for a missing number, but may well be the name of a class. */
 static bool is_missing(const char *cell, bool target) {
@@ -92,8 +91,7 @@ static glia_status read_number(const table *t, size_t column, float *out) {
                  is_number(cell) ? " that f32 can hold" : "");
 }
 
-/* ---- the header and the columns
- * ----------------------------------------------------------- */
+/* ---- the header and the columns ---------------------------------------------------------- */
 
 /* Is the first record a header? Looks at which of its cells are numbers, then at those
  * below. */
@@ -177,8 +175,7 @@ static glia_status rewind_rows(table *t) {
   return t->has_header ? gi_csv_next(&t->csv, &more) : GLIA_OK;
 }
 
-/* ---- what the target holds
- * ---------------------------------------------------------------- */
+/* ---- what the target holds --------------------------------------------------------------- */
 
 /* First place in the sorted classes that is not before `text`. */
 static size_t class_place(const table *t, const char *text) {
@@ -277,8 +274,7 @@ static glia_status settle_classes(table *t) {
   return GLIA_OK;
 }
 
-/* ---- filling
- * ------------------------------------------------------------------------------ */
+/* ---- filling ----------------------------------------------------------------------------- */
 
 static glia_status read_class(const table *t, int64_t *out) {
   const char *cell = gi_csv_field(&t->csv, t->target);

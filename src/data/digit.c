@@ -42,8 +42,7 @@ static double normal(hand *h, double deviation) {
   return deviation * GI_MIN(GI_MAX(v, -2.5), 2.5);
 }
 
-/* ---- the curve
- * ---------------------------------------------------------------------------- */
+/* ---- the curve --------------------------------------------------------------------------- */
 
 static const gi_hand *choose(hand *h, int digit) {
   const gi_hand *first = gi_hands;
@@ -145,8 +144,7 @@ static void press(hand *h, curve *c) {
   }
 }
 
-/* ---- ink and scan
- * ------------------------------------------------------------------------- */
+/* ---- ink and scan ------------------------------------------------------------------------ */
 
 /* Ink of the piece from a to b at (x, y): 1 inside the pen's width, falling to 0 over
  * `edge`. */

@@ -7,8 +7,7 @@
 
 #include "data/dataset.h"
 
-/* ---- idx files
- * ---------------------------------------------------------------------------- */
+/* ---- idx files --------------------------------------------------------------------------- */
 
 /* Path of the first of the names in use that exists, owned; NULL where there is none. */
 static glia_status find_idx(const char *dir, const char *part, const char *kind, int axes,
@@ -63,8 +62,7 @@ static glia_status open_idx(const char *dir, glia_dataset **train, glia_dataset 
   return gi_fail(GLIA_DATA, "%s: images of the training and the test part differ in size", dir);
 }
 
-/* ---- class folders
- * ------------------------------------------------------------------------ */
+/* ---- class folders ----------------------------------------------------------------------- */
 
 /* Does the folder hold sub-folders? A flat folder of pictures to be labelled does not count. */
 static glia_status has_folders(const char *dir, bool *out) {
@@ -134,8 +132,7 @@ static glia_status open_folders(const char *dir, const glia_image_opts *opt,
   return status;
 }
 
-/* ---- all of them
- * -------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 static bool is_table(const char *path) {
   static const char *const ends[] = {".csv",    ".tsv",    ".txt",    ".data",

@@ -21,7 +21,7 @@ double glia_plan_flops(const glia_plan *p) {
 
 static void place_text(const glia_plan *p, uint32_t v, char *buf, size_t n) {
   const gi_place *place = &p->memory.place[v];
-  static const char *const kinds[] = {"arena", "input", "store", "constant"};
+  static const char *const kinds[] = {"arena", "input", "store", "fixed", "constant"};
   if (place->kind == GI_IN_ARENA)
     snprintf(buf, n, "%zu", place->offset);
   else
@@ -60,6 +60,9 @@ char *glia_plan_text(const glia_plan *p) {
   for (int i = 0; i < p->n_steps; i++) step_text(p, i, &out);
   gi_str_printf(&out, "peak %zu bytes: %zu arena, %zu scratch; %.0f flops a step\n",
                 glia_plan_bytes(p), p->memory.arena, p->scratch, glia_plan_flops(p));
+  if (p->n_fixed > 0)
+    gi_str_printf(&out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
+                  p->n_fixed, p->memory.fixed);
   if (p->dump != NULL) gi_str_puts(&out, p->dump);
   char *text = out.failed ? NULL : strdup(out.s); /* the caller's: free() */
   gi_str_free(&out);

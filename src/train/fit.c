@@ -34,8 +34,7 @@ void glia_history_clear(glia_history *h) {
   *h = (glia_history){0};
 }
 
-/* ---- the best weights
- * ------------------------------------------------------------------------------- */
+/* ---- the best weights -------------------------------------------------------------------- */
 
 typedef struct fitter {
   glia_learner *l;
@@ -76,8 +75,7 @@ static void restore_best(fitter *f) {
   }
 }
 
-/* ---- an epoch
- * --------------------------------------------------------------------------------------- */
+/* ---- an epoch ---------------------------------------------------------------------------- */
 
 static glia_status tell(fitter *f, glia_event e) {
   f->p.event = e;

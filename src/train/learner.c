@@ -7,8 +7,7 @@
 
 #include "nn/scope.h"
 
-/* ---- tracing
- * ------------------------------------------------------------------------------------- */
+/* ---- tracing ----------------------------------------------------------------------------- */
 
 static glia_value loss_of(const glia_learner_opts *o, glia_value y, glia_value target) {
   switch (o->loss) {
@@ -42,8 +41,7 @@ static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *u
                 .clip_norm = l->o.clip_norm, .clip_value = l->o.clip_value);
 }
 
-/* ---- making
- * ---------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 static void batch_types(const glia_learner *l, int64_t batch, gi_type types[3]) {
   const glia_sample_spec *d = &l->o.data;
@@ -106,8 +104,11 @@ static glia_status check_opts(glia_learner_opts *o) {
 }
 
 static glia_status build(glia_learner *l) {
-  const glia_compile_opts c = {
-      .size = sizeof c, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed};
+  const glia_compile_opts c = {.size = sizeof c,
+                               .backend = l->o.backend,
+                               .threads = l->o.threads,
+                               .seed = l->o.seed,
+                               .fixed = l->o.fixed};
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
@@ -156,8 +157,9 @@ glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump,
   batch_types(l, batch, types);
   GI_TRY(glia_graph_new(&g));
   trace(g, infer ? GI_MODE_FORWARD : GI_MODE_TRAIN, types, infer ? 1 : 3, l);
-  glia_status s = glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads,
-                               .seed = l->o.seed, .dump = dump, .watch = infer ? NULL : "loss");
+  glia_status s =
+      glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed,
+                   .dump = dump, .watch = infer ? NULL : "loss", .fixed = infer);
   glia_graph_free(g);
   if (s != GLIA_OK) return s;
   *out = glia_plan_text(p);
@@ -165,8 +167,7 @@ glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump,
   return *out != NULL ? GLIA_OK : gi_fail_nomem(1);
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
                             const glia_tensor *y, glia_plan **p) {
@@ -224,8 +225,7 @@ glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const gli
   return GLIA_OK;
 }
 
-/* ---- predicting
- * ------------------------------------------------------------------------------------- */
+/* ---- predicting -------------------------------------------------------------------------- */
 
 static void softmax_rows(glia_tensor *t) {
   const int64_t rows = glia_tensor_shape(t)[0], n = rows > 0 ? glia_tensor_count(t) / rows : 0;
@@ -248,8 +248,7 @@ glia_status glia_predict(glia_learner *l, const glia_tensor *x, glia_tensor **ou
   return GLIA_OK;
 }
 
-/* ---- evaluating
- * ------------------------------------------------------------------------------------- */
+/* ---- evaluating -------------------------------------------------------------------------- */
 
 static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r) {
   double total = 0;

@@ -6,8 +6,7 @@
 
 #include "train/run.h"
 
-/* ---- tensors
- * --------------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------- */
 
 static glia_status write_store(const glia_store *s, const char *path, bool state,
                                const glia_metadata *metadata, int n) {
@@ -75,8 +74,7 @@ glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state) {
   return read_store(s, path, state, false);
 }
 
-/* ---- the info as text
- * --------------------------------------------------------------------------------- */
+/* ---- the info as text -------------------------------------------------------------------- */
 
 static gi_json *floats(const float *v, int n) {
   gi_json *a = gi_json_array();
@@ -127,8 +125,7 @@ char *gi_info_text(const gi_model_info *info, const glia_history *h, int64_t ste
   return text;
 }
 
-/* ---- and back
- * -------------------------------------------------------------------------------------- */
+/* ---- and back ---------------------------------------------------------------------------- */
 
 static glia_status bad(const char *what, const char *field, const char *wanted) {
   return gi_fail(GLIA_FORMAT, "%s: metadata field \"%s\": wanted %s", what, field, wanted);

@@ -1,8 +1,7 @@
 /* run.c - runs: made, resumed, opened, trained, measured, asked. */
 #include "train/run.h"
 
-/* ---- the network that suits the data
- * ---------------------------------------------------------------- */
+/* ---- the network that suits the data ----------------------------------------------------- */
 
 char *gi_default_net(const glia_sample_spec *spec) {
   gi_str out = {0};
@@ -21,8 +20,7 @@ char *gi_default_net(const glia_sample_spec *spec) {
   return gi_str_take(&out);
 }
 
-/* ---- data
- * ------------------------------------------------------------------------------------------ */
+/* ---- data -------------------------------------------------------------------------------- */
 
 static glia_data_opts data_opts(const glia_run *r) {
   const glia_train_opts *o = &r->o;
@@ -68,10 +66,9 @@ static glia_status make_loaders(glia_run *r) {
   return glia_loader_new(r->valid_part, &valid, &r->valid_loader);
 }
 
-/* ---- building
- * --------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------- */
 
-static glia_status make_learner(glia_run *r) {
+static glia_status make_learner(glia_run *r, bool fixed) {
   glia_learner_opts o = {.size = sizeof o,
                          .model = glia_net_apply,
                          .user = r->net,
@@ -80,7 +77,8 @@ static glia_status make_learner(glia_run *r) {
                          .label_smoothing = r->o.label_smoothing,
                          .seed = r->o.seed,
                          .backend = r->o.backend,
-                         .threads = r->o.threads};
+                         .threads = r->o.threads,
+                         .fixed = fixed};
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   return glia_learner_new(&o, &r->learner);
 }
@@ -102,7 +100,7 @@ static glia_status build(glia_run *r, const char *what, const char *net) {
   GI_TRY(open_data(r));
   GI_TRY(take_classes(r));
   if (net == NULL) GI_TRY(make_net(r, "default network", NULL));
-  GI_TRY(make_learner(r));
+  GI_TRY(make_learner(r, false));
   GI_TRY(glia_normalise_fit(r->train_part, &r->info.normalise));
   return make_loaders(r);
 }
@@ -186,8 +184,7 @@ void glia_run_free(glia_run *r) {
   gi_free(r);
 }
 
-/* ---- resuming
- * ------------------------------------------------------------------------------------------ */
+/* ---- resuming ---------------------------------------------------------------------------- */
 
 static glia_status load_checkpoint(glia_run *r) {
   char *path = gi_run_file(r, "checkpoint.safetensors");
@@ -222,8 +219,7 @@ glia_status glia_run_resume(const char *dir, glia_run **out) {
   return GLIA_OK;
 }
 
-/* ---- opening for use
- * ------------------------------------------------------------------------------------ */
+/* ---- opening for use --------------------------------------------------------------------- */
 
 /* The model of a folder: the finished one, else the last checkpoint. Owned. */
 static glia_status model_path(glia_run *r, const char *dir, char **out) {
@@ -255,7 +251,7 @@ static glia_status make_opened(glia_run *r, const char *dir) {
   if (gi_is_dir(dir)) s = gi_settings_read(r, dir, &net);
   if (s == GLIA_OK) s = gi_read_info(&r->arena, path, &r->info, &r->history, NULL);
   if (s == GLIA_OK) s = glia_net_parse(r->info.net, path, &r->net);
-  if (s == GLIA_OK) s = make_learner(r);
+  if (s == GLIA_OK) s = make_learner(r, true); /* for use, not for training */
   if (s == GLIA_OK) s = glia_load(r->learner->store, path, false);
   if (r->o.batch == 0) r->o.batch = 64;
   gi_free(path);
@@ -274,9 +270,7 @@ glia_status glia_run_open(const char *dir, glia_run **out) {
   return GLIA_OK;
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 const glia_train_opts *glia_run_opts(const glia_run *r) { return &r->o; }
 const glia_history *glia_run_history(const glia_run *r) { return &r->history; }

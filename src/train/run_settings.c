@@ -59,8 +59,7 @@ glia_status gi_settings_write(const glia_run *r) {
   return s;
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static const char *text_of(glia_run *r, const gi_json *j, const char *key) {
   return gi_arena_strdup(&r->arena, gi_json_str(gi_json_get(j, key), NULL));

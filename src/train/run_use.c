@@ -1,8 +1,7 @@
 /* run_use.c - measuring a run's model on data, and asking it about files. */
 #include "train/run.h"
 
-/* ---- measuring
- * --------------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------- */
 
 static glia_status check_spec(const glia_run *r, const glia_dataset *d, const char *path) {
   const glia_sample_spec *a = &r->info.spec, *b = glia_dataset_spec(d);
@@ -86,8 +85,7 @@ glia_status glia_run_evaluate(glia_run *r, const char *data, glia_result *out) {
   return s;
 }
 
-/* ---- predicting
- * ---------------------------------------------------------------------------------------- */
+/* ---- predicting -------------------------------------------------------------------------- */
 
 static glia_status make_space(glia_run *r) {
   const glia_sample_spec *s = &r->info.spec;

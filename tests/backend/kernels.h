@@ -140,7 +140,17 @@ static inline void trial_run(const trial *t, const trial_space *s, int threads, 
   gi_layout have[TRIAL_IN] = {0}, in_layout[TRIAL_IN] = {0}, out_layout[GI_MAX_OUT] = {0};
   for (int i = 0; i < t->n_in; i++)
     have[i] = t->channels_last && t->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
-  gi_problem p = {t->op, t->attr, t->n_in, s->n_out, t->in, s->out, have, out_layout, threads};
+  gi_problem p = {
+      .op = t->op,
+      .attr = t->attr,
+      .n_in = t->n_in,
+      .n_out = s->n_out,
+      .in = t->in,
+      .out = s->out,
+      .in_layout = have,
+      .out_layout = out_layout,
+      .threads = threads,
+  };
   const gi_kernel *k = trial_kernel(t, &p);
   if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
   p.in_layout = in_layout;

@@ -35,7 +35,15 @@ static void test_reorder(void **state) {
         const gi_reorder_attr a = {back ? GI_CHANNELS_LAST : GI_PLAIN,
                                    back ? GI_PLAIN : GI_CHANNELS_LAST};
         const gi_layout from = (gi_layout)a.from, to = (gi_layout)a.to;
-        const gi_problem p = {&gi_op_reorder, &a, 1, 1, &t, &t, &from, &to, 2};
+        const gi_problem p = {.op = &gi_op_reorder,
+                              .attr = &a,
+                              .n_in = 1,
+                              .n_out = 1,
+                              .in = &t,
+                              .out = &t,
+                              .in_layout = &from,
+                              .out_layout = &to,
+                              .threads = 2};
         const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
         const size_t bytes = gi_type_bytes(&t);
         unsigned char *in = trial_memory(bytes), *out = trial_memory(bytes),

@@ -155,7 +155,17 @@ static void test_aliasing(void **state) {
   gi_type types[6];
   gi_layout plain[6] = {0};
   for (int i = 0; i < 6; i++) types[i] = F32(N);
-  const gi_problem p = {&gi_op_fused, &m.attr, 3, 3, types, types + 3, plain, plain + 3, 1};
+  const gi_problem p = {
+      .op = &gi_op_fused,
+      .attr = &m.attr,
+      .n_in = 3,
+      .n_out = 3,
+      .in = types,
+      .out = types + 3,
+      .in_layout = plain,
+      .out_layout = plain + 3,
+      .threads = 1,
+  };
   const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
   static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
@@ -259,8 +269,17 @@ static void compare_program(const maker *m, const float *const *in, const bool *
   if (gi_op_fused.infer(&infer) != GLIA_OK || gi_type_count(&outs[0]) != MANY) return;
   for (int k = 0; k < infer.n_out; k++) to[k] = (gi_buf){outs[k], want[k]};
   OK(gi_op_fused.ref(&(gi_ref){m->p->n_in, infer.n_out, from, to, &m->attr, NULL}));
-  const gi_problem p = {&gi_op_fused, &m->attr,  m->p->n_in, infer.n_out, types, outs,
-                        plain,        plain + 3, 1};
+  const gi_problem p = {
+      .op = &gi_op_fused,
+      .attr = &m->attr,
+      .n_in = m->p->n_in,
+      .n_out = infer.n_out,
+      .in = types,
+      .out = outs,
+      .in_layout = plain,
+      .out_layout = plain + 3,
+      .threads = 1,
+  };
   const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
   assert_string_equal(k->name, "elementwise_vector");
   gi_prepared made = {0};
@@ -370,7 +389,17 @@ static void test_refused(void **state) {
   const gi_type types[3] = {with_dtype(F32(4), GLIA_F64), with_dtype(F32(4), GLIA_F64),
                             with_dtype(F32(4), GLIA_F64)};
   const gi_layout plain[3] = {0};
-  const gi_problem p = {op_called("add"), NULL, 2, 1, types, types + 2, plain, plain + 2, 1};
+  const gi_problem p = {
+      .op = op_called("add"),
+      .attr = NULL,
+      .n_in = 2,
+      .n_out = 1,
+      .in = types,
+      .out = types + 2,
+      .in_layout = plain,
+      .out_layout = plain + 2,
+      .threads = 1,
+  };
   gi_str why = {0};
   assert_string_equal(gi_choose(&gi_backend_cpu, &p, &why)->name, "reference");
   assert_non_null(strstr(why.s, "elementwise_vector: takes f32 and bool"));

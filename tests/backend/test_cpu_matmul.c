@@ -52,7 +52,15 @@ static void test_refused(void **state) {
   const gi_matmul_attr nn = {.activation = ""};
   const gi_type types[3] = {F32(2, 0), F32(0, 3), F32(2, 3)};
   const gi_layout plain[3] = {0};
-  const gi_problem p = {&gi_op_matmul, &nn, 2, 1, types, types + 2, plain, plain + 2, 1};
+  const gi_problem p = {.op = &gi_op_matmul,
+                        .attr = &nn,
+                        .n_in = 2,
+                        .n_out = 1,
+                        .in = types,
+                        .out = types + 2,
+                        .in_layout = plain,
+                        .out_layout = plain + 2,
+                        .threads = 1};
   gi_str why = {0};
   assert_string_equal(gi_choose(&gi_backend_cpu, &p, &why)->name, "reference");
   assert_string_equal(why.s, "matmul_onednn: an operand has no elements");

@@ -55,7 +55,17 @@ static void run_plain(const gi_op *op, const void *attr, int n_in, const gi_type
                       void *const *in, gi_type out, void *to, bool last) {
   gi_layout layouts[3] = {GI_PLAIN, GI_PLAIN, GI_PLAIN};
   for (int i = 0; i < 3; i++) layouts[i] = last ? GI_CHANNELS_LAST : GI_PLAIN;
-  const gi_problem p = {op, attr, n_in, 1, types, &out, layouts, layouts, 2};
+  const gi_problem p = {
+      .op = op,
+      .attr = attr,
+      .n_in = n_in,
+      .n_out = 1,
+      .in = types,
+      .out = &out,
+      .in_layout = layouts,
+      .out_layout = layouts,
+      .threads = 2,
+  };
   const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
   assert_string_equal(k->name, "pool_vector");
   gi_prepared made = {0};
@@ -137,8 +147,17 @@ static void test_nan_and_infinity(void **state) {
       const gi_layout layout[3] = {last ? GI_CHANNELS_LAST : GI_PLAIN,
                                    last ? GI_CHANNELS_LAST : GI_PLAIN,
                                    last ? GI_CHANNELS_LAST : GI_PLAIN};
-      const gi_problem p = {&gi_op_max_pool2d, &a,     1,          2, types,
-                            types + 1,         layout, layout + 1, 1};
+      const gi_problem p = {
+          .op = &gi_op_max_pool2d,
+          .attr = &a,
+          .n_in = 1,
+          .n_out = 2,
+          .in = types,
+          .out = types + 1,
+          .in_layout = layout,
+          .out_layout = layout + 1,
+          .threads = 1,
+      };
       const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
       gi_prepared made = {0};
       OK(k->prepare(&p, &made));

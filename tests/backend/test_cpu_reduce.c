@@ -85,7 +85,17 @@ static void test_ties_and_nan(void **state) {
         gi_buf to = {out, wanted};
         OK(both[op]->ref(&(gi_ref){1, 1, &from, &to, &a, NULL}));
         const gi_layout plain[2] = {0};
-        const gi_problem p = {both[op], &a, 1, 1, &in, &out, plain, plain + 1, 1};
+        const gi_problem p = {
+            .op = both[op],
+            .attr = &a,
+            .n_in = 1,
+            .n_out = 1,
+            .in = &in,
+            .out = &out,
+            .in_layout = plain,
+            .out_layout = plain + 1,
+            .threads = 1,
+        };
         const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
         assert_string_equal(k->name, "reduce_vector");
         gi_prepared made = {0};

@@ -119,7 +119,17 @@ static void test_bad_index(void **state) {
       const gi_gather_attr a = {0, 3};
       const gi_type types[3] = {F32(3), with_dtype(F32(3), GLIA_I64), F32(3)};
       const gi_layout plain[3] = {0};
-      const gi_problem p = {ops[op], &a, 2, 1, types, types + 2, plain, plain + 2, 1};
+      const gi_problem p = {
+          .op = ops[op],
+          .attr = &a,
+          .n_in = 2,
+          .n_out = 1,
+          .in = types,
+          .out = types + 2,
+          .in_layout = plain,
+          .out_layout = plain + 2,
+          .threads = 1,
+      };
       const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
       gi_prepared made = {0};
       char want[64];

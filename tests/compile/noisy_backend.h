@@ -73,7 +73,7 @@ static const gi_backend noisy_backend = {.name = "noisy", .kernels = noisy_lists
 /* As glia_compile, without passes; *arena is the caller's (gi_free_aligned). */
 static inline glia_status noisy_compile(const glia_graph *g, const char *watch, uint64_t seed,
                                         void **arena, glia_plan **out) {
-  const gi_target target = {&noisy_backend, 1};
+  const gi_target target = {.backend = &noisy_backend, .threads = 1};
   glia_graph *mine = NULL;
   GI_TRY(gi_run_passes(g, &target, "all", NULL, NULL, &mine));
   GI_TRY(gi_plan_new(mine, &target, watch, out));

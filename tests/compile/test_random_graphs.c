@@ -23,6 +23,7 @@ typedef struct answer { /* outputs of each run, then the variables */
 
 typedef struct setting {
   const char *backend, *skip; /* backend NULL: the noisy one */
+  bool fixed;
 } setting;
 
 static void answer_free(answer *a) {
@@ -103,7 +104,7 @@ static answer solve(const maker *m, const setting *s) {
     OK(noisy_compile(m->g, watch, 5, &arena, &p));
   else
     OK(glia_compile(m->g, &p, .backend = s->backend, .skip = s->skip, .seed = 5, .threads = 2,
-                    .watch = watch));
+                    .watch = watch, .fixed = s->fixed));
   check_plan(p);
   for (int r = 0; r < RUNS; r++) run_once(m, p, r, &a);
   for (int i = 0; i < n; i++) {
@@ -124,8 +125,9 @@ static answer solve(const maker *m, const setting *s) {
 
 static void print_case(const maker *m, const setting *s) {
   char *text = glia_graph_text(m->g);
-  printf("seed %llu, backend %s, skip %s\n%s", (unsigned long long)current, s->backend,
-         s->skip != NULL ? s->skip : "nothing", text); /* too long for print_message */
+  printf("seed %llu, backend %s%s, skip %s\n%s", (unsigned long long)current, s->backend,
+         s->fixed ? ", fixed" : "", s->skip != NULL ? s->skip : "nothing",
+         text); /* too long for print_message */
   free(text);
 }
 
@@ -180,7 +182,7 @@ static glia_tensor *tensor_at(const answer *a, int i) {
 static void widen(const maker *m, const answer *plain, int count, double spread[TENSORS]) {
   for (int n = 0; n < count; n++) {
     noise_stream++;
-    answer a = solve(m, &(setting){NULL, NULL});
+    answer a = solve(m, &(setting){NULL, NULL, false});
     for (int i = 0; i < TENSORS; i++)
       if (tensor_at(plain, i) != NULL)
         spread[i] = a.diverged
@@ -227,11 +229,18 @@ static const char *subset(maker *m, char *buf, size_t n) {
   return buf;
 }
 
+/* Every second graph that changes no variable is fixed. */
+static bool may_fix(maker *m) {
+  bool assigns = m->has_loss;
+  for (int i = 0; i < LEAVES; i++) assigns = assigns || m->assigned[i];
+  return !assigns && chance(m, 50);
+}
+
 static void try_cpu(maker *m, const answer *plain) {
   char skip[128];
   const gi_backend *cpu = NULL;
   if (gi_backend_find("cpu", &cpu) != GLIA_OK) return; /* a build without it */
-  const setting s = {"cpu", chance(m, 50) ? NULL : subset(m, skip, sizeof skip)};
+  const setting s = {"cpu", chance(m, 50) ? NULL : subset(m, skip, sizeof skip), may_fix(m)};
   answer got = solve(m, &s);
   near_answer(m, &s, plain, &got);
   answer_free(&got);
@@ -240,11 +249,11 @@ static void try_cpu(maker *m, const answer *plain) {
 static void try_seed(uint64_t seed) {
   maker m;
   maker_new(&m, seed);
-  const setting none = {"ref", "all"};
+  const setting none = {"ref", "all", false};
   answer plain = solve(&m, &none);
   for (int i = 0; i < 3; i++) {
     char skip[128];
-    const setting s = {"ref", i == 0 ? NULL : subset(&m, skip, sizeof skip)};
+    const setting s = {"ref", i == 0 ? NULL : subset(&m, skip, sizeof skip), may_fix(&m)};
     answer a = solve(&m, &s);
     same_answer(&m, &s, &plain, &a);
     answer_free(&a);

@@ -29,7 +29,7 @@ static inline glia_dataset *sample_images(int64_t n, int classes) {
  * `status`. */
 typedef struct sample_source {
   int64_t bad;
-  glia_status status;
+  _Atomic glia_status status; /* may change while workers read ahead */
 } sample_source;
 
 static inline glia_status sample_read(void *user, int64_t i, void *x, void *y) {

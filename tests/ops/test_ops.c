@@ -176,8 +176,17 @@ static bool try_kernel(const gi_kernel *kernel, const op_case *c, const variant 
   gi_layout at_hand[5] = {GI_PLAIN}, plain[GI_MAX_OUT] = {GI_PLAIN};
   for (int i = 0; i < c->n_in; i++)
     if (v->channels_last && c->in_type[i].rank == 4) at_hand[i] = GI_CHANNELS_LAST;
-  gi_problem p = {c->op,       c->sample->attr, c->n_in, c->n_out,  c->in_type,
-                  c->out_type, at_hand,         plain,   v->threads};
+  gi_problem p = {
+      .op = c->op,
+      .attr = c->sample->attr,
+      .n_in = c->n_in,
+      .n_out = c->n_out,
+      .in = c->in_type,
+      .out = c->out_type,
+      .in_layout = at_hand,
+      .out_layout = plain,
+      .threads = v->threads,
+  };
   if (kernel->fits != NULL && kernel->fits(&p) != NULL) return false;
   if (v->in_place && (c->op->flags & GI_IN_PLACE) == 0) return false;
   if (kernel->layouts != NULL) kernel->layouts(&p, k.in_layout, k.out_layout);

@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ARGS = 6, PRIMITIVES = 6, ALIGN = 64 };
+enum { ARGS = 6, PRIMITIVES = 6, KEPT = 2, ALIGN = 64 };
 
 /* ---- engine, attributes, descriptors ---------------------------------------------------- */
 
@@ -107,6 +107,8 @@ struct gi_chain {
   int threads, n;
   size_t scratch;    /* buffers */
   size_t scratchpad; /* behind them; one primitive's at a time */
+  void *kept[KEPT];  /* owned; weights in the layout that a primitive likes */
+  int n_kept;
   link links[PRIMITIVES];
 };
 
@@ -127,6 +129,7 @@ void gi_chain_free(void *chain) {
     for (int k = 0; k < c->links[i].n; k++) dnnl_memory_destroy(c->links[i].arg[k].memory);
     dnnl_primitive_destroy(c->links[i].primitive);
   }
+  for (int i = 0; i < c->n_kept; i++) gi_free_aligned(c->kept[i]);
   gi_free(c);
 }
 
@@ -195,12 +198,36 @@ glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc
   return gi_chain_add(c, pd, (gi_bind[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, 2);
 }
 
-glia_status gi_chain_reordered(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
-                               const dnnl_memory_desc_t *want, gi_buffer *out) {
-  *out = from;
+/* Reorders known elements here and now, by a chain of one reorder. */
+static glia_status keep(gi_chain *c, const void *known, const dnnl_memory_desc_t *have,
+                        const dnnl_memory_desc_t *want, gi_buffer *out) {
+  const size_t bytes = dnnl_memory_desc_get_size(want);
+  gi_chain *once = NULL;
+  gi_prepared made = {0};
+  void *to = gi_alloc_aligned(bytes);
+  if (to == NULL) return gi_fail_nomem(bytes);
+  *out = (gi_buffer){GI_BUFFER_KEPT, (size_t)c->n_kept};
+  c->kept[c->n_kept++] = to;
+  GI_TRY(gi_chain_new(c->threads, &once));
+  glia_status s = gi_chain_reorder(once, gi_in(0), have, gi_out(0), want);
+  if (s == GLIA_OK) gi_chain_finish(once, &made);
+  void *scratch = gi_alloc_aligned(made.scratch + ALIGN);
+  if (s == GLIA_OK && scratch == NULL) s = gi_fail_nomem(made.scratch);
+  if (s == GLIA_OK) s = gi_chain_run(&(gi_exec){once, &known, &to, scratch, NULL});
+  gi_free_aligned(scratch);
+  gi_chain_free(once);
+  return s;
+}
+
+glia_status gi_chain_reordered(gi_chain *c, const gi_problem *p, int i,
+                               const dnnl_memory_desc_t *have, const dnnl_memory_desc_t *want,
+                               gi_buffer *out) {
+  *out = gi_in((size_t)i);
   if (dnnl_memory_desc_equal(have, want)) return GLIA_OK;
+  if (p->known != NULL && p->known[i] != NULL && c->n_kept < KEPT)
+    return keep(c, p->known[i], have, want, out);
   *out = gi_chain_scratch(c, dnnl_memory_desc_get_size(want));
-  return gi_chain_reorder(c, from, have, *out, want);
+  return gi_chain_reorder(c, gi_in((size_t)i), have, *out, want);
 }
 
 void gi_chain_finish(gi_chain *c, gi_prepared *out) {
@@ -214,7 +241,7 @@ void gi_chain_finish(gi_chain *c, gi_prepared *out) {
 }
 
 /* oneDNN takes all memory as writable; the inputs among it are only read. */
-static void *address(const gi_exec *x, gi_buffer b) {
+static void *address(const gi_chain *c, const gi_exec *x, gi_buffer b) {
   union {
     const void *from;
     void *to;
@@ -222,6 +249,7 @@ static void *address(const gi_exec *x, gi_buffer b) {
   switch (b.kind) {
     case GI_BUFFER_IN: u.from = x->in[b.at]; return u.to;
     case GI_BUFFER_OUT: return x->out[b.at];
+    case GI_BUFFER_KEPT: return c->kept[b.at];
     default: return (char *)x->scratch + b.at;
   }
 }
@@ -233,7 +261,7 @@ glia_status gi_chain_run(const gi_exec *x) {
   for (int i = 0; i < c->n && s == dnnl_success; i++) {
     link *l = &c->links[i];
     for (int k = 0; k < l->n && s == dnnl_success; k++) {
-      void *at = address(x, l->arg[k].buffer);
+      void *at = address(c, x, l->arg[k].buffer);
       if (at == l->arg[k].at) continue;
       l->arg[k].at = at;
       s = dnnl_memory_set_data_handle(l->arg[k].memory, at);

@@ -16,7 +16,12 @@
 #include "backend/cpu/cpu.h"
 
 /* Where an argument of a primitive lies. */
-typedef enum gi_buffer_kind { GI_BUFFER_IN, GI_BUFFER_OUT, GI_BUFFER_SCRATCH } gi_buffer_kind;
+typedef enum gi_buffer_kind {
+  GI_BUFFER_IN,
+  GI_BUFFER_OUT,
+  GI_BUFFER_SCRATCH,
+  GI_BUFFER_KEPT /* owned by the chain, filled when it was made */
+} gi_buffer_kind;
 typedef struct gi_buffer {
   gi_buffer_kind kind;
   size_t at; /* number of the input or output; offset in the scratch */
@@ -37,10 +42,12 @@ glia_status gi_chain_new(int threads, gi_chain **out);
 gi_buffer gi_chain_scratch(gi_chain *c, size_t bytes);
 /* Adds the primitive of pd, which is destroyed; argument layouts are those that pd asks for. */
 glia_status gi_chain_add(gi_chain *c, dnnl_primitive_desc_t pd, const gi_bind *args, int n);
-/* Where the elements of `from` (as in have) lie in the layout `want`: from itself if the two
- * are equal, else scratch, to which a reorder is added. */
-glia_status gi_chain_reordered(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
-                               const dnnl_memory_desc_t *want, gi_buffer *out);
+/* Where the elements of input i (as in have) lie in the layout `want`: the input itself if the
+ * two are equal; memory of the chain, filled here, if the problem knows the elements; else
+ * scratch, to which a reorder is added. */
+glia_status gi_chain_reordered(gi_chain *c, const gi_problem *p, int i,
+                               const dnnl_memory_desc_t *have, const dnnl_memory_desc_t *want,
+                               gi_buffer *out);
 /* Adds a reorder to `to`. */
 glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
                              gi_buffer to, const dnnl_memory_desc_t *want);

@@ -184,8 +184,7 @@ static glia_status fit(const gi_cli *c, glia_run *r) {
   return s;
 }
 
-/* ---- when it is done
- * -------------------------------------------------------------------------- */
+/* ---- when it is done --------------------------------------------------------------------- */
 
 static void show_skipped(const gi_cli *c, const glia_run *r) {
   const int64_t n = glia_run_skipped(r);
@@ -287,8 +286,7 @@ static glia_status run(gi_cli *c) {
   return s;
 }
 
-/* ---- the row
- * ---------------------------------------------------------------------------------- */
+/* ---- the row ----------------------------------------------------------------------------- */
 
 static const char *const schedules[] = {"constant", "linear", "cosine", "one-cycle", NULL};
 

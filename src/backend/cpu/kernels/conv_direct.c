@@ -57,6 +57,7 @@ typedef struct state {
   const phase *now;
   const float *from, *zeros, *packed, *bias;
   float *to;
+  float *kept; /* owned: packed weights that never change; NULL: they are packed in each run */
 } state;
 
 /* ---- what is taken ----------------------------------------------------------------------- */
@@ -213,6 +214,13 @@ static void pack_part(void *user, int64_t part) {
   }
 }
 
+static void pack(const state *s, const float *w, float *packed) {
+  for (int i = 0; i < s->n_phases; i++) {
+    packing k = {s, &s->phases[i], w, packed};
+    gi_cpu_for(s->threads, s->panels, pack_part, &k);
+  }
+}
+
 /* ---- y and dx ---------------------------------------------------------------------------- */
 
 static void point_to(const state *s, const phase *f, int64_t first, int n, float **to) {
@@ -289,13 +297,10 @@ static glia_status run(const gi_exec *x) {
   s->from = x->in[0];
   s->to = x->out[0];
   s->zeros = scratch + s->zeros_at;
-  s->packed = scratch + s->packed_at;
+  s->packed = s->kept != NULL ? s->kept : scratch + s->packed_at;
   if (s->has_bias) s->bias = x->in[2];
   memset(scratch + s->zeros_at, 0, (size_t)s->depth * sizeof(float));
-  for (int i = 0; i < s->n_phases; i++) {
-    packing k = {s, &s->phases[i], x->in[1], scratch + s->packed_at};
-    gi_cpu_for(s->threads, s->panels, pack_part, &k);
-  }
+  if (s->kept == NULL) pack(s, x->in[1], scratch + s->packed_at);
   for (int i = 0; i < s->n_phases; i++) {
     s->now = &s->phases[i];
     const int64_t most = GI_CONV_PLACES * TILES;
@@ -410,6 +415,13 @@ static glia_status begin(state *s, const gi_problem *p, const gi_type *from, con
   return s->phases == NULL ? gi_fail_nomem(PHASES * sizeof *s->phases) : GLIA_OK;
 }
 
+static void release(void *state_) {
+  state *s = state_;
+  gi_free_aligned(s->kept);
+  gi_free(s->phases);
+  gi_free(s);
+}
+
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
@@ -423,9 +435,19 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     list_backward(s, p->attr, &p->in[1]);
   else
     list_forward(s, p->attr, &p->in[1]);
-  const int64_t packed = s->panels * s->loops->width * s->kernel * s->depth;
+  const size_t packed = (size_t)(s->panels * s->loops->width * s->kernel * s->depth);
   out->state = s;
-  out->scratch = (s->packed_at + (size_t)packed) * sizeof(float);
+  if (p->known == NULL || p->known[1] == NULL) {
+    out->scratch = (s->packed_at + packed) * sizeof(float);
+    return GLIA_OK;
+  }
+  out->scratch = s->packed_at * sizeof(float);
+  s->kept = gi_alloc_aligned(packed * sizeof(float));
+  if (s->kept == NULL) {
+    release(s);
+    return gi_fail_nomem(packed * sizeof(float));
+  }
+  pack(s, p->known[1], s->kept);
   return GLIA_OK;
 }
 
@@ -455,11 +477,6 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return GLIA_OK;
 }
 
-static void release(void *state_) {
-  state *s = state_;
-  gi_free(s->phases);
-  gi_free(s);
-}
 static void release_weight_grad(void *state_) {
   grad_state *g = state_;
   gi_free(g->s.phases);

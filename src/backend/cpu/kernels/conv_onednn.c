@@ -140,7 +140,7 @@ static glia_status chain_forward(gi_chain *c, const gi_problem *p) {
   d.has_bias = p->n_in == 3;
   GI_TRY(forward(&d, &pd));
   const glia_status s =
-      gi_chain_reordered(c, gi_in(1), &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
+      gi_chain_reordered(c, p, 1, &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
   if (s != GLIA_OK) dnnl_primitive_desc_destroy(pd);
   GI_TRY(s);
   const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},
@@ -157,7 +157,7 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
   GI_TRY(describe(&d, p->attr, out_of(p), &p->in[1], in_of(p, 0)));
   GI_TRY(backward(&d, true, &pd));
   const glia_status s =
-      gi_chain_reordered(c, gi_in(1), &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
+      gi_chain_reordered(c, p, 1, &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
   if (s != GLIA_OK) dnnl_primitive_desc_destroy(pd);
   GI_TRY(s);
   const gi_bind args[] = {{DNNL_ARG_DIFF_DST, gi_in(0)},
