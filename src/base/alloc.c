@@ -1,7 +1,8 @@
 /* base/alloc.c - memory: the one door through which all of it comes, arenas, vectors, strings.
  *
  * Blocks are the C library's (so that strings handed to users can be given to free()); what is
- * added is a counter, by which a test can make each allocation fail once in turn.
+ * added are two limits, by which a test can make each allocation fail once in turn, or large
+ * ones fail.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,32 +12,37 @@
 /* ---- blocks ---------------------------------------------------------------------------- */
 
 static atomic_int_fast64_t fail_in; /* allocations until the one that fails; 0: none */
+static atomic_size_t largest;       /* that is given; 0: any */
 static atomic_int_fast64_t allocations;
 
 void gi_alloc_fail_after(int64_t n) { atomic_store(&fail_in, n); }
 
+void gi_alloc_fail_above(size_t bytes) { atomic_store(&largest, bytes); }
+
 int64_t gi_alloc_count(void) { return atomic_exchange(&allocations, 0); }
 
-/* Counts one allocation and says whether it is the one to fail. */
-static bool refused(void) {
+/* Counts one allocation and says whether it is to fail. */
+static bool refused(size_t bytes) {
+  const size_t limit = atomic_load_explicit(&largest, memory_order_relaxed);
   atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+  if (limit > 0 && bytes > limit) return true;
   int_fast64_t left = atomic_load_explicit(&fail_in, memory_order_relaxed);
   while (left > 0)
     if (atomic_compare_exchange_weak(&fail_in, &left, left - 1)) return left == 1;
   return false;
 }
 
-void *gi_alloc(size_t bytes) { return refused() ? NULL : calloc(1, GI_MAX(bytes, 1)); }
+void *gi_alloc(size_t bytes) { return refused(bytes) ? NULL : calloc(1, GI_MAX(bytes, 1)); }
 
 void *gi_realloc(void *p, size_t bytes) {
-  return refused() ? NULL : realloc(p, GI_MAX(bytes, 1));
+  return refused(bytes) ? NULL : realloc(p, GI_MAX(bytes, 1));
 }
 
 void gi_free(void *p) { free(p); }
 
 void *gi_alloc_aligned(size_t bytes) {
   void *p = NULL;
-  if (refused() || posix_memalign(&p, 64, GI_MAX(bytes, 1)) != 0) return NULL;
+  if (refused(bytes) || posix_memalign(&p, 64, GI_MAX(bytes, 1)) != 0) return NULL;
   memset(p, 0, bytes);
   return p;
 }

@@ -46,9 +46,11 @@ void gi_free(void *p);
 void *gi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free: gi_free_aligned */
 void gi_free_aligned(void *p);
 char *gi_strdup(const char *s); /* NULL stays NULL */
-/* Test hook: the n-th allocation from now (1-based) returns NULL, once. 0 turns it off.
- * gi_alloc_count() counts the allocations since the last call of it. */
+/* Test hooks: the n-th allocation from now (1-based) returns NULL, once; each of more than so
+ * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last call
+ * of it. */
 void gi_alloc_fail_after(int64_t n);
+void gi_alloc_fail_above(size_t bytes);
 int64_t gi_alloc_count(void);
 
 /* An arena: grows by blocks, frees all at once. Zero-initialise. */

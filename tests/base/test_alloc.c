@@ -41,6 +41,20 @@ static void hook_fails_once(void **state) {
   assert_int_equal(gi_alloc_count(), 0);
 }
 
+static void hook_fails_above(void **state) {
+  (void)state;
+  gi_alloc_fail_above(100);
+  char *a = gi_alloc(100), *b = gi_alloc(101), *c = gi_alloc_aligned(101);
+  assert_non_null(a);
+  assert_null(b);
+  assert_null(c);
+  assert_null(gi_realloc(a, 101)); /* a is still there */
+  gi_alloc_fail_above(0);
+  a = gi_realloc(a, 101);
+  assert_non_null(a);
+  gi_free(a);
+}
+
 enum { THREADS = 4, ROUNDS = 2000 };
 
 static void allocate_many(void *user) {
@@ -161,6 +175,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_zeroed_and_aligned),
       cmocka_unit_test(hook_fails_once),
+      cmocka_unit_test(hook_fails_above),
       cmocka_unit_test(hook_fails_once_among_threads),
       cmocka_unit_test(arena_holds_everything),
       cmocka_unit_test(vectors_grow),
