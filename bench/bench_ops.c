@@ -63,66 +63,80 @@ static void fill(const gi_type *t, void *p, uint64_t stream) {
 /* ---- one case ------------------------------------------------------------------------- */
 
 static void print_case(const bench_case *b, const gi_kernel *k, const options *o, double *times,
-                       int n, const gi_infer *types) {
+                       int n, const gi_problem *p) {
   const double middle = median(times, n), least = times[0];
   double bytes = 0;
-  for (int i = 0; i < types->n_in; i++) bytes += (double)gi_type_bytes(&types->in[i]);
-  for (int i = 0; i < types->n_out; i++) bytes += (double)gi_type_bytes(&types->out[i]);
-  const gi_cost cost = b->op->cost != NULL ? b->op->cost(types) : gi_default_cost(types);
+  for (int i = 0; i < p->n_in; i++) bytes += (double)gi_type_bytes(&p->in[i]);
+  for (int i = 0; i < p->n_out; i++) bytes += (double)gi_type_bytes(&p->out[i]);
+  const gi_cost cost = gi_problem_cost(p);
   printf(
       "{\"workload\": \"%s\", \"threads\": %d, \"kernel\": \"%s\", \"median_us\": %.2f, "
       "\"min_us\": %.2f, \"GB/s\": %.2f, \"best_GB/s\": %.2f, \"ns_per_element\": %.4f, "
       "\"GFLOP/s\": %.2f, \"runs\": %d}\n",
       b->name, o->threads, k->name, middle * 1e6, least * 1e6, bytes / middle * 1e-9,
-      bytes / least * 1e-9, middle * 1e9 / (double)gi_type_count(&types->out[0]),
+      bytes / least * 1e-9, middle * 1e9 / (double)gi_type_count(&p->out[0]),
       cost.flops / middle * 1e-9, n);
   fflush(stdout);
 }
 
-static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k);
+/* The kernels that fit, each in the layouts nearest to those of the case; the fastest by their
+ * own account. */
+typedef struct asked {
+  const bench_case *b;
+  const options *o;
+  gi_problem p;
+  gi_layout in[IN], out[GI_MAX_OUT];
+  const gi_kernel *best;
+  int choice;
+  double least;
+} asked;
+
+static void run_kernel(asked *a, const gi_kernel *k, int choice);
+
+static bool ask_kernel(const gi_kernel *k, void *user) {
+  asked *a = user;
+  const gi_limits limits = gi_backend_cpu.limits(a->p.threads);
+  int nearest = -1;
+  if (k->fits != NULL && k->fits(&a->p) != NULL) return true;
+  for (int c = 0; gi_kernel_layouts(k, &a->p, c, a->in, a->out); c++)
+    if (nearest < 0 || a->b->last) nearest = c;
+  if (nearest < 0) return true;
+  if (a->o->all) run_kernel(a, k, nearest);
+  gi_kernel_layouts(k, &a->p, nearest, a->in, a->out);
+  const double t = gi_kernel_cost(k, &a->p, &limits);
+  if (a->best == NULL || t < a->least) {
+    a->best = k;
+    a->choice = nearest;
+    a->least = t;
+  }
+  return true;
+}
 
 /* The kernel that a plan would take or, with --all, every one that fits. */
 static void run_case(const bench_case *b, const options *o) {
   gi_type out_types[GI_MAX_OUT];
   gi_infer types = {b->n_in, b->in, b->attr, b->op->n_out, out_types};
-  gi_layout plain[IN + GI_MAX_OUT] = {0};
   if (o->like != NULL && strstr(b->name, o->like) == NULL) return;
   must(b->op->infer(&types));
-  const gi_problem p = {.op = b->op,
-                        .attr = b->attr,
-                        .n_in = b->n_in,
-                        .n_out = types.n_out,
-                        .in = b->in,
-                        .out = out_types,
-                        .in_layout = plain,
-                        .out_layout = plain + IN,
-                        .threads = o->threads};
-  if (!o->all) run_kernel(b, o, gi_choose(&gi_backend_cpu, &p, NULL));
-  for (const gi_kernel *const *const *list = gi_backend_cpu.kernels; o->all && *list; list++)
-    for (const gi_kernel *const *k = *list; *k != NULL; k++)
-      if (((*k)->op == NULL || strcmp((*k)->op, b->op->name) == 0) &&
-          ((*k)->fits == NULL || (*k)->fits(&p) == NULL))
-        run_kernel(b, o, *k);
+  asked a = {.b = b, .o = o};
+  a.p = (gi_problem){.op = b->op,
+                     .attr = b->attr,
+                     .n_in = b->n_in,
+                     .n_out = types.n_out,
+                     .in = b->in,
+                     .out = out_types,
+                     .in_layout = a.in,
+                     .out_layout = a.out,
+                     .threads = o->threads};
+  gi_kernel_each(&gi_backend_cpu, b->op, ask_kernel, &a);
+  if (!o->all) run_kernel(&a, a.best, a.choice);
 }
 
-static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k) {
-  gi_type out_types[GI_MAX_OUT];
-  gi_infer types = {b->n_in, b->in, b->attr, b->op->n_out, out_types};
-  must(b->op->infer(&types));
-  gi_layout have[IN] = {0}, in_layout[IN] = {0}, out_layout[GI_MAX_OUT] = {0};
-  for (int i = 0; i < b->n_in; i++)
-    have[i] = b->last && b->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
-  gi_problem p = {.op = b->op,
-                  .attr = b->attr,
-                  .n_in = b->n_in,
-                  .n_out = types.n_out,
-                  .in = b->in,
-                  .out = out_types,
-                  .in_layout = have,
-                  .out_layout = out_layout,
-                  .threads = o->threads};
-  if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
-  p.in_layout = in_layout;
+static void run_kernel(asked *a, const gi_kernel *k, int choice) {
+  const bench_case *b = a->b;
+  const options *o = a->o;
+  const gi_problem p = a->p;
+  gi_kernel_layouts(k, &p, choice, a->in, a->out);
   gi_prepared made = {0};
   must(k->prepare(&p, &made));
   const void *in[IN];
@@ -131,8 +145,8 @@ static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k
     in[i] = held[i] = memory(gi_type_bytes(&b->in[i]));
     fill(&b->in[i], held[i], (uint64_t)i);
   }
-  for (int i = 0; i < types.n_out; i++)
-    out[i] = b->in_place ? held[i] : memory(gi_type_bytes(&out_types[i]));
+  for (int i = 0; i < p.n_out; i++)
+    out[i] = b->in_place ? held[i] : memory(gi_type_bytes(&p.out[i]));
   const gi_clock clock = {1, 1};
   const gi_exec x = {made.state, in, out, scratch, &clock};
   static double times[MAX_RUNS];
@@ -145,9 +159,9 @@ static void run_kernel(const bench_case *b, const options *o, const gi_kernel *k
     must(k->run(&x));
     times[n] = now(o->threads) - t;
   }
-  print_case(b, k, o, times, n, &types);
+  print_case(b, k, o, times, n, &p);
   for (int i = 0; i < b->n_in; i++) gi_free_aligned(held[i]);
-  for (int i = 0; i < types.n_out && !b->in_place; i++) gi_free_aligned(out[i]);
+  for (int i = 0; i < p.n_out && !b->in_place; i++) gi_free_aligned(out[i]);
   gi_free_aligned(scratch);
   if (k->release != NULL) k->release(made.state);
 }

@@ -1,5 +1,4 @@
-/* backend.c - finding a backend by name, a kernel by problem, and what layouts mean in memory.
- */
+/* backend.c - finding a backend by name, its kernels by op, and the model of their times. */
 #include "backend/backend.h"
 
 #include <stdlib.h>
@@ -35,19 +34,38 @@ glia_status gi_backend_find(const char *name, const gi_backend **out) {
                  name, names);
 }
 
-/* An empty reason says that the kernel is for other ops; it is not worth a line in a plan. */
-static bool takes(const gi_kernel *k, const gi_problem *p, gi_str *why) {
-  if (k->op != NULL && strcmp(k->op, p->op->name) != 0) return false;
-  const char *reason = k->fits != NULL ? k->fits(p) : NULL;
-  if (reason == NULL) return true;
-  if (why != NULL && reason[0] != '\0')
-    gi_str_printf(why, "%s%s: %s", why->n > 0 ? "; " : "", k->name, reason);
-  return false;
-}
-
-const gi_kernel *gi_choose(const gi_backend *b, const gi_problem *p, gi_str *why) {
+void gi_kernel_each(const gi_backend *b, const gi_op *op,
+                    bool (*fn)(const gi_kernel *k, void *user), void *user) {
   for (const gi_kernel *const *const *list = b->kernels; *list != NULL; list++)
     for (const gi_kernel *const *k = *list; *k != NULL; k++)
-      if (takes(*k, p, why)) return *k;
-  return gi_backend_ref.kernels[0][0];
+      if (((*k)->op == NULL || strcmp((*k)->op, op->name) == 0) && !fn(*k, user)) return;
+  if (b != &gi_backend_ref) fn(gi_backend_ref.kernels[0][0], user);
+}
+
+bool gi_kernel_layouts(const gi_kernel *k, const gi_problem *p, int choice, gi_layout *in,
+                       gi_layout *out) {
+  memset(in, 0, (size_t)p->n_in * sizeof *in);
+  memset(out, 0, (size_t)p->n_out * sizeof *out);
+  return k->layouts != NULL ? k->layouts(p, choice, in, out) : choice == 0;
+}
+
+double gi_kernel_cost(const gi_kernel *k, const gi_problem *p, const gi_limits *limits) {
+  return k->cost != NULL ? k->cost(p, limits) : gi_time(p, limits, 1, 1);
+}
+
+gi_cost gi_problem_cost(const gi_problem *p) {
+  gi_type out[GI_MAX_OUT];
+  memcpy(out, p->out, (size_t)p->n_out * sizeof *out);
+  const gi_infer c = {p->n_in, p->in, p->attr, p->n_out, out};
+  return p->op->cost != NULL ? p->op->cost(&c) : gi_default_cost(&c);
+}
+
+/* Waking threads, loops that begin and end: what the smallest kernels take. */
+static const double CALL_SECONDS = 5e-7;
+
+double gi_time(const gi_problem *p, const gi_limits *limits, double of_flops, double of_bytes) {
+  const gi_cost c = gi_problem_cost(p);
+  const double arithmetic = c.flops / (limits->flops * of_flops);
+  const double traffic = c.bytes / (limits->bytes * of_bytes);
+  return CALL_SECONDS + GI_MAX(arithmetic, traffic);
 }

@@ -1,9 +1,10 @@
 /* backend/backend.h - the seam between plans and kernels.
  *
- * A backend is an ordered list of kernels for each op; the first that fits is taken, and why
- * the others do not is kept for `glia plan`. The reference is last in every list: it computes
- * any op from its meaning. A kernel is prepared once, when a plan is made, and run many times;
- * run does no allocation and makes no decision.
+ * A backend is a list of kernels for each op. Several may fit a problem, each with a choice of
+ * layouts that it takes and gives, and says what that costs; the compiler takes kernels and
+ * layouts so that the whole graph costs least (compile/choose.c). The reference is last in
+ * every list: it computes any op from its meaning. A kernel is prepared once, when a plan is
+ * made, and run many times; run does no allocation and makes no decision.
  */
 #ifndef GI_BACKEND_H
 #define GI_BACKEND_H
@@ -17,13 +18,19 @@ typedef struct gi_problem {
   const void *attr;
   int n_in, n_out;
   const gi_type *in, *out;
-  const gi_layout *in_layout, *out_layout;
+  const gi_layout *in_layout, *out_layout; /* for cost and prepare; not yet settled before */
   int threads;
   /* By input: its elements, if they are the same in every run (constants; variables and what
    * depends on them alone, in a fixed plan), so that prepare may keep them in a form that it
    * likes better; else NULL. NULL: none is known. */
   const void *const *known;
 } gi_problem;
+
+/* The most that so many threads of a machine give: what times are modelled from. */
+typedef struct gi_limits {
+  double flops; /* f32 operations a second; a multiply-add is two */
+  double bytes; /* a second, read from memory and written back */
+} gi_limits;
 
 typedef struct gi_prepared {
   void *state;    /* owned by the plan's step; given to kernel->release */
@@ -40,13 +47,15 @@ typedef struct gi_exec {
 
 typedef struct gi_kernel {
   const char *op;   /* name of the op that it computes; NULL: any op (the reference) */
-  const char *name; /* "conv2d_onednn"; shown in plans */
+  const char *name; /* "conv_onednn"; shown in plans */
   /* NULL if it can compute the problem, else the reason why not. Layouts are not yet settled.
-   */
+   * Slow is no reason: that is for `cost` to say. */
   const char *(*fits)(const gi_problem *p);
-  /* Given the layouts in which inputs are at hand (p->in_layout), says which it takes and
-   * gives. NULL: all plain. in and out are plain on entry. */
-  void (*layouts)(const gi_problem *p, gi_layout *in, gi_layout *out);
+  /* Fills in what it takes and gives by its choice number `choice`, and returns true; false if
+   * it has not so many. in and out are plain on entry. NULL: one choice, all plain. */
+  bool (*layouts)(const gi_problem *p, int choice, gi_layout *in, gi_layout *out);
+  /* Seconds that it takes. NULL: gi_time with the whole limits. */
+  double (*cost)(const gi_problem *p, const gi_limits *limits);
   glia_status (*prepare)(const gi_problem *p, gi_prepared *out);
   glia_status (*run)(const gi_exec *x);
   void (*release)(void *state); /* NULL: nothing to free */
@@ -55,7 +64,9 @@ typedef struct gi_kernel {
 typedef struct gi_backend {
   const char *name;
   const gi_kernel *const *const *kernels; /* lists of rows, NULL-terminated */
-  bool layouts;                           /* false: everything stays plain */
+  /* What to assume of this machine as long as nothing was measured: depends on the processor
+   * and the instruction sets allowed, never on the moment. */
+  gi_limits (*limits)(int threads);
 } gi_backend;
 
 extern const gi_backend gi_backend_ref;
@@ -66,8 +77,18 @@ extern const gi_backend gi_backend_cpu;
  * is. GLIA_INVALID lists the names. */
 glia_status gi_backend_find(const char *name, const gi_backend **out);
 
-/* The first kernel that fits; never NULL, since the reference takes all. why, if not NULL,
- * receives "kernel: reason" for each that was passed over, separated by "; ". */
-const gi_kernel *gi_choose(const gi_backend *b, const gi_problem *p, gi_str *why);
+/* Calls fn for each kernel of the op, in the order of the lists, then for the reference; stops
+ * when it returns false. */
+void gi_kernel_each(const gi_backend *b, const gi_op *op,
+                    bool (*fn)(const gi_kernel *k, void *user), void *user);
+/* gi_kernel.layouts, with all plain as the one choice of kernels that have none. */
+bool gi_kernel_layouts(const gi_kernel *k, const gi_problem *p, int choice, gi_layout *in,
+                       gi_layout *out);
+double gi_kernel_cost(const gi_kernel *k, const gi_problem *p, const gi_limits *limits);
+
+gi_cost gi_problem_cost(const gi_problem *p); /* by the op's own account */
+/* The model of most kernels: the longer of arithmetic and memory traffic, at these shares (0 <
+ * share <= 1) of the limits, and what a call costs at all. */
+double gi_time(const gi_problem *p, const gi_limits *limits, double of_flops, double of_bytes);
 
 #endif /* GI_BACKEND_H */

@@ -1,6 +1,8 @@
 /* plan.c - makes a plan: order, memory, kernels prepared, pointers resolved. */
 #include "compile/plan.h"
 
+#include "compile/offers.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -44,12 +46,6 @@ static void add_slot(glia_plan *p, const void **at, uint32_t v) {
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-typedef struct problem_space {
-  gi_type *types;
-  gi_layout *layouts;
-  const void **known;
-} problem_space;
-
 /* The elements of a value that are the same in every run; NULL of others. */
 static const void *known_elements(const glia_plan *p, uint32_t v) {
   const gi_place_kind kind = p->memory.place[v].kind;
@@ -58,59 +54,36 @@ static const void *known_elements(const glia_plan *p, uint32_t v) {
   return known ? address(p, v) : NULL;
 }
 
-static gi_problem problem_of(const glia_plan *p, const gi_node *n, const problem_space *s) {
-  for (int i = 0; i < n->n_in + n->n_out; i++) {
-    const uint32_t v = i < n->n_in ? n->in[i] : n->out + (uint32_t)(i - n->n_in);
-    s->types[i] = p->graph->values.at[v].type;
-    s->layouts[i] = p->graph->values.at[v].layout;
-    s->known[i] = i < n->n_in ? known_elements(p, v) : NULL;
-  }
-  return (gi_problem){
-      .op = n->op,
-      .attr = n->attr,
-      .n_in = n->n_in,
-      .n_out = n->n_out,
-      .in = s->types,
-      .out = s->types + n->n_in,
-      .in_layout = s->layouts,
-      .out_layout = s->layouts + n->n_in,
-      .threads = p->target.threads,
-      .known = s->known,
-  };
-}
-
 static glia_status prepare_step(glia_plan *p, uint32_t k) {
-  const gi_node *n = &p->graph->nodes.at[k];
   glia_graph *g = p->graph;
+  gi_node *n = &g->nodes.at[k];
+  if (n->kernel == NULL) GI_TRY(gi_settle_kernel(g, n, &p->target));
   const size_t args = (size_t)(n->n_in + n->n_out);
-  problem_space space = {gi_alloc(args * sizeof(gi_type)), gi_alloc(args * sizeof(gi_layout)),
-                         gi_alloc(args * sizeof(void *))};
+  gi_type *types = gi_alloc(args * sizeof *types);
+  gi_layout *layouts = gi_alloc(args * sizeof *layouts);
+  const void **known = gi_alloc(args * sizeof *known);
   const void **in = gi_arena_alloc(&g->arena, ((size_t)n->n_in + 1) * sizeof *in);
   void **out = gi_arena_alloc(&g->arena, ((size_t)n->n_out + 1) * sizeof *out);
   gi_prepared made = {0};
-  gi_str why = {0};
   glia_status s = GLIA_OK;
-  if (space.types == NULL || space.layouts == NULL || space.known == NULL || in == NULL ||
-      out == NULL)
-    s = gi_fail_nomem(args * sizeof(gi_type));
+  if (types == NULL || layouts == NULL || known == NULL || in == NULL || out == NULL)
+    s = gi_fail_nomem(args * sizeof *types);
   if (s == GLIA_OK) {
-    const gi_problem problem = problem_of(p, n, &space);
-    gi_step *step = &p->steps[p->n_steps];
-    step->kernel = gi_choose(p->target.backend, &problem, &why);
-    step->node = k;
-    if (why.n != 0) step->passed = gi_arena_strdup(&g->arena, why.s);
-    s = step->kernel->prepare(&problem, &made);
+    gi_problem problem = gi_node_problem(g, n, p->target.threads, types, layouts);
+    for (int i = 0; i < n->n_in; i++) known[i] = known_elements(p, n->in[i]);
+    problem.known = known;
+    gi_kernel_layouts(n->kernel, &problem, n->choice, layouts, layouts + n->n_in);
+    s = n->kernel->prepare(&problem, &made);
     if (s == GLIA_OK) {
-      step->exec = (gi_exec){made.state, in, out, NULL, &p->clock};
-      p->n_steps++;
+      p->steps[p->n_steps++] = (gi_step){
+          .kernel = n->kernel, .node = k, .exec = {made.state, in, out, NULL, &p->clock}};
       p->scratch = GI_MAX(p->scratch, made.scratch);
     }
-    gi_where(s, "%s%s%s", n->path, n->path[0] != '\0' ? ": " : "", step->kernel->name);
+    gi_where(s, "%s%s%s", n->path, n->path[0] != '\0' ? ": " : "", n->kernel->name);
   }
-  gi_free(space.types);
-  gi_free(space.layouts);
-  gi_free(space.known);
-  gi_str_free(&why);
+  gi_free(types);
+  gi_free(layouts);
+  gi_free(known);
   return s;
 }
 
@@ -354,6 +327,7 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
 #ifdef _OPENMP
   if (o.threads <= 0) target.threads = omp_get_max_threads();
 #endif
+  target.limits = target.backend->limits(target.threads);
   glia_status s = gi_run_passes(g, &target, o.skip, o.dump, &text, &compiled);
   if (s == GLIA_OK) s = gi_plan_new(compiled, &target, o.watch, out);
   if (s == GLIA_OK) {

@@ -9,7 +9,6 @@ typedef struct gi_step {
   const gi_kernel *kernel;
   gi_exec exec; /* pointers are resolved, but for inputs */
   uint32_t node;
-  const char *passed; /* why other kernels were not taken; NULL: none was asked before */
 } gi_step;
 
 typedef struct gi_slot {

@@ -19,6 +19,9 @@ typedef enum gi_layout {
   GI_CHANNELS_LAST /* rank 4 [N, C, H, W] kept as N, H, W, C */
 } gi_layout;
 
+/* Does a value of this type lie in memory otherwise in another layout? Not, for one, if it has
+ * a single channel: such values count as plain. */
+bool gi_layout_matters(const gi_type *t);
 /* Strides, in elements and logical axis order, of a type kept in a layout. */
 void gi_layout_strides(const gi_type *t, gi_layout layout, int64_t *strides);
 const char *gi_layout_name(gi_layout layout); /* "plain", "nhwc" */
@@ -34,9 +37,11 @@ typedef struct gi_node {
   const gi_op *op;
   const void *attr; /* op->attr_size bytes; NULL if that is 0 */
   int n_in, n_out;
-  const uint32_t *in; /* value ids */
-  uint32_t out;       /* id of the first output; the others follow */
-  const char *path;   /* scope path of the layer that made it; "" outside any */
+  const uint32_t *in;             /* value ids */
+  uint32_t out;                   /* id of the first output; the others follow */
+  const char *path;               /* scope path of the layer that made it; "" outside any */
+  const struct gi_kernel *kernel; /* that the layout pass chose; NULL: none yet */
+  int choice;                     /* of the kernel's layouts */
 } gi_node;
 
 typedef struct gi_val {

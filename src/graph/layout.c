@@ -11,6 +11,10 @@ void gi_layout_strides(const gi_type *t, gi_layout layout, int64_t *strides) {
   strides[3] = c;
 }
 
+bool gi_layout_matters(const gi_type *t) {
+  return t->rank == 4 && t->dim[1] != 1 && t->dim[2] * t->dim[3] != 1 && gi_type_count(t) > 0;
+}
+
 const char *gi_layout_name(gi_layout layout) {
   return layout == GI_CHANNELS_LAST ? "nhwc" : "plain";
 }

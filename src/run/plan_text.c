@@ -1,16 +1,18 @@
 /* plan_text.c - a plan as a table: what `glia plan` prints. */
 #include <stdlib.h>
 
+#include "compile/offers.h"
 #include "compile/plan.h"
+
+enum { MANY = 64 };
 
 gi_cost gi_step_cost(const glia_plan *p, const gi_step *s) {
   const gi_node *n = &p->graph->nodes.at[s->node];
-  gi_type in[64], out[GI_MAX_OUT];
-  if (n->n_in > 64) return (gi_cost){0, 0};
-  for (int i = 0; i < n->n_in; i++) in[i] = p->graph->values.at[n->in[i]].type;
-  for (int i = 0; i < n->n_out; i++) out[i] = p->graph->values.at[n->out + (uint32_t)i].type;
-  const gi_infer c = {n->n_in, in, n->attr, n->n_out, out};
-  return n->op->cost != NULL ? n->op->cost(&c) : gi_default_cost(&c);
+  gi_type types[MANY + GI_MAX_OUT];
+  gi_layout layouts[MANY + GI_MAX_OUT] = {GI_PLAIN};
+  if (n->n_in > MANY) return (gi_cost){0, 0};
+  const gi_problem problem = gi_node_problem(p->graph, n, p->target.threads, types, layouts);
+  return gi_problem_cost(&problem);
 }
 
 double glia_plan_flops(const glia_plan *p) {
@@ -26,6 +28,48 @@ static void place_text(const glia_plan *p, uint32_t v, char *buf, size_t n) {
     snprintf(buf, n, "%zu", place->offset);
   else
     snprintf(buf, n, "%s", kinds[place->kind]);
+}
+
+/* ---- what else there was ----------------------------------------------------------------- */
+
+typedef struct others {
+  const glia_plan *p;
+  const gi_node *n;
+  gi_problem problem;
+  gi_str text;
+} others;
+
+/* A kernel that does not fit, with its reason, or its choices, with their times. An empty
+ * reason says that the kernel is for other ops. */
+static bool add_kernel(const gi_kernel *k, void *user) {
+  others *o = user;
+  gi_layout in[MANY], out[GI_MAX_OUT];
+  const char *reason = k->fits != NULL ? k->fits(&o->problem) : NULL;
+  if (reason != NULL && reason[0] != '\0')
+    gi_str_printf(&o->text, "%s%s: %s", o->text.n > 0 ? "; " : "", k->name, reason);
+  if (reason != NULL) return true;
+  o->problem.in_layout = in;
+  o->problem.out_layout = out;
+  for (int c = 0; gi_kernel_layouts(k, &o->problem, c, in, out); c++) {
+    if (k == o->n->kernel && c == o->n->choice) continue;
+    bool last = false;
+    for (int i = 0; i < o->n->n_in; i++) last |= in[i] != GI_PLAIN;
+    gi_str_printf(&o->text, "%s%s%s %.1f us", o->text.n > 0 ? "; " : "", k->name,
+                  last ? " nhwc" : "",
+                  1e6 * gi_kernel_cost(k, &o->problem, &o->p->target.limits));
+  }
+  return true;
+}
+
+static void others_text(const glia_plan *p, const gi_node *n, gi_str *out) {
+  gi_type types[MANY + GI_MAX_OUT];
+  gi_layout layouts[MANY + GI_MAX_OUT] = {GI_PLAIN};
+  if (n->n_in > MANY) return;
+  others o = {.p = p, .n = n};
+  o.problem = gi_node_problem(p->graph, n, p->target.threads, types, layouts);
+  gi_kernel_each(p->target.backend, n->op, add_kernel, &o);
+  if (o.text.n > 0) gi_str_printf(out, "      not taken: %s\n", o.text.s);
+  gi_str_free(&o.text);
 }
 
 static void step_text(const glia_plan *p, int i, gi_str *out) {
@@ -49,7 +93,7 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
                   gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout),
                   place);
   }
-  if (s->passed != NULL) gi_str_printf(out, "      not taken: %s\n", s->passed);
+  others_text(p, n, out);
 }
 
 char *glia_plan_text(const glia_plan *p) {

@@ -125,35 +125,77 @@ static inline trial_block trial_new_block(const gi_type *t, int64_t shift) {
   return (trial_block){p, p + move};
 }
 
-static inline const gi_kernel *trial_kernel(const trial *t, const gi_problem *p) {
-  gi_str why = {0};
-  const gi_kernel *k = gi_choose(&gi_backend_cpu, p, &why);
-  if (t->kernel == NULL ? strcmp(k->name, "reference") == 0 : strcmp(k->name, t->kernel) != 0)
-    fail_msg("%s: %s was chosen: %s", t->op->name, k->name, why.n > 0 ? why.s : "");
-  gi_str_free(&why);
-  return k;
+/* The kernel that costs least by its own account, or that of the name wanted, in the choice of
+ * layouts nearest to what is at hand. */
+typedef struct trial_chosen {
+  const char *name; /* NULL: any */
+  bool channels_last;
+  gi_problem p;
+  const gi_kernel *kernel;
+  int choice;
+  double least;
+  gi_str why;
+} trial_chosen;
+
+static inline bool trial_ask(const gi_kernel *k, void *user) {
+  trial_chosen *c = user;
+  gi_layout in[TRIAL_IN], out[GI_MAX_OUT];
+  const gi_limits limits = {1e11, 2e10};
+  const char *reason = k->fits != NULL ? k->fits(&c->p) : NULL;
+  if (reason != NULL) {
+    gi_str_printf(&c->why, "%s: %s; ", k->name, reason);
+    return true;
+  }
+  const int nearest = c->channels_last && gi_kernel_layouts(k, &c->p, 1, in, out) ? 1 : 0;
+  assert_true(gi_kernel_layouts(k, &c->p, nearest, in, out));
+  c->p.in_layout = in;
+  c->p.out_layout = out;
+  const double seconds = gi_kernel_cost(k, &c->p, &limits);
+  const bool named = c->name != NULL && strcmp(c->name, k->name) == 0;
+  if (c->name != NULL ? !named : c->kernel != NULL && seconds >= c->least) return true;
+  c->kernel = k;
+  c->choice = nearest;
+  c->least = seconds;
+  return true;
+}
+
+/* why: NULL, or receives the reasons of those that do not fit. */
+static inline const gi_kernel *trial_fastest(const gi_problem *p, gi_str *why) {
+  trial_chosen c = {.p = *p};
+  gi_kernel_each(&gi_backend_cpu, p->op, trial_ask, &c);
+  if (why != NULL)
+    *why = c.why;
+  else
+    gi_str_free(&c.why);
+  return c.kernel;
+}
+
+/* Leaves the layouts in in and out. */
+static inline const gi_kernel *trial_kernel(const trial *t, const gi_problem *p, gi_layout *in,
+                                            gi_layout *out) {
+  trial_chosen c = {.name = t->kernel, .channels_last = t->channels_last, .p = *p};
+  gi_kernel_each(&gi_backend_cpu, p->op, trial_ask, &c);
+  if (c.kernel == NULL || (t->kernel == NULL && strcmp(c.kernel->name, "reference") == 0))
+    fail_msg("%s: no kernel was chosen: %s", p->op->name, c.why.n > 0 ? c.why.s : "");
+  gi_str_free(&c.why);
+  assert_true(gi_kernel_layouts(c.kernel, p, c.choice, in, out));
+  return c.kernel;
 }
 
 /* One run of the kernel; outputs are given back plain in got[]. */
 static inline void trial_run(const trial *t, const trial_space *s, int threads, int64_t shift,
                              void **got) {
-  gi_layout have[TRIAL_IN] = {0}, in_layout[TRIAL_IN] = {0}, out_layout[GI_MAX_OUT] = {0};
-  for (int i = 0; i < t->n_in; i++)
-    have[i] = t->channels_last && t->in[i].rank == 4 ? GI_CHANNELS_LAST : GI_PLAIN;
-  gi_problem p = {
-      .op = t->op,
-      .attr = t->attr,
-      .n_in = t->n_in,
-      .n_out = s->n_out,
-      .in = t->in,
-      .out = s->out,
-      .in_layout = have,
-      .out_layout = out_layout,
-      .threads = threads,
-  };
-  const gi_kernel *k = trial_kernel(t, &p);
-  if (k->layouts != NULL) k->layouts(&p, in_layout, out_layout);
-  p.in_layout = in_layout;
+  gi_layout in_layout[TRIAL_IN] = {0}, out_layout[GI_MAX_OUT] = {0};
+  const gi_problem p = {.op = t->op,
+                        .attr = t->attr,
+                        .n_in = t->n_in,
+                        .n_out = s->n_out,
+                        .in = t->in,
+                        .out = s->out,
+                        .in_layout = in_layout,
+                        .out_layout = out_layout,
+                        .threads = threads};
+  const gi_kernel *k = trial_kernel(t, &p, in_layout, out_layout);
   gi_prepared made = {0};
   OK(k->prepare(&p, &made));
 

@@ -44,7 +44,7 @@ static void test_reorder(void **state) {
                               .in_layout = &from,
                               .out_layout = &to,
                               .threads = 2};
-        const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+        const gi_kernel *k = trial_fastest(&p, NULL);
         const size_t bytes = gi_type_bytes(&t);
         unsigned char *in = trial_memory(bytes), *out = trial_memory(bytes),
                       *want = trial_memory(bytes);

@@ -166,7 +166,7 @@ static void test_aliasing(void **state) {
       .out_layout = plain + 3,
       .threads = 1,
   };
-  const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+  const gi_kernel *k = trial_fastest(&p, NULL);
   static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
   for (int order = 0; order < 6; order++) {
@@ -280,7 +280,7 @@ static void compare_program(const maker *m, const float *const *in, const bool *
       .out_layout = plain + 3,
       .threads = 1,
   };
-  const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+  const gi_kernel *k = trial_fastest(&p, NULL);
   assert_string_equal(k->name, "elementwise_vector");
   gi_prepared made = {0};
   OK(k->prepare(&p, &made));
@@ -401,7 +401,7 @@ static void test_refused(void **state) {
       .threads = 1,
   };
   gi_str why = {0};
-  assert_string_equal(gi_choose(&gi_backend_cpu, &p, &why)->name, "reference");
+  assert_string_equal(trial_fastest(&p, &why)->name, "reference");
   assert_non_null(strstr(why.s, "elementwise_vector: takes f32 and bool"));
   gi_str_free(&why);
 }

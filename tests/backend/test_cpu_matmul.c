@@ -62,8 +62,8 @@ static void test_refused(void **state) {
                         .out_layout = plain + 2,
                         .threads = 1};
   gi_str why = {0};
-  assert_string_equal(gi_choose(&gi_backend_cpu, &p, &why)->name, "reference");
-  assert_string_equal(why.s, "matmul_onednn: an operand has no elements");
+  assert_string_equal(trial_fastest(&p, &why)->name, "reference");
+  assert_non_null(strstr(why.s, "matmul_onednn: an operand has no elements"));
   gi_str_free(&why);
 }
 

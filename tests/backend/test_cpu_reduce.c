@@ -96,7 +96,7 @@ static void test_ties_and_nan(void **state) {
             .out_layout = plain + 1,
             .threads = 1,
         };
-        const gi_kernel *k = gi_choose(&gi_backend_cpu, &p, NULL);
+        const gi_kernel *k = trial_fastest(&p, NULL);
         assert_string_equal(k->name, "reduce_vector");
         gi_prepared made = {0};
         OK(k->prepare(&p, &made));

@@ -61,8 +61,14 @@ static void noisy_release(void *state) {
   gi_free(n);
 }
 
+static double noisy_cost(const gi_problem *p, const gi_limits *limits) {
+  (void)p, (void)limits;
+  return 0; /* never the reference behind it */
+}
+
 static const gi_kernel noisy_kernel = {.op = NULL,
                                        .name = "noisy",
+                                       .cost = noisy_cost,
                                        .prepare = noisy_prepare,
                                        .run = noisy_run,
                                        .release = noisy_release};
@@ -73,7 +79,8 @@ static const gi_backend noisy_backend = {.name = "noisy", .kernels = noisy_lists
 /* As glia_compile, without passes; *arena is the caller's (gi_free_aligned). */
 static inline glia_status noisy_compile(const glia_graph *g, const char *watch, uint64_t seed,
                                         void **arena, glia_plan **out) {
-  const gi_target target = {.backend = &noisy_backend, .threads = 1};
+  const gi_target target = {
+      .backend = &noisy_backend, .threads = 1, .limits = gi_backend_ref.limits(1)};
   glia_graph *mine = NULL;
   GI_TRY(gi_run_passes(g, &target, "all", NULL, NULL, &mine));
   GI_TRY(gi_plan_new(mine, &target, watch, out));

@@ -84,15 +84,13 @@ static double tolerance_of(glia_dtype t) {
 typedef struct variant { /* a way to call a kernel */
   const char *name;
   int threads;
-  bool channels_last; /* rank 4 inputs are at hand in that layout */
-  bool unaligned;     /* inputs lie one element off a 64-byte border, as memory of users may */
+  bool unaligned; /* inputs lie one element off a 64-byte border, as memory of users may */
   bool in_place;
 } variant;
 
 static const variant variants[] = {
     {.name = "plain", .threads = 1},
     {.name = "two threads", .threads = 2},
-    {.name = "channels last", .threads = 1, .channels_last = true},
     {.name = "unaligned", .threads = 1, .unaligned = true},
     {.name = "in place", .threads = 2, .in_place = true},
 };
@@ -170,28 +168,26 @@ static void compare(const call *k, const op_case *c, const gi_kernel *kernel,
   }
 }
 
-/* True if the kernel takes the case in this variant. */
-static bool try_kernel(const gi_kernel *kernel, const op_case *c, const variant *v) {
+/* False if the kernel does not take the case in this variant, or has not so many choices. */
+static bool try_kernel(const gi_kernel *kernel, int choice, const op_case *c,
+                       const variant *v) {
   call k = {.n_owned = 0};
-  gi_layout at_hand[5] = {GI_PLAIN}, plain[GI_MAX_OUT] = {GI_PLAIN};
-  for (int i = 0; i < c->n_in; i++)
-    if (v->channels_last && c->in_type[i].rank == 4) at_hand[i] = GI_CHANNELS_LAST;
-  gi_problem p = {
-      .op = c->op,
-      .attr = c->sample->attr,
-      .n_in = c->n_in,
-      .n_out = c->n_out,
-      .in = c->in_type,
-      .out = c->out_type,
-      .in_layout = at_hand,
-      .out_layout = plain,
-      .threads = v->threads,
-  };
+  const gi_problem p = {.op = c->op,
+                        .attr = c->sample->attr,
+                        .n_in = c->n_in,
+                        .n_out = c->n_out,
+                        .in = c->in_type,
+                        .out = c->out_type,
+                        .in_layout = k.in_layout,
+                        .out_layout = k.out_layout,
+                        .threads = v->threads};
   if (kernel->fits != NULL && kernel->fits(&p) != NULL) return false;
   if (v->in_place && (c->op->flags & GI_IN_PLACE) == 0) return false;
-  if (kernel->layouts != NULL) kernel->layouts(&p, k.in_layout, k.out_layout);
-  p.in_layout = k.in_layout;
-  p.out_layout = k.out_layout;
+  if (!gi_kernel_layouts(kernel, &p, choice, k.in_layout, k.out_layout)) return false;
+  const gi_limits limits = {1e11, 2e10};
+  const double seconds = gi_kernel_cost(kernel, &p, &limits);
+  if (!(seconds > 0 && isfinite(seconds)))
+    fail_msg("%s by %s costs %g s", case_name(c), kernel->name, seconds);
   fill_inputs(&k, c, v);
   if (v->in_place && !place_outputs(&k, c, v)) {
     for (int i = 0; i < k.n_owned; i++) gi_free_aligned(k.owned[i]);
@@ -229,7 +225,8 @@ static void check_kernels(const gi_op *op, int number) {
         for (const gi_kernel *const *kernel = *list; *kernel != NULL; kernel++) {
           if ((*kernel)->op != NULL && strcmp((*kernel)->op, op->name) != 0) continue;
           for (int v = 0; v < GI_COUNT(variants); v++)
-            tried += try_kernel(*kernel, &c, &variants[v]) ? 1 : 0;
+            for (int choice = 0; try_kernel(*kernel, choice, &c, &variants[v]); choice++)
+              tried++;
         }
     case_close(&c);
   }

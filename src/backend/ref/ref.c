@@ -49,9 +49,17 @@ static glia_status run(const gi_exec *x) {
   return s->op->ref(&s->call);
 }
 
+/* Some nanoseconds an operation or element, whatever the machine's vectors can do. */
+static double cost(const gi_problem *p, const gi_limits *limits) {
+  const gi_cost c = gi_problem_cost(p);
+  (void)limits;
+  return 1e-6 + 4e-9 * (c.flops + c.bytes / 4);
+}
+
 static const gi_kernel any = {
     .op = NULL,
     .name = "reference",
+    .cost = cost,
     .prepare = prepare,
     .run = run,
     .release = gi_free,
@@ -59,4 +67,9 @@ static const gi_kernel any = {
 static const gi_kernel *const kernels[] = {&any, NULL};
 static const gi_kernel *const *const lists[] = {kernels, NULL};
 
-const gi_backend gi_backend_ref = {.name = "ref", .kernels = lists, .layouts = false};
+static gi_limits limits(int threads) {
+  (void)threads; /* it uses one */
+  return (gi_limits){.flops = 5e8, .bytes = 2e9};
+}
+
+const gi_backend gi_backend_ref = {.name = "ref", .kernels = lists, .limits = limits};

@@ -48,13 +48,14 @@ static const char *fits(const gi_problem *p) {
   return gi_type_count(&p->in[0]) == 0 ? "the operand has no elements" : NULL;
 }
 
-static void layouts_train(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  if (p->in[0].rank == 4) in[0] = out[0] = p->in_layout[0];
+static bool layouts_train(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  if (choice == 1) in[0] = out[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && p->in[0].rank == 4);
 }
 
-static void layouts_grad(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  const bool last = p->in_layout[0] == GI_CHANNELS_LAST || p->in_layout[4] == GI_CHANNELS_LAST;
-  if (p->in[0].rank == 4 && last) in[0] = in[4] = out[0] = GI_CHANNELS_LAST;
+static bool layouts_grad(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  if (choice == 1) in[0] = in[4] = out[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && p->in[0].rank == 4);
 }
 
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {

@@ -66,7 +66,6 @@ static const char *fits(const gi_problem *p) {
   const gi_conv_attr *a = p->attr;
   const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
   const gi_type *w = weight_grad ? &p->out[0] : &p->in[1];
-  if (gi_cpu_isa()->lanes >= 16) return "oneDNN is as fast with AVX-512";
   for (int i = 0; i < p->n_in; i++) {
     if (p->in[i].dtype != GLIA_F32) return "takes f32 only";
     if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
@@ -74,19 +73,24 @@ static const char *fits(const gi_problem *p) {
   if (gi_type_count(&p->out[0]) == 0) return "the result has no elements";
   if (a->groups != 1) return "takes one group only";
   if (w->dim[0] < 8 || w->dim[1] < 8) return "has fewer than 8 channels";
-  if (w->dim[2] * w->dim[3] == 1) return "oneDNN is faster on 1 x 1 kernels";
   if (w->dim[2] > TAPS || w->dim[3] > TAPS || w->dim[2] * w->dim[3] > TAPS)
     return "has more than 64 taps";
   if (a->stride.at[0] > 4 || a->stride.at[1] > 4) return "has a stride above 4";
   return NULL;
 }
 
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   in[0] = GI_CHANNELS_LAST;
   if (strcmp(p->op->name, "conv2d_weight_grad") == 0)
     in[1] = GI_CHANNELS_LAST;
   else
     out[0] = GI_CHANNELS_LAST;
+  return choice == 0;
+}
+
+/* Shares of the arithmetic limit as measured on shapes of ResNet. */
+static double cost(const gi_problem *p, const gi_limits *limits) {
+  return gi_time(p, limits, strcmp(p->op->name, "conv2d_weight_grad") == 0 ? 0.55 : 0.75, 1);
 }
 
 /* ---- places and taps --------------------------------------------------------------------- */
@@ -489,6 +493,7 @@ static void release_weight_grad(void *state_) {
       .name = "conv_direct",              \
       .fits = fits,                       \
       .layouts = layouts,                 \
+      .cost = cost,                       \
       .prepare = prepare_,                \
       .run = run_,                        \
       .release = release_,                \

@@ -29,15 +29,28 @@ static const char *fits(const gi_problem *p) {
   return why != NULL ? why : check(p->out, p->n_out);
 }
 
-static void layouts_forward(const gi_problem *p, gi_layout *in, gi_layout *out) {
+static bool layouts_forward(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   (void)p;
   in[0] = out[0] = GI_CHANNELS_LAST;
+  return choice == 0;
 }
 
-static void layouts_weight_grad(const gi_problem *p, gi_layout *in, gi_layout *out) {
+static bool layouts_weight_grad(const gi_problem *p, int choice, gi_layout *in,
+                                gi_layout *out) {
   (void)p;
   (void)out;
   in[0] = in[1] = GI_CHANNELS_LAST;
+  return choice == 0;
+}
+
+/* Shares of the arithmetic limit as measured on shapes of ResNet: AVX-512 does well on any
+ * layout; with AVX2 channels-last is not what its kernels are made for. */
+static double cost(const gi_problem *p, const gi_limits *limits) {
+  const bool wide = gi_cpu_isa()->lanes >= 16;
+  const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
+  const gi_type *w = weight_grad ? &p->out[0] : &p->in[1];
+  const bool point = w->dim[2] * w->dim[3] == 1;
+  return gi_time(p, limits, wide ? 0.9 : point ? 0.75 : weight_grad ? 0.4 : 0.6, 1);
 }
 
 /* ---- descriptors ------------------------------------------------------------------------ */
@@ -205,10 +218,10 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return prepare(p, out, chain_weight_grad);
 }
 
-#define ROW(op_name, kernel_name, layouts_of, prepare_of)                    \
-  {                                                                          \
-    .op = op_name, .name = kernel_name, .fits = fits, .layouts = layouts_of, \
-    .prepare = prepare_of, .run = gi_chain_run, .release = gi_chain_free,    \
+#define ROW(op_name, kernel_name, layouts_of, prepare_of)                                  \
+  {                                                                                        \
+    .op = op_name, .name = kernel_name, .fits = fits, .layouts = layouts_of, .cost = cost, \
+    .prepare = prepare_of, .run = gi_chain_run, .release = gi_chain_free,                  \
   }
 static const gi_kernel conv2d = ROW("conv2d", "conv_onednn", layouts_forward, prepare_forward);
 static const gi_kernel conv2d_act =

@@ -42,10 +42,11 @@ static glia_status prepare_reorder(const gi_problem *p, gi_prepared *out) {
   return GLIA_OK;
 }
 
-static void layouts_reorder(const gi_problem *p, gi_layout *in, gi_layout *out) {
+static bool layouts_reorder(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   const gi_reorder_attr *a = p->attr;
   in[0] = (gi_layout)a->from;
   out[0] = (gi_layout)a->to;
+  return choice == 0;
 }
 
 static glia_status prepare_permute(const gi_problem *p, gi_prepared *out) {
@@ -72,13 +73,11 @@ static glia_status prepare_broadcast(const gi_problem *p, gi_prepared *out) {
 
 /* ---- parts of one another --------------------------------------------------------------- */
 
-/* Channels-last if an input is at hand so; such ops move whole axes in any layout. */
-static void layouts_any(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  bool last = false;
-  for (int i = 0; i < p->n_in; i++)
-    last |= p->in_layout[i] == GI_CHANNELS_LAST && p->in[i].rank == 4;
-  for (int i = 0; i < p->n_in && last; i++) in[i] = GI_CHANNELS_LAST;
-  if (last) out[0] = GI_CHANNELS_LAST;
+/* Such ops move whole axes in any layout. */
+static bool layouts_any(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  for (int i = 0; i < p->n_in && choice == 1; i++) in[i] = GI_CHANNELS_LAST;
+  if (choice == 1) out[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && p->out[0].rank == 4);
 }
 
 static void strides_of(const gi_problem *p, int64_t *in, int64_t *out) {

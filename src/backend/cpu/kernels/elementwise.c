@@ -97,15 +97,17 @@ static const char *fits(const gi_problem *p) {
   return check_program(program_of(p, &space), p->in);
 }
 
-/* If any operand of the group's full shape is kept channels-last, all are. */
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  bool last = false;
-  for (int i = 0; i < p->n_in; i++)
-    last |= p->in_layout[i] == GI_CHANNELS_LAST && gi_shape_equal(&p->in[i], &p->out[0]);
-  if (!last) return;
-  for (int i = 0; i < p->n_in; i++)
-    if (gi_shape_equal(&p->in[i], &p->out[0])) in[i] = GI_CHANNELS_LAST;
+/* Plain, or all operands of the group's full shape channels-last. */
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  if (choice == 0) return true;
+  bool full = false;
+  for (int i = 0; i < p->n_in; i++) {
+    if (!gi_shape_equal(&p->in[i], &p->out[0])) continue;
+    in[i] = GI_CHANNELS_LAST;
+    full = true;
+  }
   for (int k = 0; k < p->n_out; k++) out[k] = GI_CHANNELS_LAST;
+  return choice == 1 && full && p->out[0].rank == 4;
 }
 
 /* ---- pairs ------------------------------------------------------------------------------- */

@@ -119,15 +119,12 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
-/* Channels-last if one of the inputs is: a gradient that comes plain meets positions that were
- * found in channels-last, and turning the small gradient is cheaper than turning the large
- * result. */
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  gi_layout all = GI_PLAIN;
-  for (int i = 0; i < p->n_in; i++)
-    if (p->in_layout[i] == GI_CHANNELS_LAST) all = GI_CHANNELS_LAST;
+/* All in one layout. */
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  const gi_layout all = choice == 0 ? GI_PLAIN : GI_CHANNELS_LAST;
   for (int i = 0; i < p->n_in; i++) in[i] = all;
   for (int k = 0; k < p->n_out; k++) out[k] = all;
+  return choice < 2;
 }
 
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {

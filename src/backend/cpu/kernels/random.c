@@ -40,9 +40,9 @@ static bool rows_of_four(const gi_type *t) {
   return t->rank == 4 && t->dim[2] * t->dim[3] % 4 == 0;
 }
 
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  if (p->in_layout[0] == GI_CHANNELS_LAST && rows_of_four(&p->in[0]))
-    in[0] = out[0] = GI_CHANNELS_LAST;
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  if (choice == 1) in[0] = out[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && rows_of_four(&p->in[0]));
 }
 
 static glia_status new_state(const gi_problem *p, uint64_t stream, gi_prepared *out,

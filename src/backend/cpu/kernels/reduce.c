@@ -109,9 +109,10 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   (void)out;
-  if (p->in[0].rank == 4) in[0] = p->in_layout[0];
+  if (choice == 1) in[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && p->in[0].rank == 4);
 }
 
 static gi_fold fold_of(const char *op) {

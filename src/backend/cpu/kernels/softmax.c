@@ -25,9 +25,10 @@ static const char *fits(const gi_problem *p) {
 }
 
 /* Along the channels of an image, channels-last is as good as plain. */
-static void layouts(const gi_problem *p, gi_layout *in, gi_layout *out) {
-  if (p->in[0].rank == 4 && ((const gi_axis_attr *)p->attr)->axis == 1)
-    in[0] = out[0] = p->in_layout[0];
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  const bool channels = p->in[0].rank == 4 && ((const gi_axis_attr *)p->attr)->axis == 1;
+  if (choice == 1) in[0] = out[0] = GI_CHANNELS_LAST;
+  return choice == 0 || (choice == 1 && channels);
 }
 
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
