@@ -157,7 +157,6 @@ typedef struct glia_digits_opts {
   size_t size;
   int train, test; /* pictures in all; 0 -> 4000 and 1000 */
   uint64_t seed;
-  bool *drawn; /* receives whether pictures were drawn, false where all were there; or NULL */
 } glia_digits_opts;
 GLIA_NODISCARD GLIA_API glia_status glia_make_digits(const char *dir,
                                                      const glia_digits_opts *opt);

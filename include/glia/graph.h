@@ -12,9 +12,6 @@
  * Elementwise ops broadcast as NumPy does and want equal dtypes (glia_cast changes one). Ops
  * marked "no gradient" stop gradients; a loss that can reach a parameter only through such ops
  * is an error that names them.
- *
- * Integers are computed in double: exactly, as long as every number on the way, a sum's or a
- * product's too, lies within -2^53 .. 2^53.
  */
 #ifndef GLIA_GRAPH_H
 #define GLIA_GRAPH_H
@@ -155,8 +152,7 @@ typedef struct glia_reduce_opts {
   bool unbiased; /* variance only: divide by count - 1 */
 } glia_reduce_opts;
 
-/* x [...] of numbers -> the reduced shape, of x's dtype. Integers add up and multiply exactly
- * to 2^53, where they no longer fit a double. */
+/* x [...] of numbers -> the reduced shape, of x's dtype. */
 GLIA_API glia_value glia_sum_opt(glia_value x, const glia_reduce_opts *opt);
 GLIA_API glia_value glia_mean_opt(glia_value x, const glia_reduce_opts *opt);
 GLIA_API glia_value glia_max_opt(glia_value x, const glia_reduce_opts *opt); /* ties share */

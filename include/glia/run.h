@@ -26,9 +26,12 @@ typedef struct glia_compile_opts {
   const char *skip;  /* passes to leave out: "fuse,layout", "all"; NULL: none */
   const char *dump;  /* passes after which the graph is printed into glia_plan_text; "grad" is
                         the graph as given; NULL: none */
-  bool fixed;        /* for inference: variables keep their values while the plan lives. What
-                         depends on them alone is computed here and now, and kernels keep weights
-                         in the form that they like best. GLIA_INVALID if the graph assigns */
+  int64_t memory_limit; /* most bytes of glia_plan_bytes: where they do not suffice, values are
+                           dropped and computed a second time, which gives the same bits and
+                           takes time; GLIA_NOMEM if that does not suffice; 0: no limit */
+  bool fixed;           /* for inference: variables keep their values while the plan lives. What
+                            depends on them alone is computed here and now, and kernels keep weights
+                            in the form that they like best. GLIA_INVALID if the graph assigns */
 } glia_compile_opts;
 
 /* Compiles all outputs and assignments of the graph. The graph is borrowed for the call; its

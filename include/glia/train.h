@@ -41,6 +41,7 @@ typedef struct glia_learner_opts {
   uint64_t seed;       /* of parameters and of dropout */
   const char *backend; /* as in glia_compile_opts */
   int threads;
+  int64_t memory_limit; /* of training steps, as in glia_compile_opts */
   bool fixed; /* for inference: weights keep their values from the first prediction on, so that
                  it gets faster; GLIA_INVALID if it is trained all the same */
 } glia_learner_opts;
@@ -196,6 +197,7 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   bool strict; /* a corrupt sample stops the run */
   const char *backend;
   int threads;
+  int64_t memory_limit; /* as in glia_compile_opts */
 } glia_train_opts;
 
 typedef struct glia_run glia_run;

@@ -47,8 +47,8 @@ void *gi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free: gi_free_
 void gi_free_aligned(void *p);
 char *gi_strdup(const char *s); /* NULL stays NULL */
 /* Test hooks: the n-th allocation from now (1-based) returns NULL, once; each of more than so
- * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last
- * call of it. */
+ * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last call
+ * of it. */
 void gi_alloc_fail_after(int64_t n);
 void gi_alloc_fail_above(size_t bytes);
 int64_t gi_alloc_count(void);
@@ -102,6 +102,8 @@ int gi_nearest(const char *word, const char *const *names, int n);
 /* Whole strings only; false on anything else, on overflow, NaN or infinity. */
 bool gi_parse_i64(const char *s, int64_t *out);
 bool gi_parse_f64(const char *s, double *out);
+/* "500M", "1.5G", "64K" (powers of 1000, as tables show them), "800000": bytes, 0 or more. */
+bool gi_parse_bytes(const char *s, int64_t *out);
 /* Bytes of the character at s (not the end of the string), 0 if it is malformed: overlong, a
  * surrogate, past U+10FFFF, cut. */
 size_t gi_utf8_length(const char *s);

@@ -83,6 +83,25 @@ bool gi_parse_f64(const char *s, double *out) {
   return true;
 }
 
+bool gi_parse_bytes(const char *s, int64_t *out) {
+  static const char units[] = "KMGT";
+  char number[32];
+  double v = 0, unit = 1;
+  size_t n = strlen(s);
+  const char *u = n > 0 ? strchr(units, s[n - 1]) : NULL;
+  for (; u != NULL && unit < 1e12; u--) {
+    unit *= 1000;
+    if (u == units) break;
+  }
+  n -= u != NULL;
+  if (n == 0 || n >= sizeof number) return false;
+  memcpy(number, s, n);
+  number[n] = '\0';
+  if (!gi_parse_f64(number, &v) || !(v >= 0 && v * unit < 9e18)) return false;
+  *out = (int64_t)(v * unit);
+  return true;
+}
+
 /* ---- UTF-8 ----------------------------------------------------------------------------- */
 
 size_t gi_utf8_length(const char *text) {

@@ -19,6 +19,7 @@ typedef enum gi_option_kind {
   GI_OPTION_FLAG,   /* --name, no value */
   GI_OPTION_I64,    /* a whole number, min..max */
   GI_OPTION_F64,    /* a finite number, min..max */
+  GI_OPTION_BYTES,  /* "500M", "2G"; read as I64 */
   GI_OPTION_TEXT,   /* anything, as it is */
   GI_OPTION_PATH,   /* a file or folder: shells complete it */
   GI_OPTION_CHOICE, /* one of `choices` */
@@ -86,6 +87,14 @@ glia_status gi_command_unknown(const char *name);
     .help = "processor threads to use (default: all cores)"          \
   }
 
+#define GI_OPTION_MEMORY_LIMIT                                                \
+  {                                                                           \
+    .name = "memory-limit", .kind = GI_OPTION_BYTES,                          \
+    .help =                                                                   \
+        "most memory that a training step may work in: what does not fit is " \
+        "computed a second time (default: no limit)"                          \
+  }
+
 #define GI_OPTION_BACKEND                                                    \
   {                                                                          \
     .name = "backend", .kind = GI_OPTION_TEXT, .value = "NAME",              \
@@ -102,7 +111,7 @@ typedef struct gi_typed {
   const gi_option *option;
   bool given;       /* on the command line, not by default */
   const char *text; /* NULL: neither given nor a default */
-  int64_t i;        /* I64; index into choices of CHOICE; 1 of a FLAG that was given */
+  int64_t i;        /* I64, BYTES; index into choices of CHOICE; 1 of a FLAG that was given */
   double f;         /* F64 */
 } gi_typed;
 

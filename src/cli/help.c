@@ -41,6 +41,8 @@ void gi_help_range(gi_str *out, const gi_option *o) {
     gi_str_puts(out, "one of: ");
     for (int i = 0; o->choices[i] != NULL; i++)
       gi_str_printf(out, i > 0 ? ", %s" : "%s", o->choices[i]);
+  } else if (o->kind == GI_OPTION_BYTES) {
+    gi_str_puts(out, "bytes, as 800000, 500M or 1.5G");
   } else {
     gi_str_puts(out, o->kind == GI_OPTION_PATH ? "a path" : "a value");
   }
@@ -52,6 +54,7 @@ static const char *value_word(const gi_option *o) {
     case GI_OPTION_FLAG: return NULL;
     case GI_OPTION_I64: return "N";
     case GI_OPTION_F64: return "X";
+    case GI_OPTION_BYTES: return "SIZE";
     case GI_OPTION_TEXT:
     case GI_OPTION_VERB: return "TEXT";
     case GI_OPTION_PATH: return "PATH";
@@ -182,8 +185,8 @@ static gi_json *names_json(const char *const *names) {
 }
 
 static gi_json *option_json(const gi_option *o) {
-  static const char *const kinds[] = {"flag", "integer", "number", "text",
-                                      "path", "choice",  "verb"};
+  static const char *const kinds[] = {"flag", "integer", "number", "bytes",
+                                      "text", "path",    "choice", "verb"};
   gi_json *j = gi_json_object();
   gi_json_set_str(j, "name", o->name);
   if (o->letter != 0) gi_json_set_str(j, "letter", (const char[]){o->letter, '\0'});

@@ -72,6 +72,7 @@ static glia_status set_value(gi_typed *t, const char *text) {
     case GI_OPTION_F64:
       if (!gi_parse_f64(text, &t->f) || !in_range(o, t->f)) return refuse(o, text);
       return GLIA_OK;
+    case GI_OPTION_BYTES: return gi_parse_bytes(text, &t->i) ? GLIA_OK : refuse(o, text);
     case GI_OPTION_CHOICE: {
       t->i = choice_index(text, o->choices);
       char what[64];

@@ -106,4 +106,17 @@ glia_status gi_plan_memory(const glia_graph *g, const uint32_t *order, int n, in
                            uint32_t watch, gi_memory *out);
 void gi_memory_free(gi_memory *m);
 
+/* ---- memory for time (recompute.c) ------------------------------------------------------- */
+
+typedef struct gi_recomputed {
+  int values;   /* that are computed once more */
+  double share; /* of the work of the graph, by a rough model */
+} gi_recomputed;
+
+/* Copies `from` (after all passes) to `to`, where large values that are wanted again much later
+ * are dropped and computed a second time, until no more than `limit` bytes live at any moment,
+ * or nothing is left to drop. Same bits, since the same kernels compute. */
+glia_status gi_recompute(const glia_graph *from, uint32_t watch, size_t limit, glia_graph *to,
+                         gi_recomputed *out);
+
 #endif /* GI_COMPILE_H */

@@ -34,6 +34,7 @@ struct glia_plan {
   glia_graph *graph; /* after all passes; owned */
   gi_target target;
   gi_memory memory;
+  gi_recomputed recomputed; /* for the sake of a memory limit */
   uint32_t *order;
   int n_order, n_fixed; /* nodes; of them run once, when the plan is made */
   void *fixed;          /* memory.fixed bytes that those left behind */

@@ -158,27 +158,21 @@ static glia_status check_free(const char *dir) {
   return GLIA_OK;
 }
 
-static glia_status draw(const char *dir, const glia_digits_opts *o) {
-  char making[PATH_BYTES];
-  GI_TRY(check_free(dir));
-  snprintf(making, sizeof making, "%s/.digits", dir);
-  remove_tree(making); /* of a run that was killed */
-  GI_TRY(gi_make_dirs(making));
-  glia_status status = write_all(making, o);
-  if (status == GLIA_OK) status = move(making, dir, "README.md");
-  if (status == GLIA_OK) status = move(making, dir, parts[1]);
-  if (status == GLIA_OK) status = move(making, dir, parts[0]);
-  remove_tree(making);
-  return status;
-}
-
 glia_status glia_make_digits(const char *dir, const glia_digits_opts *opt) {
   if (dir == NULL || dir[0] == '\0') return gi_fail(GLIA_INVALID, "digits: no folder is given");
   glia_digits_opts o;
   gi_data_options(&o, sizeof o, opt);
   GI_TRY(check(dir, &o));
-  const bool there = is_there(dir, &o);
-  if (!there) GI_TRY(draw(dir, &o));
-  if (o.drawn != NULL) *o.drawn = !there;
-  return GLIA_OK;
+  if (is_there(dir, &o)) return GLIA_OK;
+  GI_TRY(check_free(dir));
+  char making[PATH_BYTES];
+  snprintf(making, sizeof making, "%s/.digits", dir);
+  remove_tree(making); /* of a run that was killed */
+  GI_TRY(gi_make_dirs(making));
+  glia_status status = write_all(making, &o);
+  if (status == GLIA_OK) status = move(making, dir, "README.md");
+  if (status == GLIA_OK) status = move(making, dir, parts[1]);
+  if (status == GLIA_OK) status = move(making, dir, parts[0]);
+  remove_tree(making);
+  return status;
 }

@@ -120,7 +120,11 @@ typedef struct gi_shape_attr {
 typedef struct gi_permute_attr {
   gi_dims axes;
 } gi_permute_attr; /* axis k is x's axes[k] */
-extern const gi_op gi_op_reshape, gi_op_broadcast_to, gi_op_permute, gi_op_stop_gradient;
+typedef struct gi_again_attr {
+  int64_t number;
+} gi_again_attr;
+extern const gi_op gi_op_reshape, gi_op_broadcast_to, gi_op_permute, gi_op_stop_gradient,
+    gi_op_again;
 
 /* place, the transpose of slice: element i goes to begin + i step of `size` zeros. */
 typedef struct gi_slice_attr {

@@ -337,8 +337,8 @@ static const gi_attr fields_variance[] = {
                              __VA_ARGS__}
 #define WITH(list) .samples = list, .n_samples = GI_COUNT(list)
 
-REDUCTION(sum, "sum over axes; of integers exact to 2^53", "torch.sum(x0, axes, keep)",
-          .attrs = fields, .vjp = vjp_sum, .cost = cost, WITH(samples_sum));
+REDUCTION(sum, "sum over axes", "torch.sum(x0, axes, keep)", .attrs = fields, .vjp = vjp_sum,
+          .cost = cost, WITH(samples_sum));
 REDUCTION(mean, "mean over axes", "torch.mean(x0, axes, keep)", .attrs = fields,
           .vjp = vjp_mean, .cost = cost, WITH(samples_mean));
 REDUCTION(max, "largest over axes; NaN wins; ties share the gradient",
@@ -347,8 +347,8 @@ REDUCTION(max, "largest over axes; NaN wins; ties share the gradient",
 REDUCTION(min, "smallest over axes; NaN wins; ties share the gradient",
           "torch.amin(x0, axes, keep)", .attrs = fields, .vjp = vjp_extreme, .cost = cost,
           WITH(samples_extreme));
-REDUCTION(prod, "product over axes; of integers exact to 2^53", "torch.prod(x0, axes[0], keep)",
-          .attrs = fields, .lower = lower_prod, .cost = cost, WITH(samples_sum));
+REDUCTION(prod, "product over axes", "torch.prod(x0, axes[0], keep)", .attrs = fields,
+          .lower = lower_prod, .cost = cost, WITH(samples_sum));
 REDUCTION(variance, "mean squared distance from the mean, over axes",
           "torch.var(x0, axes, unbiased, keep)", .attrs = fields_variance, .vjp = vjp_variance,
           .cost = cost_variance, WITH(samples_variance));

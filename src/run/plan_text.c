@@ -104,6 +104,10 @@ char *glia_plan_text(const glia_plan *p) {
   for (int i = 0; i < p->n_steps; i++) step_text(p, i, &out);
   gi_str_printf(&out, "peak %zu bytes: %zu arena, %zu scratch; %.0f flops a step\n",
                 glia_plan_bytes(p), p->memory.arena, p->scratch, glia_plan_flops(p));
+  if (p->recomputed.values > 0)
+    gi_str_printf(&out,
+                  "recomputed: %d values are computed a second time, about %.0f %% more work\n",
+                  p->recomputed.values, 100 * p->recomputed.share);
   if (p->n_fixed > 0)
     gi_str_printf(&out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
                   p->n_fixed, p->memory.fixed);

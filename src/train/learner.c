@@ -108,6 +108,7 @@ static glia_status build(glia_learner *l) {
                                .backend = l->o.backend,
                                .threads = l->o.threads,
                                .seed = l->o.seed,
+                               .memory_limit = l->o.memory_limit,
                                .fixed = l->o.fixed};
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
@@ -157,9 +158,9 @@ glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump,
   batch_types(l, batch, types);
   GI_TRY(glia_graph_new(&g));
   trace(g, infer ? GI_MODE_FORWARD : GI_MODE_TRAIN, types, infer ? 1 : 3, l);
-  glia_status s =
-      glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed,
-                   .dump = dump, .watch = infer ? NULL : "loss", .fixed = infer);
+  glia_status s = glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads,
+                               .seed = l->o.seed, .dump = dump, .watch = infer ? NULL : "loss",
+                               .memory_limit = infer ? 0 : l->o.memory_limit, .fixed = infer);
   glia_graph_free(g);
   if (s != GLIA_OK) return s;
   *out = glia_plan_text(p);

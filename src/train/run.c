@@ -78,6 +78,7 @@ static glia_status make_learner(glia_run *r, bool fixed) {
                          .seed = r->o.seed,
                          .backend = r->o.backend,
                          .threads = r->o.threads,
+                         .memory_limit = r->o.memory_limit,
                          .fixed = fixed};
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   return glia_learner_new(&o, &r->learner);

@@ -50,6 +50,7 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_bool(j, "strict", o->strict);
   gi_json_set_str(j, "backend", o->backend);
   gi_json_set_int(j, "threads", o->threads);
+  gi_json_set_int(j, "memory_limit", o->memory_limit);
   char *text = gi_json_text(j, 2), *path = gi_run_file(r, "run.json");
   gi_json_free(j);
   glia_status s = text == NULL || path == NULL ? gi_fail_nomem(1) : GLIA_OK;
@@ -71,15 +72,15 @@ static int whole(const gi_json *j, const char *key, int64_t low, int64_t high,
   return (int)(v < low || v > high ? fallback : v);
 }
 
-static glia_status take(glia_run *r, const gi_json *j, const char **net) {
+static glia_status take(glia_run *r, const gi_json *j, const char *path, const char **net) {
   glia_train_opts *o = &r->o;
   if (gi_json_int(gi_json_get(j, "format"), 0) != 1)
-    return gi_fail(GLIA_FORMAT, "format is %lld, this program knows 1",
+    return gi_fail(GLIA_FORMAT, "%s: format is %lld, this program knows 1", path,
                    (long long)gi_json_int(gi_json_get(j, "format"), 0));
   o->data = text_of(r, j, "data");
   *net = text_of(r, j, "net");
   if (o->data == NULL || *net == NULL)
-    return gi_fail(GLIA_FORMAT, "\"data\" and \"net\" are missing");
+    return gi_fail(GLIA_FORMAT, "%s: \"data\" and \"net\" are missing", path);
   o->epochs = gi_json_int(gi_json_get(j, "epochs"), 0);
   o->batch = whole(j, "batch", 1, 1 << 24, 0);
   o->optimizer = text_of(r, j, "optimizer");
@@ -96,6 +97,7 @@ static glia_status take(glia_run *r, const gi_json *j, const char **net) {
   o->strict = gi_json_bool(gi_json_get(j, "strict"), false);
   o->backend = text_of(r, j, "backend");
   o->threads = whole(j, "threads", 0, 1024, 0);
+  o->memory_limit = GI_MAX(gi_json_int(gi_json_get(j, "memory_limit"), 0), 0);
   return gi_settings_check(o);
 }
 
@@ -109,7 +111,7 @@ glia_status gi_settings_read(glia_run *r, const char *dir, const char **net) {
   glia_status s = path == NULL ? gi_fail_nomem(1) : GLIA_OK;
   if (s == GLIA_OK) s = gi_read_file(path, 1 << 22, &text, &n);
   if (s == GLIA_OK) s = gi_json_parse(text, n, path, &j);
-  if (s == GLIA_OK) s = gi_where(take(r, j, net), "%s", path);
+  if (s == GLIA_OK) s = gi_where(take(r, j, path, net), "%s", path);
   gi_json_free(j);
   gi_free(text);
   gi_free(path);

@@ -92,6 +92,26 @@ static void real_numbers(void **state) {
   }
 }
 
+static void sizes(void **state) {
+  (void)state;
+  const struct {
+    const char *text;
+    int64_t want;
+  } good[] = {{"0", 0},        {"800000", 800000},        {"500M", 500000000},
+              {"64K", 64000}, {"1.5G", 1500000000}, {"2T", 2000000000000}};
+  for (int i = 0; i < GI_COUNT(good); i++) {
+    int64_t v = 99;
+    if (!gi_parse_bytes(good[i].text, &v)) fail_msg("\"%s\" was not read", good[i].text);
+    assert_int_equal(v, good[i].want);
+  }
+  const char *const bad[] = {"", "M", "-1", "-1M", "1MB", "1 M", "1m", "1e30", "nanM", "1KK"};
+  for (int i = 0; i < GI_COUNT(bad); i++) {
+    int64_t v = 99;
+    if (gi_parse_bytes(bad[i], &v)) fail_msg("\"%s\" was read as a size", bad[i]);
+    assert_int_equal(v, 99);
+  }
+}
+
 static void numbers_do_not_follow_the_language(void **state) {
   (void)state;
   const char *const comma[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "ru_RU.UTF-8"};
@@ -132,6 +152,7 @@ int main(void) {
       cmocka_unit_test(misspelt_names_are_found),
       cmocka_unit_test(whole_numbers),
       cmocka_unit_test(real_numbers),
+      cmocka_unit_test(sizes),
       cmocka_unit_test(numbers_do_not_follow_the_language),
       cmocka_unit_test(hashes_are_fixed),
       cmocka_unit_test(hashes_spread),

@@ -24,6 +24,7 @@ typedef struct answer { /* outputs of each run, then the variables */
 typedef struct setting {
   const char *backend, *skip; /* backend NULL: the noisy one */
   bool fixed;
+  bool limited; /* to three quarters of the memory, if that can be had */
 } setting;
 
 static void answer_free(answer *a) {
@@ -90,6 +91,18 @@ static void run_once(const maker *m, glia_plan *p, int r, answer *out) {
   }
 }
 
+static void limit_memory(const maker *m, const setting *s, const char *watch, glia_plan **p) {
+  const int64_t limit = (int64_t)(glia_plan_bytes(*p) * 3 / 4) + 1;
+  glia_plan *q = NULL;
+  const glia_status status =
+      glia_compile(m->g, &q, .backend = s->backend, .skip = s->skip, .seed = 5, .threads = 2,
+                   .watch = watch, .fixed = s->fixed, .memory_limit = limit);
+  if (status == GLIA_NOMEM) return;
+  OK(status);
+  glia_plan_free(*p);
+  *p = q;
+}
+
 /* Compiles and runs the graph twice; the store is put back as it was. */
 static answer solve(const maker *m, const setting *s) {
   answer a = {0};
@@ -105,6 +118,7 @@ static answer solve(const maker *m, const setting *s) {
   else
     OK(glia_compile(m->g, &p, .backend = s->backend, .skip = s->skip, .seed = 5, .threads = 2,
                     .watch = watch, .fixed = s->fixed));
+  if (s->limited) limit_memory(m, s, watch, &p);
   check_plan(p);
   for (int r = 0; r < RUNS; r++) run_once(m, p, r, &a);
   for (int i = 0; i < n; i++) {
@@ -182,7 +196,7 @@ static glia_tensor *tensor_at(const answer *a, int i) {
 static void widen(const maker *m, const answer *plain, int count, double spread[TENSORS]) {
   for (int n = 0; n < count; n++) {
     noise_stream++;
-    answer a = solve(m, &(setting){NULL, NULL, false});
+    answer a = solve(m, &(setting){NULL, NULL, false, false});
     for (int i = 0; i < TENSORS; i++)
       if (tensor_at(plain, i) != NULL)
         spread[i] = a.diverged
@@ -240,7 +254,8 @@ static void try_cpu(maker *m, const answer *plain) {
   char skip[128];
   const gi_backend *cpu = NULL;
   if (gi_backend_find("cpu", &cpu) != GLIA_OK) return; /* a build without it */
-  const setting s = {"cpu", chance(m, 50) ? NULL : subset(m, skip, sizeof skip), may_fix(m)};
+  const setting s = {"cpu", chance(m, 50) ? NULL : subset(m, skip, sizeof skip), may_fix(m),
+                     chance(m, 30)};
   answer got = solve(m, &s);
   near_answer(m, &s, plain, &got);
   answer_free(&got);
@@ -249,11 +264,12 @@ static void try_cpu(maker *m, const answer *plain) {
 static void try_seed(uint64_t seed) {
   maker m;
   maker_new(&m, seed);
-  const setting none = {"ref", "all", false};
+  const setting none = {"ref", "all", false, false};
   answer plain = solve(&m, &none);
   for (int i = 0; i < 3; i++) {
     char skip[128];
-    const setting s = {"ref", i == 0 ? NULL : subset(&m, skip, sizeof skip), may_fix(&m)};
+    const setting s = {"ref", i == 0 ? NULL : subset(&m, skip, sizeof skip), may_fix(&m),
+                       chance(&m, 30)};
     answer a = solve(&m, &s);
     same_answer(&m, &s, &plain, &a);
     answer_free(&a);

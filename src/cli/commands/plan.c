@@ -46,6 +46,7 @@ static glia_status make_learner(const gi_cli *c, glia_net *net, const glia_sampl
       .data = *spec,
       .backend = gi_cli_text(c, "backend"),
       .threads = (int)gi_cli_i64(c, "threads"),
+      .memory_limit = gi_cli_i64(c, "memory-limit"),
   };
   GI_TRY(glia_optimizer_parse(gi_cli_text(c, "optimizer"), &opt.optimizer));
   return glia_learner_new(&opt, out);
@@ -137,6 +138,7 @@ static const gi_option options[] = {
      .help = "print the graph after these passes too: grad (as given), simplify, fuse..."},
     GI_OPTION_BACKEND,
     GI_OPTION_THREADS,
+    GI_OPTION_MEMORY_LIMIT,
     {0},
 };
 

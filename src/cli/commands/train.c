@@ -92,6 +92,7 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
       .strict = gi_cli_flag(c, "strict"),
       .backend = gi_cli_text(c, "backend"),
       .threads = (int)gi_cli_i64(c, "threads"),
+      .memory_limit = gi_cli_i64(c, "memory-limit"),
   };
   const glia_status s = glia_run_new(&opt, out);
   gi_free(folder);
@@ -378,6 +379,7 @@ static const gi_option options[] = {
     GI_OPTION_SEED,
     GI_OPTION_BACKEND,
     GI_OPTION_THREADS,
+    GI_OPTION_MEMORY_LIMIT,
     {0},
 };
 
