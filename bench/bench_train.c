@@ -1,14 +1,17 @@
-/* bench_train.c - whole training steps: forward, loss, backward, update, through the learner,
+/* bench_train.c - whole steps, of training (forward, loss, backward, update) or of inference,
  * as users run them.
  *
- *     bench_train WORKLOAD [--threads N] [--seconds S] [--steps N] [--warm S] [--quiet S]
- *     bench_train --list
- *     bench_train WORKLOAD --profile    time of each scheduled kernel, the costly ones first
+ *     bench_train WORKLOAD [--threads N] [--seconds S] [--steps N] [--loss-steps N] [--warm S]
+ *                          [--quiet S]
+ *     bench_train WORKLOAD --profile     time of each scheduled kernel, the costly ones first
+ *     bench_train WORKLOAD --save FILE   parameters, batches, the losses of the first steps and
+ *                                        the parameters behind them, for bench/peer_check.py
+ *     bench_train --list                 each row as JSON
  *
  * The inputs are a few batches of normal numbers with random labels, taken in turn, as in the
- * peers' scripts: this measures the step, not the loader. Every run begins with the same
- * LOSS_STEPS steps from the same seed and reports the loss of the last, so that figures of two
- * builds, or of two numbers of threads, can be seen to come from the same computation.
+ * peers' scripts: this measures the step, not the loader. Every run begins with the same steps
+ * from the same seed and reports the loss of the last, so that figures of two builds, or of two
+ * numbers of threads, can be seen to come from the same computation.
  */
 #include <getopt.h>
 #include <math.h>
@@ -16,103 +19,49 @@
 
 #include "measure.h"
 #include "profile.h"
-#include "train/learner.h"
+#include "workload.h"
 
-enum { CLASSES = 10, MAX_BATCHES = 16, MAX_STEPS = 20000 };
-
-static const char mlp[] = "dense 512 relu\ndense 256 relu\ndense 10\n";
-static const char convnet[] =
-    "conv2d 32 3x3 relu\nconv2d 64 3x3 relu\nmax_pool2d 2\ndropout 0.25\nflatten\n"
-    "dense 128 relu\ndropout 0.5\ndense 10\n";
-
-typedef struct workload {
-  const char *name, *net, *optimizer;
-  int rank;
-  int64_t shape[3]; /* of a sample */
-  int batch, batches;
-} workload;
-
-static const workload workloads[] = {
-    {"mlp_sgd_b64", mlp, "sgd momentum=0.9 lr=0.01", 1, {784}, 64, 16},
-    {"mlp_adam_b64", mlp, "adam", 1, {784}, 64, 16},
-    {"mlp_sgd_b512", mlp, "sgd momentum=0.9 lr=0.01", 1, {784}, 512, 16},
-    {"mlp_adam_b512", mlp, "adam", 1, {784}, 512, 16},
-    {"cnn_b64", convnet, "adam", 3, {1, 28, 28}, 64, 8},
-};
+enum { MAX_STEPS = 20000, MAX_LOSSES = 1000 };
 
 typedef struct options {
   const workload *w;
   int threads, steps, loss_steps;
   double seconds, warm, quiet; /* timed; before that; at most waited for others to end */
   bool profile;
+  const char *save;
 } options;
 
-typedef struct bench {
-  glia_net *net;
-  glia_learner *learner;
-  glia_tensor *x[MAX_BATCHES], *y[MAX_BATCHES];
-  int64_t taken; /* steps so far */
-} bench;
-
-static void make_batches(bench *b, const workload *w) {
-  int64_t shape[4] = {w->batch};
-  for (int i = 0; i < w->rank; i++) shape[i + 1] = w->shape[i];
-  for (int k = 0; k < w->batches; k++) {
-    const gi_rng numbers = {1, 1, (uint64_t)k}, labels = {1, 2, (uint64_t)k};
-    must(glia_tensor_new(GLIA_F32, w->rank + 1, shape, &b->x[k]));
-    must(glia_tensor_new(GLIA_I64, 1, shape, &b->y[k]));
-    for (int64_t i = 0; i < glia_tensor_count(b->x[k]); i++)
-      glia_tensor_set(b->x[k], i, gi_rng_normal(&numbers, (uint64_t)i));
-    for (int64_t i = 0; i < w->batch; i++)
-      glia_tensor_set(b->y[k], i, (double)gi_rng_below(&labels, (uint64_t)i, CLASSES));
-  }
+/* What the process holds before there is a workload: the program, its libraries, their threads
+ * and what they set up at first use, which a network of 17 parameters makes them do. */
+static size_t process_bytes(int threads) {
+  running r;
+  running_open(&r, workload_find("tiny_2_4_1"), threads);
+  running_step(&r);
+  running_close(&r);
+  return gi_rss();
 }
 
-static void make(bench *b, const options *o) {
-  glia_learner_opts l = {
-      .size = sizeof l, .model = glia_net_apply, .threads = o->threads, .seed = 1};
-  l.data = (glia_sample_spec){.dtype = GLIA_F32, .rank = o->w->rank, .classes = CLASSES};
-  for (int i = 0; i < o->w->rank; i++) l.data.shape[i] = o->w->shape[i];
-  must(glia_optimizer_parse(o->w->optimizer, &l.optimizer));
-  must(glia_net_parse(o->w->net, o->w->name, &b->net));
-  l.user = b->net;
-  must(glia_learner_new(&l, &b->learner));
-  make_batches(b, o->w);
-}
-
-static void drop(bench *b) {
-  glia_learner_free(b->learner);
-  glia_net_free(b->net);
-  for (int k = 0; k < MAX_BATCHES; k++) {
-    glia_tensor_free(b->x[k]);
-    glia_tensor_free(b->y[k]);
-  }
-}
-
-static double step(bench *b, const workload *w) {
-  double loss = 0;
-  const int64_t k = b->taken++ % w->batches;
-  must(glia_learner_step(b->learner, b->x[k], b->y[k], 0, &loss));
-  return loss;
-}
-
-static void measure(bench *b, const options *o) {
+static void measure(running *r, const options *o, size_t process) {
   static double seconds[MAX_STEPS];
+  const planned_bytes planned = running_bytes(r);
   figures f = {.workload = o->w->name,
                .threads = o->threads,
                .seconds = seconds,
                .samples = o->w->batch,
+               .flops = glia_plan_flops(running_plan(r)),
+               .planned = planned.store + planned.arena + planned.inputs,
+               .process = process,
                .loss_steps = o->loss_steps};
-  for (int i = 0; i < o->loss_steps; i++) f.loss = step(b, o->w);
-  for (const double end = gi_now() + o->warm; gi_now() < end;) step(b, o->w);
+  for (int i = 0; i < o->loss_steps; i++) f.loss = running_step(r);
+  for (const double end = gi_now() + o->warm; gi_now() < end;) running_step(r);
   wait_quiet(o->quiet);
-  step(b, o->w);
+  running_step(r);
   const cpu_time before = read_cpu_time();
   const double begin = gi_now();
   const int limit = o->steps > 0 ? GI_MIN(o->steps, MAX_STEPS) : MAX_STEPS;
   while (f.steps < limit && (f.steps < 7 || gi_now() - begin < o->seconds)) {
     const double t = gi_now();
-    step(b, o->w);
+    running_step(r);
     seconds[f.steps++] = gi_now() - t;
   }
   const double wall = gi_now() - begin;
@@ -122,43 +71,92 @@ static void measure(bench *b, const options *o) {
   print_figures(&f);
 }
 
-/* The learner's own plan of a training step, stepped through with a clock. */
-static void profile(bench *b, const options *o) {
-  gi_type types[3] = {gi_tensor_type(b->x[0]), gi_tensor_type(b->y[0]), {.dtype = GLIA_F64}};
-  glia_plan *plan = NULL;
-  for (int i = 0; i < 20; i++) step(b, o->w);
-  must(gi_cache_get(b->learner->plans, GI_MODE_TRAIN, types, 3, "loss", &plan));
+static void profile(running *r, const options *o) {
+  for (int i = 0; i < 20; i++) running_step(r);
+  glia_plan *plan = running_plan(r);
   wait_quiet(o->quiet);
   must(profile_plan(plan, o->seconds, stdout));
 }
 
+/* ---- for the check against the peer ------------------------------------------------------ */
+
+typedef struct saved { /* a list of tensors under names, all owned */
+  GI_VEC(glia_named_tensor) all;
+} saved;
+
+static void save_copy(saved *f, const char *prefix, const char *name, const glia_tensor *t) {
+  const size_t n = strlen(prefix) + strlen(name) + 1;
+  char *whole = gi_alloc(n);
+  glia_tensor *copy = NULL;
+  must(glia_tensor_copy(t, &copy));
+  if (whole == NULL || !gi_vec_push(&f->all, ((glia_named_tensor){whole, copy})))
+    must(gi_fail_nomem(n));
+  snprintf(whole, n, "%s%s", prefix, name);
+}
+
+static void save_parameters(saved *f, const char *prefix, const glia_store *s) {
+  for (int i = 0; i < glia_store_count(s); i++)
+    if (glia_store_kind_of(s, i) != GLIA_STATE)
+      save_copy(f, prefix, glia_store_name(s, i), glia_store_tensor(s, i));
+}
+
+static void save(running *r, const options *o) {
+  char name[32];
+  saved f = {0};
+  glia_tensor *losses = NULL;
+  const int64_t n = o->loss_steps;
+  save_parameters(&f, "before.", r->store);
+  for (int k = 0; k < r->w->batches; k++) {
+    snprintf(name, sizeof name, "%d", k);
+    save_copy(&f, "x.", name, r->x[k]);
+    if (r->y[k] != NULL) save_copy(&f, "y.", name, r->y[k]);
+  }
+  must(glia_tensor_new(GLIA_F64, 1, &n, &losses));
+  for (int64_t i = 0; i < n; i++) glia_tensor_set(losses, i, running_step(r));
+  save_copy(&f, "", "losses", losses);
+  if (r->result != NULL) save_copy(&f, "", "result", r->result);
+  save_parameters(&f, "after.", r->store);
+  must(glia_safetensors_write(o->save, f.all.at, (int)f.all.n, NULL, 0));
+  for (size_t i = 0; i < f.all.n; i++) {
+    gi_free((void *)(uintptr_t)f.all.at[i].name);
+    glia_tensor_free((glia_tensor *)(uintptr_t)f.all.at[i].tensor);
+  }
+  gi_vec_free(&f.all);
+  glia_tensor_free(losses);
+}
+
+/* ---- the program ------------------------------------------------------------------------- */
+
+static int list(void) {
+  for (int i = 0; workload_at(i) != NULL; i++) {
+    const workload *w = workload_at(i);
+    printf(
+        "{\"workload\": \"%s\", \"peer\": \"%s\", \"settings\": \"%s\", \"training\": %s, "
+        "\"batch\": %d, \"target\": [%g, %g]}\n",
+        w->name, w->peer != NULL ? w->peer : "", w->settings != NULL ? w->settings : "",
+        w->optimizer != NULL ? "true" : "false", w->batch, w->target[0], w->target[1]);
+  }
+  return 0;
+}
+
 static int usage(void) {
-  fprintf(stderr,
-          "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
-          "                   [--loss-steps N] [--warm S] [--quiet S] [--profile]\n"
-          "       bench_train --list\n");
+  fprintf(
+      stderr,
+      "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
+      "                   [--loss-steps N] [--warm S] [--quiet S] [--profile] [--save FILE]\n"
+      "       bench_train --list\n");
   return 2;
 }
 
-static const workload *find(const char *name) {
-  for (int i = 0; i < GI_COUNT(workloads); i++)
-    if (strcmp(workloads[i].name, name) == 0) return &workloads[i];
-  fprintf(stderr, "bench_train: there is no workload \"%s\"; --list names them\n", name);
-  return NULL;
-}
-
 int main(int argc, char **argv) {
-  static const struct option known[] = {{"threads", required_argument, NULL, 't'},
-                                        {"seconds", required_argument, NULL, 's'},
-                                        {"steps", required_argument, NULL, 'n'},
-                                        {"loss-steps", required_argument, NULL, 'k'},
-                                        {"warm", required_argument, NULL, 'w'},
-                                        {"quiet", required_argument, NULL, 'q'},
-                                        {"profile", no_argument, NULL, 'p'},
-                                        {"list", no_argument, NULL, 'l'},
-                                        {NULL, 0, NULL, 0}};
-  options o = {.threads = 1, .loss_steps = 50, .seconds = 4, .warm = 1, .quiet = 60};
-  bench b = {0};
+  static const struct option known[] = {
+      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+      {"steps", required_argument, NULL, 'n'},   {"loss-steps", required_argument, NULL, 'k'},
+      {"warm", required_argument, NULL, 'w'},    {"quiet", required_argument, NULL, 'q'},
+      {"profile", no_argument, NULL, 'p'},       {"save", required_argument, NULL, 'o'},
+      {"list", no_argument, NULL, 'l'},          {NULL, 0, NULL, 0}};
+  options o = {.threads = 1, .loss_steps = 5, .seconds = 4, .warm = 1, .quiet = 60};
+  running r;
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
       case 't': o.threads = GI_MAX(atoi(optarg), 1); break;
       case 's': o.seconds = atof(optarg); break;
@@ -167,17 +165,19 @@ int main(int argc, char **argv) {
       case 'w': o.warm = atof(optarg); break;
       case 'q': o.quiet = atof(optarg); break;
       case 'p': o.profile = true; break;
-      case 'l':
-        for (int i = 0; i < GI_COUNT(workloads); i++) puts(workloads[i].name);
-        return 0;
+      case 'o': o.save = optarg; break;
+      case 'l': return list();
       default: return usage();
     }
   if (optind + 1 != argc) return usage();
-  if ((o.w = find(argv[optind])) == NULL) return 2;
-  make(&b, &o);
+  if ((o.w = workload_find(argv[optind])) == NULL) return 2;
+  const size_t process = process_bytes(o.threads);
+  running_open(&r, o.w, o.threads);
   if (o.profile)
-    profile(&b, &o);
+    profile(&r, &o);
+  else if (o.save != NULL)
+    save(&r, &o);
   else
-    measure(&b, &o);
-  drop(&b);
+    measure(&r, &o, process);
+  running_close(&r);
 }

@@ -56,14 +56,16 @@ double median(double *seconds, int n) {
 }
 
 void print_figures(figures *f) {
-  const double middle = median(f->seconds, f->steps);
+  const double middle = median(f->seconds, f->steps), mb = 1 << 20;
   printf(
       "{\"workload\": \"%s\", \"threads\": %d, \"median_step_ms\": %.4f, "
       "\"min_step_ms\": %.4f, \"steps\": %d, \"throughput\": %.1f, \"unit\": \"samples/s\", "
-      "\"peak_rss_mb\": %.1f, \"loss\": %.6f, \"loss_steps\": %d, \"cpu_step_ms\": %.4f, "
+      "\"gflop\": %.4f, \"gflops\": %.2f, \"peak_rss_mb\": %.1f, \"planned_mb\": %.1f, "
+      "\"process_mb\": %.1f, \"loss\": %.6f, \"loss_steps\": %d, \"cpu_step_ms\": %.4f, "
       "\"other_cpu\": %.2f, \"glia\": \"%s\"}\n",
       f->workload, f->threads, middle * 1e3, f->seconds[0] * 1e3, f->steps, f->samples / middle,
-      (double)gi_peak_rss() / (1 << 20), f->loss, f->loss_steps, f->cpu_seconds * 1e3,
-      f->other_cpu, glia_version());
+      f->flops * 1e-9, f->flops / middle * 1e-9, (double)gi_peak_rss() / mb,
+      (double)f->planned / mb, (double)f->process / mb, f->loss, f->loss_steps,
+      f->cpu_seconds * 1e3, f->other_cpu, glia_version());
   fflush(stdout);
 }

@@ -25,8 +25,9 @@ typedef struct figures { /* of one workload */
   int threads;
   double *seconds; /* of each step */
   int steps;
-  double samples; /* a step */
-  double loss;    /* after `loss_steps` steps from the seed */
+  double samples, flops;   /* a step; flops as a direct algorithm would need them */
+  size_t planned, process; /* bytes: of the workload by its plan; of the process without one */
+  double loss;             /* after `loss_steps` steps from the seed */
   int loss_steps;
   double cpu_seconds, other_cpu; /* own CPU time of a step; cores that others kept busy */
 } figures;
