@@ -153,7 +153,7 @@ static bool str_room(gi_str *b, size_t n) {
   if (b->failed || !gi_add_size(b->n, n, &want) || !gi_add_size(want, 1, &want) ||
       !gi_vec_grow((void **)&b->s, &b->cap, want, 1))
     b->failed = true;
-  return !b->failed;
+  return !b->failed && b->s != NULL;
 }
 
 void gi_str_add(gi_str *b, const char *s, size_t n) {

@@ -52,7 +52,7 @@ static void store_message(const char *text) {
 }
 
 /* Formatted aside first, because the arguments may hold the old message. */
-glia_status gi_fail(glia_status s, const char *fmt, ...) {
+glia_status(gi_fail)(glia_status s, const char *fmt, ...) {
   char text[MESSAGE_BYTES];
   va_list args;
   va_start(args, fmt);
@@ -62,7 +62,7 @@ glia_status gi_fail(glia_status s, const char *fmt, ...) {
   return s;
 }
 
-glia_status gi_where(glia_status s, const char *fmt, ...) {
+glia_status(gi_where)(glia_status s, const char *fmt, ...) {
   if (s == GLIA_OK) return s;
   char
       text[2 * MESSAGE_BYTES + 2]; /* both parts and ": "; what is too much is cut at the end */
@@ -76,14 +76,14 @@ glia_status gi_where(glia_status s, const char *fmt, ...) {
   return s;
 }
 
-glia_status gi_fail_nomem(size_t bytes) {
+glia_status(gi_fail_nomem)(size_t bytes) {
   return gi_fail(GLIA_NOMEM,
                  "out of memory: %zu more bytes were wanted; "
                  "hint: a smaller batch or model, or fewer workers",
                  bytes);
 }
 
-glia_status gi_fail_read(const char *path, int err) {
+glia_status(gi_fail_read)(const char *path, int err) {
   if (err == ENOMEM) return gi_fail(GLIA_NOMEM, "%s: out of memory while reading it", path);
   const char *hint = "";
   if (err == ENOENT) hint = "; hint: check the spelling of the path";
@@ -93,7 +93,7 @@ glia_status gi_fail_read(const char *path, int err) {
   return gi_fail(GLIA_IO, "%s: cannot be read: %s%s", path, strerror(err), hint);
 }
 
-glia_status gi_fail_write(const char *path, int err) {
+glia_status(gi_fail_write)(const char *path, int err) {
   const char *hint = "";
   switch (err) {
     case ENOSPC: hint = "; hint: free some space or write to another disk"; break;

@@ -41,9 +41,10 @@ void gi_table_cell(gi_table *t, const char *fmt, ...) {
 }
 
 static void print_row(const gi_table *t, const char *const *cells, gi_str *out) {
-  for (int i = 0; i < t->n; i++) {
+  const int n = t->n;
+  for (int i = 0; i < n; i++) {
     const int pad = t->width[i] - characters(cells[i]);
-    const bool last = i + 1 == t->n; /* no blanks at the end of a line */
+    const bool last = i + 1 == n; /* no blanks at the end of a line */
     gi_str_printf(out, "%*s%s%*s", t->left[i] ? 0 : pad, "", cells[i],
                   t->left[i] && !last ? pad : 0, "");
     gi_str_puts(out, last ? "\n" : "  ");

@@ -15,7 +15,7 @@
 typedef struct gi_target { /* what is compiled for */
   const gi_backend *backend;
   int threads;
-  bool fixed; /* variables keep their values while the plan lives */
+  bool fixed;       /* variables keep their values while the plan lives */
   gi_limits limits; /* that kernels' times are modelled from */
 } gi_target;
 

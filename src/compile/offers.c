@@ -58,7 +58,7 @@ static bool ask(const gi_kernel *kernel, void *user) {
 
 static glia_status ask_about(asker *a, const gi_node *n, gi_node_offers *out) {
   const glia_graph *g = a->o->g;
-  const size_t args = (size_t)(n->n_in + n->n_out);
+  const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   gi_type *types = gi_alloc(args * sizeof *types);
   gi_layout *layouts = gi_alloc(args * sizeof *layouts);
   a->failed = types == NULL || layouts == NULL;

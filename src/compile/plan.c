@@ -58,7 +58,7 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
   glia_graph *g = p->graph;
   gi_node *n = &g->nodes.at[k];
   if (n->kernel == NULL) GI_TRY(gi_settle_kernel(g, n, &p->target));
-  const size_t args = (size_t)(n->n_in + n->n_out);
+  const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   gi_type *types = gi_alloc(args * sizeof *types);
   gi_layout *layouts = gi_alloc(args * sizeof *layouts);
   const void **known = gi_alloc(args * sizeof *known);

@@ -76,7 +76,7 @@ static int read_points(hand *h, const char **text, double shake, double *x, doub
 }
 
 static void add_stroke(hand *h, const char **text, double shake, curve *c) {
-  double x[GI_STROKE_POINTS + 2], y[GI_STROKE_POINTS + 2];
+  double x[GI_STROKE_POINTS + 2] = {0}, y[GI_STROKE_POINTS + 2] = {0};
   const int n = read_points(h, text, shake, x, y);
   x[0] = 2.0 * x[1] - x[2]; /* ends go on as they came */
   y[0] = 2.0 * y[1] - y[2];

@@ -6,6 +6,8 @@
  * Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html. The header is a
  * Python literal; a scanner for exactly those three keys reads it and evaluates nothing.
  */
+#include <assert.h>
+
 #include "formats/formats.h"
 #include "tensor/tensor.h"
 
@@ -194,6 +196,7 @@ static uint64_t load(const unsigned char *p, const header *h) {
 /* Integers are widened with their sign; what already has its size is moved as bits. */
 static void decode(const unsigned char *p, const header *h, unsigned char *dst, int64_t count) {
   const size_t from = h->element->bytes, to = glia_dtype_size(h->type.dtype);
+  assert(from > 0); /* every row of the table has a size */
   const unsigned sign = (unsigned)(from * 8 - 1);
   for (int64_t i = 0; i < count; i++) {
     uint64_t v = load(p + (size_t)i * from, h);

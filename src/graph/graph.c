@@ -78,8 +78,8 @@ void gi_latched_where(glia_graph *g, const char *fmt, ...) {
 /* ---- finding equal nodes ----------------------------------------------------------------- */
 
 /* Commutative ops are kept with their smaller input first. */
-static void order_inputs(const gi_op *op, uint32_t *in) {
-  if ((op->flags & GI_COMMUTES) && in[0] > in[1]) {
+static void order_inputs(const gi_op *op, uint32_t *in, int n_in) {
+  if ((op->flags & GI_COMMUTES) && n_in == 2 && in[0] > in[1]) {
     const uint32_t t = in[0];
     in[0] = in[1];
     in[1] = t;
@@ -191,7 +191,7 @@ glia_value gi_emit(glia_graph *g, const gi_op *op, const void *attr, const glia_
   if (n_in > GI_COUNT(few) && (ids = gi_alloc((size_t)n_in * sizeof *ids)) == NULL)
     return latch_message(g, gi_fail_nomem((size_t)n_in * sizeof *ids));
   for (int i = 0; i < n_in; i++) ids[i] = in[i].id;
-  order_inputs(op, ids);
+  order_inputs(op, ids, n_in);
 
   glia_value first = {g, (uint32_t)g->values.n};
   const uint32_t known =

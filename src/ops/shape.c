@@ -330,7 +330,7 @@ glia_value glia_permute(glia_value x, const int *axes) {
 glia_value glia_transpose(glia_value x, int axis_a, int axis_b) {
   if (gi_null(x)) return x;
   const int rank = glia_value_rank(x), a = gi_axis(axis_a, rank), b = gi_axis(axis_b, rank);
-  int axes[GLIA_MAX_RANK];
+  int axes[GLIA_MAX_RANK] = {0};
   if (a < 0 || b < 0)
     return gi_latch(x.graph, GLIA_SHAPE, "transpose: axis %d is out of range, x has rank %d",
                     a < 0 ? axis_a : axis_b, rank);

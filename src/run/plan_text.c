@@ -77,17 +77,17 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
   const gi_node *n = &p->graph->nodes.at[s->node];
   const gi_cost c = gi_step_cost(p, s);
   char shape[128] = "", place[32] = "";
-  const gi_val *v = NULL;
+  const char *layout = "";
   if (n->n_out > 0) {
-    v = &p->graph->values.at[n->out];
+    const gi_val *v = &p->graph->values.at[n->out];
     gi_type_text(&v->type, shape, sizeof shape);
+    layout = gi_layout_name(v->layout);
     place_text(p, n->out, place, sizeof place);
   }
   gi_str_printf(out, "%4d  %-22s %-18s %-20s %-24s %-6s %12s %12.0f %14.0f\n", i, n->path,
-                n->op->name, s->kernel->name, shape, v != NULL ? gi_layout_name(v->layout) : "",
-                place, c.bytes, c.flops);
+                n->op->name, s->kernel->name, shape, layout, place, c.bytes, c.flops);
   for (int k = 1; k < n->n_out; k++) {
-    v = &p->graph->values.at[n->out + (uint32_t)k];
+    const gi_val *v = &p->graph->values.at[n->out + (uint32_t)k];
     place_text(p, n->out + (uint32_t)k, place, sizeof place);
     gi_str_printf(out, "      %-22s %-18s %-20s %-24s %-6s %12s\n", "", "", "",
                   gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout),

@@ -31,16 +31,22 @@ static bool spells(const char *row, const char *name, int64_t *k) {
   return true;
 }
 
-static glia_status unknown(const char *name) {
+/* The name that looks most like it, or NULL. */
+static const char *nearest(const char *name) {
   const char *names[NAMES_MAX];
   int n = 0;
   for (const gi_metric *m; n < NAMES_MAX && (m = gi_metric_at(n)) != NULL; n++)
     names[n] = m->name;
   const int near = gi_nearest(name, names, n);
-  if (near >= 0)
+  return near >= 0 ? names[near] : NULL;
+}
+
+static glia_status unknown(const char *name) {
+  const char *near = nearest(name);
+  if (near != NULL)
     return gi_fail(GLIA_INVALID, "metric: there is no \"%s\"; hint: did you mean \"%s\"%s?",
-                   name, names[near],
-                   strstr(names[near], PLACE) != NULL ? " (a number in the place of k)" : "");
+                   name, near,
+                   strstr(near, PLACE) != NULL ? " (a number in the place of k)" : "");
   return gi_fail(GLIA_INVALID,
                  "metric: there is no \"%s\"; wanted e.g. accuracy, f1_macro, "
                  "top_5_accuracy",

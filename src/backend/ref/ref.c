@@ -15,7 +15,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   if (p->op->ref == NULL)
     return gi_fail(GLIA_UNSUPPORTED, "%s: the reference backend has no loops for it",
                    p->op->name);
-  const size_t n = (size_t)(p->n_in + p->n_out);
+  const size_t n = (size_t)p->n_in + (size_t)p->n_out;
   state *s = gi_alloc(sizeof *s + n * sizeof s->bufs[0]);
   if (s == NULL) return gi_fail_nomem(sizeof *s + n * sizeof s->bufs[0]);
   s->op = p->op;

@@ -1,6 +1,7 @@
 /* glia ops [NAME]: the ops that graphs are made of, from the table of ops. */
 #include "backend/backend.h"
 #include "cli/cli.h"
+#include "cli/support.h"
 #include "cli/table.h"
 #include "ops/op.h"
 
@@ -139,10 +140,11 @@ static bool add_markdown(const gi_op *op, void *user) {
 
 static glia_status run(gi_cli *c) {
   const char *name = gi_cli_argument(c, "NAME");
+  const gi_op *op = name != NULL ? gi_op_find(name) : NULL;
   gi_str text = {0};
-  if (name != NULL) {
-    const gi_op *op = gi_op_find(name);
-    if (op == NULL) return unknown(name);
+  if (name != NULL && op == NULL) return unknown(name);
+  if (gi_cli_flag(c, "support")) return gi_support_print(c, op);
+  if (op != NULL) {
     if (c->json) return gi_cli_print_json(op_json(op));
     op_text(&text, op);
   } else if (c->json) {
@@ -170,6 +172,9 @@ static const gi_argument arguments[] = {
 };
 
 static const gi_option options[] = {
+    {.name = "support",
+     .help = "which dtypes each takes, what computes them, and why no kernel of the backend "
+             "does where it is the reference"},
     {.name = "markdown", .help = "the list as a table in Markdown, with more columns"},
     {0},
 };
@@ -181,7 +186,7 @@ static const gi_command ops = {
     .help =
         "Lists every op with the way it is differentiated. With a NAME: its inputs, outputs "
         "and attributes, what PyTorch calls it, and where it comes from.",
-    .example = "glia ops\nglia ops conv2d --json",
+    .example = "glia ops\nglia ops conv2d --json\nglia ops --support",
     .arguments = arguments,
     .options = options,
     .run = run,

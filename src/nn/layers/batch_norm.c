@@ -43,7 +43,7 @@ static glia_value build(glia_scope *s, glia_value x, const glia_batch_norm_opts 
     glia_value m, v;
     y = glia_batch_norm_train(x, gamma, beta, eps, &m, &v);
     const gi_type t = gi_value_type(x);
-    const double n = c[0] > 0 ? (double)(gi_type_count(&t) / c[0]) : 0;
+    const double n = c[0] > 0 ? (double)gi_type_count(&t) / (double)c[0] : 0;
     move_towards(mean, m, momentum);
     move_towards(var, glia_mul(v, glia_scalar_like(v, n > 1 ? n / (n - 1) : 1)), momentum);
     glia_assign(batches, glia_add(batches, glia_scalar_like(batches, 1)));

@@ -153,7 +153,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   if (innermost->n > 0) pop(innermost, &s->inner, &s->inner_to);
   s->kept.count = s->results = count(&s->kept);
   s->folded.count = count(&s->folded);
-  const double n = (double)(gi_type_count(&p->in[0]) / gi_type_count(&p->out[0]));
+  const double n = (double)gi_type_count(&p->in[0]) / (double)gi_type_count(&p->out[0]);
   s->fold = fold_of(p->op->name);
   s->variance = strcmp(p->op->name, "variance") == 0;
   s->scale = 1;
