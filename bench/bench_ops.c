@@ -206,9 +206,9 @@ static gi_fused_attr adam(program *m) {
       emit(m, &gi_op_add, emit(m, &gi_op_mul, 2, b2), emit(m, &gi_op_mul, square, c2));
   const int root = emit(m, &gi_op_mul, emit(m, &gi_op_sqrt, var, 0), 4);
   const int step = emit(m, &gi_op_div, mean, emit(m, &gi_op_add, root, eps));
-  m->p.out[0] = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, step, 4));
-  m->p.out[1] = mean;
-  m->p.out[2] = var;
+  m->p.out[0].reg = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, step, 4));
+  m->p.out[1].reg = mean;
+  m->p.out[2].reg = var;
   return (gi_fused_attr){{sizeof *m, &m->p}};
 }
 
@@ -217,8 +217,8 @@ static gi_fused_attr momentum(program *m) {
   *m = (program){.p = {.n_in = 3, .n_out = 2}};
   const int mu = constant(m, 0.9), lr = constant(m, 0.01);
   const int moment = emit(m, &gi_op_add, emit(m, &gi_op_mul, 1, mu), 2);
-  m->p.out[0] = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, moment, lr));
-  m->p.out[1] = moment;
+  m->p.out[0].reg = emit(m, &gi_op_sub, 0, emit(m, &gi_op_mul, moment, lr));
+  m->p.out[1].reg = moment;
   return (gi_fused_attr){{sizeof *m, &m->p}};
 }
 
@@ -273,7 +273,7 @@ static void run_rows(const options *o) {
   const gi_axis_attr last = {3}, second = {1};
   CASE("op_softmax_16x12x128x128", &gi_op_softmax, &last, false, f32(4, 16, 12, 128, 128));
   CASE("log_softmax_64x10", &gi_op_log_softmax, &second, false, f32(2, 64, 10, 0, 0));
-  const gi_dropout_attr drop = {0.1, 3};
+  const gi_elementwise_attr drop = {.a = 0.1, .stream = 3};
   CASE("op_dropout_train_2048x768", &gi_op_dropout, &drop, false, f32(2, 2048, 768, 0, 0));
   CASE("dropout_64x64x12x12_nhwc", &gi_op_dropout, &drop, true, f32(4, 64, 64, 12, 12));
   const gi_batch_norm_attr bn = {1e-5};

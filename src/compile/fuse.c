@@ -1,10 +1,15 @@
-/* fuse.c - groups of elementwise ops of one shape become one `fused` op, so that what lies
- * between them never goes to memory.
+/* fuse.c - groups of elementwise ops of one shape, with the reductions that they end in, become
+ * one `fused` op, so that what lies between them never goes to memory.
  *
  * Nodes are taken in order; a node joins the groups of its operands (which become one) as long
  * as the group stays within the limits of a program and no path leaves the group and comes back
  * to it: then the group could not run as one. The paths are searched in the graph in which
  * every group is one node.
+ *
+ * A reduction joins the group that makes what it folds: the gradient of a bias is summed while
+ * the masked gradient is made. It spares a pass over memory, costs an addition an element, and
+ * is always worth it. All reductions of a group fold the same axes, and nothing in the group
+ * may read what they give.
  *
  * A node that joins its operand's group may be wanted much later: the slope 1 - tanh(x)^2 by
  * the gradient. It then sinks into the group that wants it, if that spares the first group a
@@ -13,7 +18,7 @@
 #include <stdlib.h>
 
 #include "compile/compile.h"
-#include "ops/fused.h"
+#include "ops/attrs.h"
 
 typedef struct group {
   GI_VEC(uint32_t) nodes; /* in order */
@@ -31,8 +36,14 @@ typedef struct fuser {
 
 /* ---- which nodes may be fused ------------------------------------------------------------ */
 
+/* Reductions that fold one element after the other, in any order. */
+static bool folds(const gi_node *n) {
+  return n->op == &gi_op_sum || n->op == &gi_op_mean || n->op == &gi_op_max ||
+         n->op == &gi_op_min || n->op == &gi_op_prod;
+}
+
 static bool fusible(const fuser *f, const gi_node *n) {
-  if (!(n->op->flags & GI_ELEMENTWISE) || n->n_out != 1) return false;
+  if (!((n->op->flags & GI_ELEMENTWISE) || folds(n)) || n->n_out != 1) return false;
   const gi_type *t = &f->r.from->values.at[n->out].type;
   if (t->dtype != GLIA_BOOL && !glia_dtype_is_float(t->dtype)) return false;
   for (int i = 0; i < n->n_in; i++) {
@@ -117,7 +128,8 @@ typedef struct builder {
       code[GI_FUSED_CODE]; /* values of `from`, by register - n_in; GI_NO_VALUE: constant */
   glia_value out_map[GI_FUSED_OUT];
   uint32_t out[GI_FUSED_OUT];
-  int n_in, n_code, n_out;
+  int n_in, n_code, n_out, n_random;
+  const gi_dims *axes; /* that the reductions fold away; NULL: there is none */
 } builder;
 
 /* Is the value used by anything but nodes of this group? */
@@ -147,37 +159,60 @@ static bool gives_shape(const fuser *f, const group *g, const builder *b) {
   return gi_shape_equal(&shape, &f->r.from->values.at[first].type);
 }
 
+typedef struct constants {
+  int n;
+  uint32_t at[GI_FUSED_CODE];
+} constants;
+
+/* Lists the operands of a node that come from outside the group. */
+static bool list_operands(const fuser *f, const group *g, const gi_node *n, builder *b,
+                          constants *c) {
+  for (int i = 0; i < n->n_in; i++) {
+    const uint32_t v = n->in[i];
+    double value;
+    if (member(g, producer(f, v))) {
+      if (folds(&f->r.from->nodes.at[producer(f, v)])) return false;
+      continue;
+    }
+    const bool constant =
+        gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &value);
+    uint32_t *list = constant ? c->at : b->in;
+    int *count = constant ? &c->n : &b->n_in, j = 0;
+    while (j < *count && list[j] != v) j++;
+    if (j < *count) continue;
+    if (*count == (constant ? GI_FUSED_CODE : GI_FUSED_IN)) return false;
+    list[(*count)++] = v;
+  }
+  return true;
+}
+
+/* All reductions of a group fold the same axes. */
+static bool axes_agree(builder *b, const gi_node *n) {
+  const gi_dims *a = &((const gi_reduce_attr *)n->attr)->axes;
+  if (b->axes == NULL) b->axes = a;
+  return a->n == b->axes->n && memcmp(a->at, b->axes->at, (size_t)a->n * sizeof a->at[0]) == 0;
+}
+
 /* Lists inputs and counts code and outputs; false if the group is over the limits. The
  * constants come first in the code. */
 static bool survey(const fuser *f, const group *g, builder *b) {
   *b = (builder){0};
-  uint32_t constants[GI_FUSED_CODE];
-  int n_constants = 0;
+  constants c = {0};
   for (size_t k = 0; k < g->nodes.n; k++) {
     const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
-    for (int i = 0; i < n->n_in; i++) {
-      const uint32_t v = n->in[i];
-      double c;
-      if (member(g, producer(f, v))) continue;
-      const bool constant =
-          gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &c);
-      uint32_t *list = constant ? constants : b->in;
-      int *count = constant ? &n_constants : &b->n_in, j = 0;
-      while (j < *count && list[j] != v) j++;
-      if (j < *count) continue;
-      if (*count == (constant ? GI_FUSED_CODE : GI_FUSED_IN)) return false;
-      list[(*count)++] = v;
-    }
+    if (!list_operands(f, g, n, b, &c) || (folds(n) && !axes_agree(b, n))) return false;
+    b->n_random += (n->op->flags & GI_RANDOM) != 0; /* each takes the room of an input */
   }
-  if (n_constants + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0 || !gives_shape(f, g, b))
+  if (c.n + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0 ||
+      b->n_in + b->n_random > GI_FUSED_IN || !gives_shape(f, g, b))
     return false;
-  for (int j = 0; j < n_constants; j++) b->code[b->n_code++] = constants[j];
+  for (int j = 0; j < c.n; j++) b->code[b->n_code++] = c.at[j];
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const uint32_t v = f->r.from->nodes.at[g->nodes.at[k]].out;
-    b->code[b->n_code++] = v;
-    if (!used_outside(f, g, v)) continue;
+    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    if (!folds(n)) b->code[b->n_code++] = n->out;
+    if (!used_outside(f, g, n->out)) continue;
     if (b->n_out == GI_FUSED_OUT) return false;
-    b->out[b->n_out++] = v;
+    b->out[b->n_out++] = n->out;
   }
   return true;
 }
@@ -206,7 +241,16 @@ static void write_program(const fuser *f, builder *b) {
     if (n->attr != NULL) memcpy(&m->attr, n->attr, GI_MIN(sizeof m->attr, n->op->attr_size));
     for (int i = 0; i < n->n_in; i++) m->src[i] = register_of(b, n->in[i]);
   }
-  for (int k = 0; k < b->n_out; k++) b->p->out[k] = register_of(b, b->out[k]);
+  for (int i = 0; b->axes != NULL && i < b->axes->n; i++)
+    b->p->axes.at[b->p->axes.n++] = b->axes->at[i];
+  for (int k = 0; k < b->n_out; k++) {
+    const gi_node *n = &from->nodes.at[from->values.at[b->out[k]].node];
+    gi_fused_out *out = &b->p->out[k];
+    out->reg = register_of(b, folds(n) ? n->in[0] : b->out[k]);
+    if (!folds(n)) continue;
+    out->fold = n->op;
+    out->keep = ((const gi_reduce_attr *)n->attr)->keep;
+  }
 }
 
 /* ---- grouping ---------------------------------------------------------------------------- */
@@ -254,21 +298,27 @@ static bool within_limits(const fuser *f, const int *members, int n, uint32_t k)
   return fits;
 }
 
-static glia_status place(fuser *f, uint32_t k) {
+/* May node n go into the group that makes operand i? */
+static bool belongs(const fuser *f, const gi_node *n, int i) {
   const glia_graph *from = f->r.from;
-  const gi_node *n = &from->nodes.at[k];
+  const uint32_t p = producer(f, n->in[i]);
+  if (f->of[p] < 0 || folds(&from->nodes.at[p])) return false;
+  return folds(n) ||
+         gi_shape_equal(&from->values.at[n->out].type, &from->values.at[n->in[i]].type);
+}
+
+static glia_status place(fuser *f, uint32_t k) {
+  const gi_node *n = &f->r.from->nodes.at[k];
   int members[3], count = 0;
   for (int i = 0; i < n->n_in && i < 3; i++) {
-    const uint32_t p = producer(f, n->in[i]);
-    const int g = f->of[p];
-    bool known = g < 0 || !gi_shape_equal(&from->values.at[n->out].type,
-                                          &from->values.at[n->in[i]].type);
+    const int g = f->of[producer(f, n->in[i])];
+    bool known = !belongs(f, n, i);
     for (int j = 0; j < count; j++) known |= members[j] == g;
     if (known) continue;
     members[count++] = g;
     if (!within_limits(f, members, count, k) || circle(f, members, count, k)) count--;
   }
-  if (count == 0) return new_group(f, k);
+  if (count == 0) return folds(n) ? GLIA_OK : new_group(f, k);
   for (int j = 1; j < count; j++)
     if (!join(f, members[0], members[j])) return gi_fail_nomem(sizeof(uint32_t));
   if (!gi_vec_push(&f->groups.at[members[0]]->nodes, k)) return gi_fail_nomem(sizeof(uint32_t));
@@ -292,10 +342,11 @@ static bool contains(const uint32_t *at, size_t n, uint32_t node) {
 }
 
 /* Is v used by the part's moving nodes and its new group alone? Where `to` is open (-1), the
- * first group outside becomes it. */
+ * first group outside becomes it. Reductions stay: where they are used has another shape. */
 static bool used_there(const fuser *f, part *p, uint32_t v) {
   const glia_graph *g = f->r.from;
   int left = f->r.uses[v];
+  if (folds(&g->nodes.at[producer(f, v)])) return false;
   for (uint32_t k = producer(f, v) + 1; k < g->nodes.n && left > 0; k++) {
     const gi_node *n = &g->nodes.at[k];
     int count = 0;

@@ -79,10 +79,10 @@ static bool reads(const planner *p, const gi_node *n, uint32_t base) {
   return false;
 }
 
-/* Does the node read all that lies at `base` element by element, in the shape of its results?
+/* Does the node read all that lies at `base` element by element, in the shape of its result v?
  */
-static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base) {
-  const gi_val *out = &p->g->values.at[n->out];
+static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base, uint32_t v) {
+  const gi_val *out = &p->g->values.at[v];
   if (!(n->op->flags & GI_IN_PLACE)) return false;
   for (int i = 0; i < n->n_in; i++) {
     const gi_val *in = &p->g->values.at[n->in[i]];
@@ -104,7 +104,7 @@ static bool may_overwrite(const planner *p, const gi_root *r) {
   for (size_t k = 0; k < p->g->nodes.n; k++) {
     const gi_node *m = &p->g->nodes.at[k];
     if (!reads(p, m, r->variable) || p->step[k] < at) continue;
-    if (p->step[k] > at || !reads_in_step(p, m, r->variable)) return false;
+    if (p->step[k] > at || !reads_in_step(p, m, r->variable, r->value)) return false;
   }
   for (size_t i = 0; i < p->g->roots.n; i++)
     if (p->base[p->g->roots.at[i].value] == r->variable) return false;
@@ -153,7 +153,7 @@ static int dying_input(const planner *p, const gi_node *n, int at, uint32_t v) {
     const uint32_t b = p->base[n->in[i]];
     const int buf = p->buffer_of[b];
     if (buf < 0 || p->last[b] != at || p->buffers.at[buf].last != at) continue;
-    if (reads_in_step(p, n, b) &&
+    if (reads_in_step(p, n, b, v) &&
         glia_dtype_size(in->type.dtype) == glia_dtype_size(out->type.dtype))
       return buf;
   }

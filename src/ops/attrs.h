@@ -86,12 +86,9 @@ typedef struct gi_axis_attr {
 } gi_axis_attr;
 extern const gi_op gi_op_softmax, gi_op_log_softmax, gi_op_concat;
 
-/* dropout  x -> x / (1 - p) where gi_rng_uniform(stream, element) >= p, else 0. The gradient is
- * the same op on the cotangent. Elements count in logical order. */
-typedef struct gi_dropout_attr {
-  double p;
-  uint64_t stream;
-} gi_dropout_attr;
+/* dropout  x -> x / (1 - a) where gi_rng_uniform(stream, element) >= a, else 0; an elementwise
+ * op (gi_elementwise_attr). The gradient is the same op on the cotangent. Elements count in
+ * logical order. */
 /* random_uniform  () -> low + (high - low) u;  random_normal  () -> mean + deviation z */
 typedef struct gi_random_attr {
   gi_type type;

@@ -2,7 +2,8 @@
  *
  * All registers hold one element of the group's shape. Registers 0 .. n_in - 1 are the inputs
  * (broadcast to that shape); code[k] writes register n_in + k from earlier ones: an elementwise
- * op with its attributes or, with op NULL, a constant.
+ * op with its attributes or, with op NULL, a constant. An output is a register, element by
+ * element, or what a reduction over some axes makes of it.
  */
 #ifndef GI_FUSED_H
 #define GI_FUSED_H
@@ -11,10 +12,11 @@
 
 enum { GI_FUSED_IN = 16, GI_FUSED_OUT = GI_MAX_OUT, GI_FUSED_CODE = 48 };
 
-/* The attributes of every elementwise op: up to two numbers (slope, alpha, low, high); the
- * dtype is cast's alone. */
+/* The attributes of every elementwise op: up to two numbers (slope, alpha, low, high, the
+ * probability of dropout); which random numbers; the dtype is cast's alone. */
 typedef struct gi_elementwise_attr {
   double a, b;
+  uint64_t stream;
   glia_dtype dtype;
 } gi_elementwise_attr;
 
@@ -26,9 +28,16 @@ typedef struct gi_micro {
   gi_elementwise_attr attr;
 } gi_micro;
 
+typedef struct gi_fused_out {
+  int reg;           /* one that code writes, wherever results may lie over inputs */
+  bool keep;         /* folded axes stay, with size 1 */
+  const gi_op *fold; /* sum, mean, max, min or prod; NULL: every element is given */
+} gi_fused_out;
+
 typedef struct gi_program { /* zeroed before it is filled: it is hashed as bytes */
   int n_in, n_code, n_out;
-  int out[GI_FUSED_OUT]; /* the registers that are outputs */
+  gi_fused_out out[GI_FUSED_OUT];
+  gi_dims axes; /* of the group's shape: those that every fold folds away */
   gi_micro code[];
 } gi_program;
 

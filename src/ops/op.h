@@ -158,8 +158,10 @@ typedef struct gi_op {
   bool (*match)(gi_match *m); /* fused ops that compile/fuse_ops.c puts in */
 
   glia_status (*ref)(gi_ref *c);
-  double (*scalar)(const double *x, const void *attr); /* elementwise ops: one element */
-  gi_cost (*cost)(const gi_infer *c);                  /* NULL: gi_default_cost */
+  /* Elementwise ops: one element. Behind the inputs of a random one stands the element's
+   * gi_rng_uniform of attr's stream. */
+  double (*scalar)(const double *x, const void *attr);
+  gi_cost (*cost)(const gi_infer *c); /* NULL: gi_default_cost */
 
   const gi_sample *samples;
   int n_samples;

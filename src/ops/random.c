@@ -16,7 +16,7 @@ static gi_rng rng_of(const gi_ref *c, uint64_t stream) {
 /* ---- dropout: y = x / (1 - p) or 0; arXiv:1207.0580 ---------------------------------- */
 
 static glia_status infer_dropout(gi_infer *c) {
-  const double p = ((const gi_dropout_attr *)c->attr)->p;
+  const double p = ((const gi_elementwise_attr *)c->attr)->a;
   GI_TRY(gi_want_float(c, 0, "dropout", "x"));
   if (!(p >= 0 && p <= 1))
     return gi_fail(GLIA_INVALID, "dropout: p is %g, wanted a probability from 0 to 1", p);
@@ -29,13 +29,18 @@ static glia_status vjp_dropout(gi_vjp *c) {
   return GLIA_OK;
 }
 
+/* x[1] is the element's uniform number; it is never at least 1. */
+static double scalar_dropout(const double *x, const void *attr) {
+  const double p = ((const gi_elementwise_attr *)attr)->a;
+  return x[1] >= p ? x[0] / (1 - p) : 0;
+}
+
 static glia_status ref_dropout(gi_ref *c) {
-  const gi_dropout_attr *a = c->attr;
-  const gi_rng r = rng_of(c, a->stream);
+  const gi_rng r = rng_of(c, ((const gi_elementwise_attr *)c->attr)->stream);
   const int64_t count = gi_type_count(&c->in[0].t);
   for (int64_t e = 0; e < count; e++) {
-    const bool kept = gi_rng_uniform(&r, (uint64_t)e) >= a->p; /* never for p = 1 */
-    gi_put(&c->out[0], e, kept ? gi_get(&c->in[0], e) / (1 - a->p) : 0);
+    const double x[] = {gi_get(&c->in[0], e), gi_rng_uniform(&r, (uint64_t)e)};
+    gi_put(&c->out[0], e, scalar_dropout(x, c->attr));
   }
   return GLIA_OK;
 }
@@ -87,11 +92,16 @@ static gi_cost cost(const gi_infer *c) { /* ten rounds of Philox for four number
 
 /* ---- samples and rows ---------------------------------------------------------------- */
 
-static const gi_dropout_attr third = {1.0 / 3, 7}, never = {0, 7}, always = {1, 7},
-                             minus = {-0.1, 7}, not_a_number = {NAN, 7};
+static const gi_elementwise_attr third = {.a = 1.0 / 3, .stream = 7}, never = {.stream = 7},
+                                 always = {.a = 1, .stream = 7},
+                                 minus = {.a = -0.1, .stream = 7},
+                                 not_a_number = {.a = NAN, .stream = 7};
 static const gi_sample samples_dropout[] = {
     {&third, 1, {{2, {2, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
     {&third, 1, {{3, {3, 17, 5}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&third, 1, {{4, {2, 37, 2, 6}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&third, 1, {{4, {2, 150, 1, 8}, -2, 2, GLIA_F32}}, GLIA_OK},
+    {&third, 1, {{4, {3, 5, 3, 3}, -2, 2, GLIA_F32}}, GLIA_OK}, /* rows that share no block */
     {&never, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
     {&always, 1, {{1, {9}, -2, 2, GLIA_F32}}, GLIA_OK},
     {&third, 1, {{2, {0, 3}, -2, 2, GLIA_F32}}, GLIA_OK},
@@ -113,9 +123,9 @@ static const gi_sample samples_random[] = {
 };
 
 static const gi_attr fields_dropout[] = {
-    {"p", GI_ATTR_F64, offsetof(gi_dropout_attr, p),
+    {"p", GI_ATTR_F64, offsetof(gi_elementwise_attr, a),
      "probability of falling away; usually 0.5"},
-    {"stream", GI_ATTR_U64, offsetof(gi_dropout_attr, stream), "which random numbers"},
+    {"stream", GI_ATTR_U64, offsetof(gi_elementwise_attr, stream), "which random numbers"},
     {NULL, GI_ATTR_I64, 0, NULL},
 };
 static const gi_attr fields_uniform[] = {
@@ -140,12 +150,13 @@ const gi_op gi_op_dropout = {
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
-    .flags = GI_IN_PLACE | GI_RANDOM,
-    .attr_size = sizeof(gi_dropout_attr),
+    .flags = GI_ELEMENTWISE | GI_IN_PLACE | GI_RANDOM,
+    .attr_size = sizeof(gi_elementwise_attr),
     .attrs = fields_dropout,
     .infer = infer_dropout,
     .vjp = vjp_dropout,
     .ref = ref_dropout,
+    .scalar = scalar_dropout,
     .cost = cost,
     .samples = samples_dropout,
     .n_samples = GI_COUNT(samples_dropout),
@@ -191,7 +202,7 @@ const gi_op *const gi_ops_random[] = {&gi_op_dropout, &gi_op_random_uniform,
 /* ---- builders ------------------------------------------------------------------------ */
 
 glia_value glia_dropout_with(glia_value x, double p, uint64_t stream) {
-  const gi_dropout_attr a = {p, stream};
+  const gi_elementwise_attr a = {.a = p, .stream = stream};
   return p == 0 ? x : gi_emit1(&gi_op_dropout, &a, x);
 }
 

@@ -1,6 +1,8 @@
 /* test_cpu_elementwise.c - elementwise ops and fused groups on the cpu backend. */
 #include "kernels.h"
-#include "ops/fused.h"
+#include "ops/attrs.h"
+
+static const gi_clock t0 = {3, 4};
 
 static const gi_op *op_called(const char *name) {
   const gi_op *op = gi_op_find(name);
@@ -106,7 +108,7 @@ static int emit(maker *m, const char *name, int a, int b) {
       (gi_micro){.op = op, .src = {a, b}, .dtype = truth ? GLIA_BOOL : GLIA_F32};
   return m->p->n_in + m->p->n_code++;
 }
-static void give(maker *m, int reg) { m->p->out[m->p->n_out++] = reg; }
+static void give(maker *m, int reg) { m->p->out[m->p->n_out++].reg = reg; }
 
 /* w, m, v, g and the rate (a scalar) -> w', m', v': one step of Adam. */
 static void adam(maker *m) {
@@ -181,7 +183,7 @@ static void test_aliasing(void **state) {
     const int *o = orders[order];
     const void *from[] = {in[0], in[1], in[2]};
     void *to[] = {in[o[0]], in[o[1]], in[o[2]]}, *scratch = trial_memory(made.scratch);
-    OK(k->run(&(gi_exec){made.state, from, to, scratch, NULL}));
+    OK(k->run(&(gi_exec){made.state, from, to, scratch, &t0}));
     for (int j = 0; j < 3; j++) assert_memory_equal(to[j], want[j], sizeof want[j]);
     gi_free_aligned(scratch);
     k->release(made.state);
@@ -206,11 +208,25 @@ static void test_odd_outputs(void **state) {
   gi_free(m.p);
 }
 
-/* Random programs over random broadcasts. */
+/* About half of the outputs are folded over some axes of the group's shape. */
+static void fold_some(maker *m, const gi_rng *r, uint64_t *at) {
+  static const gi_op *const folds[] = {&gi_op_sum, &gi_op_mean, &gi_op_max, &gi_op_min,
+                                       &gi_op_prod};
+  for (int d = 0; d < 4; d++)
+    if (gi_rng_below(r, (*at)++, 2) == 0) m->p->axes.at[m->p->axes.n++] = d;
+  for (int k = 0; k < m->p->n_out; k++) {
+    m->p->out[k].keep = gi_rng_below(r, (*at)++, 2) == 0;
+    if (gi_rng_below(r, (*at)++, 2) == 0)
+      m->p->out[k].fold = folds[gi_rng_below(r, (*at)++, GI_COUNT(folds))];
+  }
+}
+
+/* Random programs over random broadcasts, with dropouts, and reductions at the end. */
 static void test_random_programs(void **state) {
   (void)state;
-  static const char *const names[] = {"add", "mul", "sub", "maximum", "tanh", "relu", "neg"};
-  for (uint64_t seed = 0; seed < 60; seed++) {
+  static const char *const names[] = {"add",  "mul",  "sub", "maximum",
+                                      "tanh", "relu", "neg", "dropout"};
+  for (uint64_t seed = 0; seed < 120; seed++) {
     const gi_rng r = {seed, 77, 0};
     uint64_t at = 0;
     maker m = {0};
@@ -222,9 +238,13 @@ static void test_random_programs(void **state) {
       const uint64_t have = (uint64_t)(n_in + m.p->n_code);
       const int a = (int)gi_rng_below(&r, at++, have), b = (int)gi_rng_below(&r, at++, have);
       const int reg = emit(&m, names[gi_rng_below(&r, at++, GI_COUNT(names))], a, b);
+      gi_micro *last = &m.p->code[m.p->n_code - 1];
+      if (last->op == &gi_op_dropout)
+        last->attr = (gi_elementwise_attr){.a = 0.25, .stream = (uint64_t)k};
       if (m.p->n_out < 4 && gi_rng_below(&r, at++, 3) == 0) give(&m, reg);
     }
     if (m.p->n_out == 0) give(&m, n_in + m.p->n_code - 1);
+    if (seed % 4 > 1) fold_some(&m, &r, &at);
     trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = n_in, .tolerance = 1e-4};
     const int64_t full[4] = {
         1 + (int64_t)gi_rng_below(&r, at++, 4), 1 + (int64_t)gi_rng_below(&r, at++, 40),
@@ -240,6 +260,55 @@ static void test_random_programs(void **state) {
     try_kernel(&t, seed);
     gi_free(m.p);
   }
+}
+
+/* Folds of every kind of pattern, in blocks and pieces, with rests; sizes that are folded to
+ * nothing or from nothing. */
+static void test_folds(void **state) {
+  (void)state;
+  const struct {
+    gi_type shape;
+    gi_dims axes;
+  } cases[] = {
+      {F32(70001), {1, {0}}},
+      {F32(513, 40), {1, {0}}},
+      {F32(40, 513), {1, {1}}},
+      {F32(3, 50000), {1, {1}}},
+      {F32(50000, 3), {1, {1}}},
+      {F32(9, 9216), {1, {0}}},
+      {F32(7, 32, 12, 12), {3, {0, 2, 3}}},
+      {F32(7, 20, 9, 9), {2, {2, 3}}},
+      {F32(7, 20, 9, 9), {2, {1, 3}}},
+      {F32(2, 3, 4, 5), {1, {2}}},
+      {F32(33, 2, 70, 6), {2, {0, 2}}},
+      {F32(1, 1), {1, {0}}},
+      {F32(0, 5), {1, {0}}},
+      {F32(4, 0), {1, {1}}},
+      {F32(0, 5), {1, {1}}},
+      {F32(600, 64), {0, {0}}},
+  };
+  for (int i = 0; i < GI_COUNT(cases); i++)
+    for (int op = 0; op < 2; op++) { /* a single op runs by its loop, two by code */
+      maker m = {0};
+      gi_type row = cases[i].shape;
+      for (int d = 0; d + 1 < row.rank; d++) row.dim[d] = 1;
+      new_program(&m, 2);
+      int reg = emit(&m, "mul", 0, 1);
+      if (op == 1) reg = emit(&m, "sub", reg, 0);
+      give(&m, reg), give(&m, reg), give(&m, emit(&m, "neg", reg, 0));
+      m.p->axes = cases[i].axes;
+      m.p->out[1].fold = m.p->out[2].fold = &gi_op_sum;
+      m.p->out[2].keep = true;
+      trial t = {.op = &gi_op_fused, .attr = &m.attr, .n_in = 2};
+      t.in[0] = cases[i].shape;
+      t.in[1] = row;
+      t.low[0] = t.low[1] = 0.25;
+      t.high[0] = t.high[1] = 1;
+      try_kernel(&t, (uint64_t)i);
+      t.channels_last = t.in_place = true;
+      try_kernel(&t, (uint64_t)i);
+      gi_free(m.p);
+    }
 }
 
 /* ---- awkward values, in groups --------------------------------------------------------------
@@ -268,7 +337,7 @@ static void compare_program(const maker *m, const float *const *in, const bool *
   gi_infer infer = {m->p->n_in, types, &m->attr, 1, outs};
   if (gi_op_fused.infer(&infer) != GLIA_OK || gi_type_count(&outs[0]) != MANY) return;
   for (int k = 0; k < infer.n_out; k++) to[k] = (gi_buf){outs[k], want[k]};
-  OK(gi_op_fused.ref(&(gi_ref){m->p->n_in, infer.n_out, from, to, &m->attr, NULL}));
+  OK(gi_op_fused.ref(&(gi_ref){m->p->n_in, infer.n_out, from, to, &m->attr, &t0}));
   const gi_problem p = {
       .op = &gi_op_fused,
       .attr = &m->attr,
@@ -286,7 +355,7 @@ static void compare_program(const maker *m, const float *const *in, const bool *
   OK(k->prepare(&p, &made));
   void *scratch = trial_memory(made.scratch);
   OK(k->run(&(gi_exec){made.state, (const void *const *)in, (void *[]){got[0], got[1]}, scratch,
-                       NULL}));
+                       &t0}));
   for (int o = 0; o < infer.n_out; o++)
     for (int i = 0; i < MANY; i++) {
       const double g = gi_load(outs[o].dtype, got[o], i),
@@ -413,7 +482,7 @@ int main(void) {
       cmocka_unit_test(test_adam),           cmocka_unit_test(test_aliasing),
       cmocka_unit_test(test_odd_outputs),    cmocka_unit_test(test_random_programs),
       cmocka_unit_test(test_refused),        cmocka_unit_test(test_awkward_values),
-      cmocka_unit_test(test_many_registers),
+      cmocka_unit_test(test_many_registers), cmocka_unit_test(test_folds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static void test_dropout(void **state) {
   static const double rates[] = {0, 0.25, 0.5, 1.0 / 3, 1};
   for (int i = 0; i < GI_COUNT(shapes); i++)
     for (int r = 0; r < GI_COUNT(rates); r++) {
-      const gi_dropout_attr a = {rates[r], 0xfeed00000000beefu};
+      const gi_elementwise_attr a = {.a = rates[r], .stream = 0xfeed00000000beefu};
       trial t = {.op = &gi_op_dropout, .attr = &a, .n_in = 1, .in = {shapes[i]}};
       t.clock = clocks[r % 3];
       try_kernel(&t, 1);

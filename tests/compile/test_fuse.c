@@ -77,7 +77,7 @@ static void test_circle_through_a_reduction(void **state) {
   glia_graph *g = graph();
   const glia_value e = glia_exp(input(g, "a"));
   glia_output("y", glia_div(e, glia_sum(e, .n = 1, .axes = {1}, .keep = true)));
-  check_steps(g, 3, "softmax by hand");
+  check_steps(g, 2, "softmax by hand"); /* exp and the sum; the quotient */
 }
 
 static void test_circle_through_a_product(void **state) {
@@ -99,7 +99,7 @@ static void test_circle_through_other_groups(void **state) {
   const glia_value b = glia_mul(input(g, "b"), k);          /* [3, 5] again, behind it */
   const glia_value c = glia_sub(glia_tanh(a), input(g, "c"));
   glia_output("y", glia_add(glia_mul(b, c), glia_relu(b)));
-  check_steps(g, 4, "two bands"); /* exp, tanh and c; the sum; the scalars; b and the end */
+  check_steps(g, 3, "two bands"); /* exp, its sum, tanh and c; the scalars; b and the end */
 }
 
 /* Each half could go into one group with the end, both could not: x1 -> r -> x2. */
@@ -112,7 +112,7 @@ static void test_circle_between_two_groups(void **state) {
   glia_output("y", glia_add(glia_mul(x1, s), x2));
   OK(glia_graph_status(g));
   glia_plan *p = compile(g, "ref");
-  assert_true(p->n_steps >= 4);
+  assert_true(p->n_steps >= 3);
   glia_plan_free(p);
   glia_graph_free(g);
 }

@@ -6,6 +6,8 @@
  */
 #include "cases.h"
 
+#include "compile/plan.h"
+
 enum { PROGRAMS = 200, CODE = 14, INPUTS = 5 };
 
 static const gi_op *const exact[] = {
@@ -16,6 +18,7 @@ static const gi_op *const exact[] = {
     &gi_op_where,      &gi_op_equal,       &gi_op_not_equal,     &gi_op_less,
     &gi_op_less_equal, &gi_op_greater,     &gi_op_greater_equal, &gi_op_logical_and,
     &gi_op_logical_or, &gi_op_logical_not, &gi_op_is_nan,        &gi_op_cast,
+    &gi_op_dropout,
 };
 
 /* Shapes that broadcast to the first. */
@@ -63,10 +66,22 @@ static bool fill(dice *d, gi_micro *m, const glia_dtype *dtype, int n) {
   if (m->op == &gi_op_cast) m->attr.dtype = throw_of(d, 2) == 0 ? GLIA_F32 : GLIA_BOOL;
   if (m->op == &gi_op_clip) m->attr.a = -0.75, m->attr.b = 1.5;
   if (m->op == &gi_op_leaky_relu) m->attr.a = 0.25;
+  if (m->op == &gi_op_dropout) m->attr.a = 0.5, m->attr.stream = (uint64_t)throw_of(d, 9);
   gi_infer infer = {m->op->min_in, in, &m->attr, 1, &out};
   OK(m->op->infer(&infer));
   m->dtype = out.dtype;
   return true;
+}
+
+/* Some outputs are folded; the largest and the smallest are exact too. */
+static void fold_some(dice *d, gi_program *p, const glia_dtype *dtype) {
+  for (int axis = 0; axis < 3; axis++)
+    if (throw_of(d, 2) == 0) p->axes.at[p->axes.n++] = axis;
+  for (int k = 0; k < p->n_out; k++) {
+    if (dtype[p->out[k].reg] != GLIA_F32 || throw_of(d, 2) == 0) continue;
+    p->out[k].fold = throw_of(d, 2) == 0 ? &gi_op_max : &gi_op_min;
+    p->out[k].keep = throw_of(d, 2) == 0;
+  }
 }
 
 /* A program of CODE steps. Owned (gi_free). */
@@ -84,7 +99,8 @@ static gi_program *random_program(uint64_t number, size_t *bytes) {
     dtype[INPUTS + p->n_code++] = m->dtype;
   }
   p->n_out = 1 + throw_of(&d, 3);
-  for (int k = 0; k < p->n_out; k++) p->out[k] = INPUTS + CODE - 1 - throw_of(&d, CODE);
+  for (int k = 0; k < p->n_out; k++) p->out[k].reg = INPUTS + CODE - 1 - throw_of(&d, CODE);
+  fold_some(&d, p, dtype);
   return p;
 }
 
@@ -108,6 +124,7 @@ static void compile_and_compare(op_case *c, const char *way, bool lowered,
   }
   OK(glia_compile(g, &p, .backend = backend));
   case_bind(c, p, hold);
+  p->clock = case_clock;
   OK(glia_plan_run(p));
   for (int k = 0; k < c->n_out; k++) {
     const char name[] = {'y', (char)('0' + k), '\0'};

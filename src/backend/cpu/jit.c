@@ -259,6 +259,11 @@ static void op_logical_not(maker *m, const context *c) {
   move(m, T0, pooled(m, 1));
   emit(m, SUB, c->dst, T0, value_of(m, c->x), -1);
 }
+static void op_dropout(maker *m, const context *c) {
+  const double p = c->op->attr.a;
+  emit(m, MUL, T0, in_ymm(m, c->x, T0), pooled(m, p < 1 ? 1 / (1 - p) : 0), -1);
+  emit(m, AND, c->dst, T0, value_of(m, c->y), -1);
+}
 static void op_is_nan(maker *m, const context *c) {
   const int x = in_ymm(m, c->x, T0);
   emit(m, COMPARE, T0, x, ymm(x), UNORDERED);
@@ -341,6 +346,7 @@ static const struct {
     {"logical_and", op_logical_and},
     {"logical_or", op_logical_or},
     {"logical_not", op_logical_not},
+    {"dropout", op_dropout},
     {"is_nan", op_is_nan},
     {"where", op_where},
     {"neg", op_neg},
@@ -366,7 +372,7 @@ static void emit_op(maker *m, int k) {
     const int r = m->p->n_in + k;
     /* Operands first, so that each is where it will be read from when the result gets its
      * place. */
-    for (int s = 0; s < op->op->min_in; s++) value_of(m, op->src[s]);
+    for (int s = 0; s < gi_micro_sources(op); s++) value_of(m, op->src[s]);
     const int dst = take_ymm(m, r);
     m->reg[r] = ymm(dst);
     m->made[r] = true;
@@ -379,10 +385,11 @@ static void emit_op(maker *m, int k) {
 
 /* ---- the function ----------------------------------------------------------------------- */
 
-/* Is output k computed by the code? Inputs and constants that are given out are not. */
-static bool computes(const gi_program *p, int k) {
-  const int op = p->out[k] - p->n_in;
-  return op >= 0 && p->code[op].op != NULL;
+/* Is output k computed by the code? Inputs and constants that are given out are not, nor is
+ * what another output gives as well. */
+static bool computes(const maker *m, int k) {
+  const int op = m->p->out[k].reg - m->p->n_in;
+  return op >= 0 && m->p->code[op].op != NULL && m->g->out[k].same == k;
 }
 
 static void push(maker *m, int r) {
@@ -415,7 +422,7 @@ static void load_streams(maker *m) {
       load_pointer(m, m->base[i] = order[used++], RDI, i);
   }
   for (int k = 0; k < m->p->n_out; k++) {
-    if (!computes(m->p, k)) continue;
+    if (!computes(m, k)) continue;
     if (used == GI_COUNT(order))
       m->failed = true;
     else
@@ -431,8 +438,8 @@ static void write_function(maker *m) {
   for (int k = 0; k < m->p->n_code && !m->failed; k++)
     if (m->p->code[k].op != NULL) emit_op(m, k);
   for (int k = 0; k < m->p->n_out && !m->failed; k++)
-    if (computes(m->p, k))
-      emit(m, STORE, m->reg[m->p->out[k]].at, -1, (place){STREAM, m->out_base[k]}, -1);
+    if (computes(m, k))
+      emit(m, STORE, m->reg[m->p->out[k].reg].at, -1, (place){STREAM, m->out_base[k]}, -1);
   byte(m, 0x48), byte(m, 0x83), byte(m, 0xc0), byte(m, VECTOR); /* add rax, 32 */
   byte(m, 0x48), byte(m, 0x39), byte(m, 0xc8);                  /* cmp rax, rcx */
   byte(m, 0x0f), byte(m, 0x82);                                 /* jb loop */
@@ -446,10 +453,9 @@ static void find_lives(maker *m) {
   const gi_program *p = m->p;
   for (int r = 0; r < GI_REGISTERS; r++) m->last[r] = -1;
   for (int k = 0; k < p->n_code; k++)
-    for (int i = 0; p->code[k].op != NULL && i < p->code[k].op->min_in; i++)
-      m->last[p->code[k].src[i]] = k;
+    for (int i = 0; i < gi_micro_sources(&p->code[k]); i++) m->last[p->code[k].src[i]] = k;
   for (int k = 0; k < p->n_out; k++)
-    if (computes(p, k)) m->last[p->out[k]] = p->n_code;
+    if (computes(m, k)) m->last[p->out[k].reg] = p->n_code;
   for (int i = 0; i < FREE_YMM; i++) m->owner[i] = -1;
 }
 

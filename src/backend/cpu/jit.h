@@ -13,8 +13,13 @@
 
 typedef struct gi_jit gi_jit;
 
-/* Code for the program, whose operands are those of g; NULL if it cannot be made. Results equal
- * those of the loops, bit for bit. */
+/* Registers that an op reads: behind its operands, a random one reads its mask. */
+static inline int gi_micro_sources(const gi_micro *m) {
+  return m->op == NULL ? 0 : m->op->min_in + ((m->op->flags & GI_RANDOM) != 0);
+}
+
+/* Code for the program (masks of random ops among its inputs), whose operands are those of g;
+ * NULL if it cannot be made. Results equal those of the loops, bit for bit. */
 gi_jit *gi_jit_new(const gi_program *p, const gi_group *g);
 void gi_jit_free(gi_jit *j);
 gi_group_code *gi_jit_code(const gi_jit *j);

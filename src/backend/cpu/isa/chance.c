@@ -1,24 +1,27 @@
-/* chance.c - Philox by the vector: each lane counts another block of four words.
+/* chance.c - Philox by the vector.
  *
- * A chunk of blocks is drawn word by word (the first words of all blocks, then the second
- * ones), which is what channels-last dropout wants; for dense elements the four words of each
- * block are then brought side by side.
+ * A vector of 64-bit lanes holds one word of as many blocks, in the lower halves: that is where
+ * multiplications want them, and a product leaves its lower half in place for the round after.
+ * The upper halves are never cleared: what they hold is never read.
  */
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
 
-enum { BLOCKS = 128 }; /* of a chunk: four words each, 2 KiB in all */
+enum { BLOCKS = 128, WIDE = GI_ISA_BYTES / 8 }; /* blocks of a chunk: 2 KiB; of a vector */
 
 typedef uint64_t wide __attribute__((vector_size(GI_ISA_BYTES)));
-typedef uint32_t quad __attribute__((vector_size(16)));
+typedef uint64_t loose_wide __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
 typedef struct chunk {
   uint32_t word[4][BLOCKS];
 } chunk;
+typedef struct words { /* of WIDE blocks */
+  wide w[4];
+} words;
 
 /* ---- Philox ----------------------------------------------------------------------------- */
 
-/* Products of the even lanes, 64 bits each. */
-static inline wide multiply_even(wide a, wide b) {
+/* Products of the lower halves, 64 bits each. */
+static inline wide multiply_low(wide a, wide b) {
 #if defined(__AVX512F__)
   return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
@@ -30,106 +33,113 @@ static inline wide multiply_even(wide a, wide b) {
 #endif
 }
 
-static inline void multiply(uvec a, uint32_t factor, uvec *low, uvec *high) {
-  const wide by = (wide){0} + factor;
-  const wide even = multiply_even((wide)a, by), odd = multiply_even((wide)a >> 32, by);
-  *low = (uvec)((even & 0xffffffffu) | (odd << 32));
-  *high = (uvec)((even >> 32) | (odd & 0xffffffff00000000u));
+static inline words philox(const gi_stream *s, wide block) {
+  wide c0 = block, c1 = block >> 32, c2 = (wide){0} + s->step, c3 = c2 >> 32;
+  uint32_t k0 = (uint32_t)s->key, k1 = (uint32_t)(s->key >> 32);
+  const wide m0 = (wide){0} + 0xD2511F53u, m1 = (wide){0} + 0xCD9E8D57u;
+  for (int round = 0; round < 10; round++) {
+    const wide p0 = multiply_low(c0, m0), p1 = multiply_low(c2, m1);
+    c0 = (p1 >> 32) ^ c1 ^ ((wide){0} + k0);
+    c2 = (p0 >> 32) ^ c3 ^ ((wide){0} + k1);
+    c1 = p1;
+    c3 = p0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return (words){{c0, c1, c2, c3}};
 }
 
-/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to whole vectors), into word[][i]. */
+/* first, first + step, ... */
+static inline wide counters(uint64_t first, uint64_t step) {
+  wide c = {0};
+  for (int i = 0; i < WIDE; i++) c[i] = first + (uint64_t)i * step;
+  return c;
+}
+
+/* The lower halves of two vectors as one. */
+static inline uvec lower_halves(wide a, wide b) {
+#if GI_ISA_BYTES == 64
+  return __builtin_shufflevector((uvec)a, (uvec)b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22,
+                                 24, 26, 28, 30);
+#elif GI_ISA_BYTES == 32
+  return __builtin_shufflevector((uvec)a, (uvec)b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+  return __builtin_shufflevector((uvec)a, (uvec)b, 0, 2, 4, 6);
+#endif
+}
+
+/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to two vectors), into word[][i]. */
 static void draw(const gi_stream *s, uint64_t first, uint64_t step, int64_t n, chunk *out) {
-  uint32_t low[BLOCKS], high[BLOCKS];
-  for (int64_t i = 0; i < BLOCKS; i++) {
-    const uint64_t block = first + (uint64_t)i * step;
-    low[i] = (uint32_t)block;
-    high[i] = (uint32_t)(block >> 32);
-  }
-  for (int64_t i = 0; i < n; i += GI_LANES) {
-    uvec c0, c1, c2 = (uvec){0} + (uint32_t)s->step, c3 = (uvec){0} + (uint32_t)(s->step >> 32);
-    memcpy(&c0, low + i, sizeof c0);
-    memcpy(&c1, high + i, sizeof c1);
-    uint32_t k0 = (uint32_t)s->key, k1 = (uint32_t)(s->key >> 32);
-    for (int round = 0; round < 10; round++) {
-      uvec low0, high0, low1, high1;
-      multiply(c0, 0xD2511F53u, &low0, &high0);
-      multiply(c2, 0xCD9E8D57u, &low1, &high1);
-      c0 = high1 ^ c1 ^ k0;
-      c1 = low1;
-      c2 = high0 ^ c3 ^ k1;
-      c3 = low0;
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
+  wide c = counters(first, step);
+  for (int64_t i = 0; i < n; i += 2 * WIDE) {
+    const words a = philox(s, c), b = philox(s, c + WIDE * step);
+    for (int k = 0; k < 4; k++) {
+      const uvec w = lower_halves(a.w[k], b.w[k]);
+      memcpy(out->word[k] + i, &w, sizeof w);
     }
-    memcpy(out->word[0] + i, &c0, sizeof c0);
-    memcpy(out->word[1] + i, &c1, sizeof c1);
-    memcpy(out->word[2] + i, &c2, sizeof c2);
-    memcpy(out->word[3] + i, &c3, sizeof c3);
+    c += 2 * WIDE * step;
   }
 }
 
-static inline quad load_quad(const uint32_t *p) {
-  quad q;
-  memcpy(&q, p, sizeof q);
-  return q;
+/* Element by element the words of a and b, which hold two words of each block side by side. */
+static inline void store_pairs(uint32_t *out, wide a, wide b) {
+#if GI_ISA_BYTES == 64
+  *(loose_wide *)out = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  *(loose_wide *)(out + 2 * WIDE) = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif GI_ISA_BYTES == 32
+  *(loose_wide *)out = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  *(loose_wide *)(out + 2 * WIDE) = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  *(loose_wide *)out = __builtin_shufflevector(a, b, 0, 2);
+  *(loose_wide *)(out + 2 * WIDE) = __builtin_shufflevector(a, b, 1, 3);
+#endif
 }
 
-/* The words of each block side by side: the order of the elements. */
-static void in_order(const chunk *c, uint32_t *out) {
-  for (int i = 0; i < BLOCKS; i += 4, out += 16) {
-    const quad a = load_quad(c->word[0] + i), b = load_quad(c->word[1] + i);
-    const quad d = load_quad(c->word[2] + i), e = load_quad(c->word[3] + i);
-    const quad ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    const quad ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const quad de0 = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-    const quad de1 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-    const quad rows[4] = {__builtin_shufflevector(ab0, de0, 0, 1, 4, 5),
-                          __builtin_shufflevector(ab0, de0, 2, 3, 6, 7),
-                          __builtin_shufflevector(ab1, de1, 0, 1, 4, 5),
-                          __builtin_shufflevector(ab1, de1, 2, 3, 6, 7)};
-    memcpy(out, rows, sizeof rows);
-  }
+static inline wide side_by_side(wide low, wide high) {
+  return (low & 0xffffffffu) | (high << 32);
 }
 
-/* Words first .. first + n - 1 into out (of at least 4 * BLOCKS), n at most that. */
+/* Words 4 first .. 4 (first + n) - 1 in the order of the elements, n rounded up to a vector. */
 static void draw_dense(const gi_stream *s, uint64_t first, int64_t n, uint32_t *out) {
-  chunk c;
-  memset(&c, 0, sizeof c);
-  draw(s, first / 4, 1, (n + 3) / 4, &c);
-  in_order(&c, out);
+  wide c = counters(first, 1);
+  for (int64_t i = 0; i < n; i += WIDE, c += WIDE, out += 4 * WIDE) {
+    const words a = philox(s, c);
+    store_pairs(out, side_by_side(a.w[0], a.w[1]), side_by_side(a.w[2], a.w[3]));
+  }
 }
 
 /* ---- dropout ---------------------------------------------------------------------------- */
 
-static void apply(const uint32_t *word, int64_t n, uint32_t least, float scale, const float *x,
-                  float *y) {
-  const vec by = splat(scale);
+static void compare(const uint32_t *word, int64_t n, uint32_t least, float *mask) {
   int64_t i = 0;
   for (; i + GI_LANES <= n; i += GI_LANES) {
-    const ivec kept = (load_i32((const int32_t *)word + i) >> 8 & 0xffffff) >= (int32_t)least;
-    store(y + i, (vec)(kept & (ivec)(load(x + i) * by)));
+    const uvec w = (uvec)load_i32((const int32_t *)word + i) >> 8;
+    store(mask + i, (vec)((ivec)w >= (int32_t)least));
   }
-  for (; i < n; i++) y[i] = word[i] >> 8 >= least ? x[i] * scale : 0.0f;
+  for (; i < n; i++) {
+    const uint32_t bits = word[i] >> 8 >= least ? UINT32_MAX : 0;
+    memcpy(mask + i, &bits, sizeof bits);
+  }
 }
 
-static void drop(const gi_stream *s, uint64_t first, int64_t n, uint32_t least, float scale,
-                 const float *x, float *y) {
+static void keep(const gi_stream *s, uint64_t first, int64_t n, uint32_t least, float *mask) {
   uint32_t word[4 * BLOCKS];
-  for (int64_t i = 0; i < n; i += 4 * BLOCKS) {
-    const int64_t m = n - i < 4 * BLOCKS ? n - i : 4 * BLOCKS;
-    draw_dense(s, first + (uint64_t)i, m, word);
-    apply(word, m, least, scale, x + i, y + i);
+  for (int64_t i = 0; i < n;) {
+    const int64_t skip = (int64_t)((first + (uint64_t)i) % 4);
+    const int64_t m = n - i < 4 * BLOCKS - skip ? n - i : 4 * BLOCKS - skip;
+    draw_dense(s, (first + (uint64_t)i) / 4, (skip + m + 3) / 4, word);
+    compare(word + skip, m, least, mask + i);
+    i += m;
   }
 }
 
-static void drop_rows(const gi_stream *s, uint64_t first, uint64_t column, int64_t n,
-                      int64_t row_step, uint32_t least, float scale, const float *x, float *y) {
+static void keep_rows(const gi_stream *s, uint64_t first, uint64_t column, int64_t n,
+                      uint32_t least, float *mask) {
   chunk c;
   for (int64_t i = 0; i < n; i += BLOCKS) {
     const int64_t m = n - i < BLOCKS ? n - i : BLOCKS;
     draw(s, (first + (uint64_t)i * column) / 4, column / 4, m, &c);
-    for (int r = 0; r < 4; r++)
-      apply(c.word[r], m, least, scale, x + r * row_step + i, y + r * row_step + i);
+    for (int r = 0; r < 4; r++) compare(c.word[r], m, least, mask + r * n + i);
   }
 }
 
@@ -139,7 +149,7 @@ static void uniform(const gi_stream *s, uint64_t first, int64_t n, float a, floa
   uint32_t word[4 * BLOCKS];
   for (int64_t i = 0; i < n; i += 4 * BLOCKS) {
     const int64_t m = n - i < 4 * BLOCKS ? n - i : 4 * BLOCKS;
-    draw_dense(s, first + (uint64_t)i, m, word);
+    draw_dense(s, (first + (uint64_t)i) / 4, (m + 3) / 4, word);
     for (int64_t j = 0; j < m; j++)
       y[i + j] = a + b * ((float)(int32_t)(word[j] >> 8) * 0x1p-24f);
   }
@@ -161,13 +171,11 @@ static inline vec radius(uvec w) {
 
 static void normal(const gi_stream *s, uint64_t first, int64_t n, float a, float b, float *y) {
   chunk c;
-  uint32_t word[4 * BLOCKS];
   for (int64_t i = 0; i < n; i += 4 * BLOCKS) {
     const int64_t m = n - i < 4 * BLOCKS ? n - i : 4 * BLOCKS;
-    memset(&c, 0, sizeof c);
     draw(s, (first + (uint64_t)i) / 4, 1, (m + 3) / 4, &c);
     for (int pair = 0; pair < 4; pair += 2)
-      for (int k = 0; k < BLOCKS; k += GI_LANES) {
+      for (int64_t k = 0; k < (m + 3) / 4; k += GI_LANES) {
         uvec w0, w1;
         memcpy(&w0, c.word[pair] + k, sizeof w0);
         memcpy(&w1, c.word[pair + 1] + k, sizeof w1);
@@ -177,9 +185,8 @@ static void normal(const gi_stream *s, uint64_t first, int64_t n, float a, float
         memcpy(c.word[pair] + k, &z0, sizeof z0);
         memcpy(c.word[pair + 1] + k, &z1, sizeof z1);
       }
-    in_order(&c, word);
-    memcpy(y + i, word, (size_t)m * sizeof *y);
+    for (int64_t j = 0; j < m; j++) memcpy(y + i + j, &c.word[j % 4][j / 4], sizeof *y);
   }
 }
 
-const gi_chance_loops GI_ISA(gi_chance_loops) = {drop, drop_rows, uniform, normal};
+const gi_chance_loops GI_ISA(gi_chance_loops) = {keep, keep_rows, uniform, normal};

@@ -10,14 +10,13 @@ typedef struct gi_stream {
 } gi_stream;
 
 typedef struct gi_chance_loops {
-  /* y[i] = x[i] * scale where the upper 24 bits of word first + i are at least `least`, else 0.
-   * first is a multiple of 4. */
-  void (*drop)(const gi_stream *s, uint64_t first, int64_t n, uint32_t least, float scale,
-               const float *x, float *y);
+  /* mask[i] = all ones where the upper 24 bits of word first + i are at least `least`, else 0:
+   * bits in the place of floats. */
+  void (*keep)(const gi_stream *s, uint64_t first, int64_t n, uint32_t least, float *mask);
   /* The same for 4 rows of n elements: element (r, i) draws word first + r + i * column; first
    * and column are multiples of 4. */
-  void (*drop_rows)(const gi_stream *s, uint64_t first, uint64_t column, int64_t n,
-                    int64_t row_step, uint32_t least, float scale, const float *x, float *y);
+  void (*keep_rows)(const gi_stream *s, uint64_t first, uint64_t column, int64_t n,
+                    uint32_t least, float *mask);
   /* y[i] = a + b u, u uniform in [0, 1). */
   void (*uniform)(const gi_stream *s, uint64_t first, int64_t n, float a, float b, float *y);
   /* y[i] = a + b z, z normal. */

@@ -74,6 +74,8 @@
   LOOP(mul_##first, 3, value *c)
 PAIRS(PAIR)
 
+/* The mask holds bits. */
+LOOP(dropout, 2, (vec)((ivec)(a *p0) & (ivec)b))
 LOOP(truth, 1, choose(x != splat(0.0f), splat(1.0f), splat(0.0f)))
 
 #define ROW(name, ...) {#name, name##_loop},
@@ -83,5 +85,6 @@ const gi_micro_row GI_ISA(gi_micro_rows)[] = {
   {"add " #first, add_##first##_loop}, {"sub " #first, sub_##first##_loop}, \
       {"rsub " #first, rsub_##first##_loop}, {"mul " #first, mul_##first##_loop},
     PAIRS(PAIR_ROW){"truth", truth_loop},
+    {"dropout", dropout_loop},
     {NULL, NULL},
 };

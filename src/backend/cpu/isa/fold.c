@@ -124,6 +124,14 @@ static void columns(gi_fold fold, const float *x, int64_t rows, int64_t row_step
 #undef CASE
 }
 
+static float join(gi_fold fold, float a, float b) {
+#define CASE(F) \
+  case GI_FOLD_##F: return JOIN_##F(a, b);
+  switch (fold) { FOLDS(CASE) }
+#undef CASE
+  return 0;
+}
+
 /* ---- the first of the best -------------------------------------------------------------- */
 
 /* The value first, by vectors; then where it stands. */
@@ -138,4 +146,4 @@ static int64_t best(const float *x, int64_t n, float sign) {
   return i;
 }
 
-const gi_fold_loops GI_ISA(gi_fold_loops) = {row, columns, best};
+const gi_fold_loops GI_ISA(gi_fold_loops) = {row, columns, join, best};

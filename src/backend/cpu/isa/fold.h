@@ -21,6 +21,8 @@ typedef struct gi_fold_loops {
   /* to[j] = fold of x[r * row_step + j] over r, and of to[j] itself unless `fresh`. */
   void (*columns)(gi_fold fold, const float *x, int64_t rows, int64_t row_step, int64_t n,
                   const float *centre, bool fresh, float *to);
+  /* What is folded so far, and one more. */
+  float (*join)(gi_fold fold, float a, float b);
   /* The first of the largest (sign 1) or smallest (-1) of n elements, NaN before all. */
   int64_t (*best)(const float *x, int64_t n, float sign);
 } gi_fold_loops;

@@ -93,6 +93,94 @@ static void reach(const gi_group *g, const gi_operand *o, const void *from, int6
   }
 }
 
+/* ---- chance ------------------------------------------------------------------------------ */
+
+/* Where the run of a group is, and its memory. */
+typedef struct run {
+  const gi_group *g;
+  const gi_group_call *c;
+  float *splats, *slots, *rows;
+  int64_t quad[GI_FUSED_IN]; /* by drawn operand: the four rows that are drawn; -1 none */
+  place p;
+  int direct[GI_FUSED_CODE]; /* op k writes to this output at once, or -1 */
+} run;
+
+/* Masks of elements e .. e + n - 1 into slot. */
+static void draw_masks(run *r, int i, int64_t e, int64_t n, float *slot) {
+  const gi_drawn *d = &r->g->in[i].drawn;
+  const gi_chance_loops *chance = &GI_ISA(gi_chance_loops);
+  const gi_stream s = {r->c->seed ^ d->stream, r->c->step};
+  if (d->channels == 0) {
+    chance->keep(&s, (uint64_t)e, n, d->least, slot);
+    return;
+  }
+  const int64_t four = 4 * d->channels;
+  float *rows = r->rows + d->rows_at;
+  while (n > 0) {
+    const int64_t quad = e / four, at = e % four, m = four - at < n ? four - at : n;
+    if (r->quad[i] != quad) {
+      const int64_t image = quad * 4 / d->plane, row = quad * 4 % d->plane;
+      chance->keep_rows(&s, (uint64_t)(image * d->channels * d->plane + row),
+                        (uint64_t)d->plane, d->channels, d->least, rows);
+      r->quad[i] = quad;
+    }
+    memcpy(slot, rows + at, (size_t)m * sizeof *slot);
+    slot += m;
+    e += m;
+    n -= m;
+  }
+}
+
+/* ---- folds ------------------------------------------------------------------------------- */
+
+/* Whole rows of the last dimension that go to the same accumulators, from element `at` on. */
+static int64_t rows_alike(const gi_group *g, const int64_t *at, int64_t n) {
+  const int last = g->rank - 1;
+  if (last == 0 || at[last] != 0 || g->to[last] == 0 || g->to[last - 1] != 0) return 0;
+  const int64_t left = g->dim[last - 1] - at[last - 1], rows = n / g->dim[last];
+  return rows < left ? rows : left;
+}
+
+/* Adds elements e .. e + n - 1 to their accumulators. */
+static void fold_run(const run *r, int k, int64_t e, int64_t n, const float *x) {
+  const gi_group *g = r->g;
+  const gi_fold_loops *fold = &GI_ISA(gi_fold_loops);
+  const gi_fold f = g->out[k].fold;
+  const int last = g->rank - 1;
+  const gi_operand o = {.access = GI_GATHERED};
+  int64_t at[GLIA_MAX_RANK];
+  locate(g, &o, e, at);
+  while (n > 0) {
+    int64_t offset = -r->c->base, rows = rows_alike(g, at, n), m = g->dim[last] - at[last];
+    for (int d = 0; d < g->rank; d++) offset += at[d] * g->to[d];
+    float *to = r->c->accumulator[k] + offset;
+    if (m > n) m = n;
+    if (g->to[last] == 0)
+      *to = fold->join(f, *to, fold->row(f, x, 1, 0, m, 0));
+    else
+      fold->columns(f, x, rows > 0 ? rows : 1, g->dim[last], m, NULL, false, to);
+    if (rows > 0) { /* m is a whole row */
+      at[last - 1] += rows - 1;
+      m *= rows;
+    }
+    at[last] += rows > 0 ? g->dim[last] : m;
+    for (int d = last; d > 0 && at[d] == g->dim[d]; d--) {
+      at[d] = 0;
+      at[d - 1]++;
+    }
+    x += m;
+    n -= m;
+  }
+}
+
+/* The same of a register, which may be one vector that stands for all. */
+static void fold_out(const run *r, int k, int64_t e, int64_t n, const float *x,
+                     ptrdiff_t step) {
+  float same[GI_TILE];
+  if (step == 0) fill(same, x[0], n);
+  fold_run(r, k, e, n, step == 0 ? same : x);
+}
+
 /* ---- the parts of a run ------------------------------------------------------------------ */
 
 static void write_out(glia_dtype t, void *out, int64_t e, const float *from, ptrdiff_t step,
@@ -125,124 +213,145 @@ static void run_code(const gi_group *g, place *p, float *const *result, int64_t 
   }
 }
 
-/* Elements e .. e + n - 1, whole vectors. direct[k]: op k writes to this output at once, or -1.
+/* Brings the inputs of elements e .. e + n - 1 to hand. walked: every operand is walked along.
  */
-static void run_tile(const gi_group *g, const void *const *in, void *const *out, place *p,
-                     const int *direct, int64_t e, int64_t n, float *slots) {
-  float *result[GI_FUSED_CODE];
-  for (int i = 0; i < g->n_in; i++) {
-    const gi_operand *o = &g->in[i];
+static void reach_inputs(run *r, int64_t e, int64_t n, bool walked) {
+  for (int i = 0; i < r->g->n_in; i++) {
+    const gi_operand *o = &r->g->in[i];
+    float *slot = r->slots + (int64_t)o->slot * GI_TILE;
     if (o->access == GI_DENSE) {
-      p->at[i] = (const float *)in[i] + e;
-      p->step[i] = GI_LANES;
+      r->p.at[i] = (const float *)r->c->in[i] + e;
+      r->p.step[i] = GI_LANES;
+    } else if (o->access == GI_DRAWN) {
+      draw_masks(r, i, e, n, slot);
+      r->p.at[i] = slot;
+      r->p.step[i] = GI_LANES;
     } else if (o->access == GI_GATHERED) {
-      reach(g, o, in[i], e, n, slots + (int64_t)o->slot * GI_TILE, &p->at[i], &p->step[i]);
+      reach(r->g, o, r->c->in[i], e, n, slot, &r->p.at[i], &r->p.step[i]);
+      if (walked && r->p.step[i] == 0) fill(slot, slot[0], n);
     }
-  }
-  for (int k = 0; k < g->n_code; k++)
-    result[k] = direct[k] >= 0 ? (float *)out[direct[k]] + e
-                               : slots + (int64_t)g->code[k].slot * GI_TILE;
-  run_code(g, p, result, n);
-  for (int k = 0; k < g->n_out; k++) {
-    const int reg = g->out[k].reg;
-    if (reg >= g->n_in && direct[reg - g->n_in] == k) continue;
-    write_out(g->out[k].dtype, out[k], e, p->at[reg], p->step[reg], n);
   }
 }
 
-/* The same by compiled code. Bool outputs go through the slots of their registers. */
-static void run_compiled(const gi_group *g, const void *const *in, void *const *out, place *p,
-                         int64_t e, int64_t n, const float *splats, float *slots) {
-  float *to[GI_FUSED_OUT];
-  for (int i = 0; i < g->n_in; i++) {
-    const gi_operand *o = &g->in[i];
-    if (o->access == GI_DENSE) p->at[i] = (const float *)in[i] + e;
-    if (o->access != GI_GATHERED) continue;
-    float *slot = slots + (int64_t)o->slot * GI_TILE;
-    reach(g, o, in[i], e, n, slot, &p->at[i], &p->step[i]);
-    if (p->step[i] == 0) fill(slot, slot[0], n); /* code walks along every operand */
-  }
+/* Gives the registers that are outputs, where they are not written yet. */
+static void give_outputs(const run *r, int64_t e, int64_t n) {
+  const gi_group *g = r->g;
   for (int k = 0; k < g->n_out; k++) {
-    const int op = g->out[k].reg - g->n_in;
-    if (op < 0 || g->code[op].constant) continue;
-    to[k] = g->out[k].dtype == GLIA_F32 ? (float *)out[k] + e
-                                        : slots + (int64_t)g->code[op].slot * GI_TILE;
+    const int reg = g->out[k].reg;
+    if (g->out[k].folded)
+      fold_out(r, k, e, n, r->p.at[reg], r->p.step[reg]);
+    else if (reg < g->n_in || r->direct[reg - g->n_in] != k)
+      write_out(g->out[k].dtype, r->c->out[k], e, r->p.at[reg], r->p.step[reg], n);
   }
-  g->compiled(p->at, to, splats, n * (int64_t)sizeof(float));
+}
+
+/* Elements e .. e + n - 1, whole vectors. */
+static void run_tile(run *r, int64_t e, int64_t n) {
+  const gi_group *g = r->g;
+  float *result[GI_FUSED_CODE];
+  reach_inputs(r, e, n, false);
+  for (int k = 0; k < g->n_code; k++)
+    result[k] = r->direct[k] >= 0 ? (float *)r->c->out[r->direct[k]] + e
+                                  : r->slots + (int64_t)g->code[k].slot * GI_TILE;
+  run_code(g, &r->p, result, n);
+  give_outputs(r, e, n);
+}
+
+/* The same by compiled code. Outputs that are bool or folded go through the slots of their
+ * registers. */
+static void run_compiled(run *r, int64_t e, int64_t n) {
+  const gi_group *g = r->g;
+  float *to[GI_FUSED_OUT];
+  reach_inputs(r, e, n, true);
   for (int k = 0; k < g->n_out; k++) {
     const int reg = g->out[k].reg, op = reg - g->n_in;
-    const bool given = op < 0 || g->code[op].constant; /* an input or a constant */
-    const bool one = op < 0 ? g->in[reg].access == GI_ONE : given;
-    if (given)
-      write_out(g->out[k].dtype, out[k], e, p->at[reg], one ? 0 : GI_LANES, n);
-    else if (g->out[k].dtype != GLIA_F32)
-      write_out(g->out[k].dtype, out[k], e, to[k], GI_LANES, n);
+    if (op < 0 || g->code[op].constant || g->out[k].same != k) continue;
+    const bool memory = g->out[k].dtype == GLIA_F32 && !g->out[k].folded;
+    to[k] = memory ? (float *)r->c->out[k] + e : r->slots + (int64_t)g->code[op].slot * GI_TILE;
+    r->p.at[reg] = to[k];
+    r->p.step[reg] = GI_LANES;
+    r->direct[op] = memory ? k : -1;
   }
+  g->compiled(r->p.at, to, r->splats, n * (int64_t)sizeof(float));
+  give_outputs(r, e, n);
 }
 
 /* Elements e .. e + n - 1, less than one vector: on copies. */
-static void run_rest(const gi_group *g, const void *const *in, void *const *out, place *p,
-                     int64_t e, int64_t n) {
+static void run_rest(run *r, int64_t e, int64_t n) {
+  const gi_group *g = r->g;
   float copy[GI_REGISTERS][GI_LANES] = {{0}}, *result[GI_FUSED_CODE];
   for (int i = 0; i < g->n_in; i++) {
     if (g->in[i].access == GI_ONE) continue;
-    gather(g, &g->in[i], in[i], e, n, copy[i]);
-    p->at[i] = copy[i];
-    p->step[i] = GI_LANES;
+    if (g->in[i].access == GI_DRAWN)
+      draw_masks(r, i, e, n, copy[i]);
+    else
+      gather(g, &g->in[i], r->c->in[i], e, n, copy[i]);
+    r->p.at[i] = copy[i];
+    r->p.step[i] = GI_LANES;
   }
   for (int k = 0; k < g->n_code; k++) result[k] = copy[g->n_in + k];
-  run_code(g, p, result, GI_LANES);
-  for (int k = 0; k < g->n_out; k++) {
-    const int reg = g->out[k].reg;
-    write_out(g->out[k].dtype, out[k], e, p->at[reg], p->step[reg], n);
-  }
+  run_code(g, &r->p, result, GI_LANES);
+  for (int k = 0; k < g->n_code; k++) r->direct[k] = -1;
+  give_outputs(r, e, n);
 }
 
 /* Does output k share memory with an input that an op after `op` reads? */
 static bool overwrites(const gi_group *g, const void *const *in, const void *out, int op) {
   for (int i = 0; i < g->n_in; i++)
-    if (in[i] == out && g->in[i].last_read > op) return true;
+    if (g->in[i].access != GI_DRAWN && in[i] == out && g->in[i].last_read > op) return true;
   return false;
 }
 
-void GI_ISA(gi_group_run)(const gi_group *g, const void *const *in, void *const *out,
-                          int64_t first, int64_t last, float *scratch) {
-  place p;
-  int direct[GI_FUSED_CODE];
-  float *splats = scratch, *slots = scratch + (int64_t)GI_REGISTERS * GI_SPLAT;
-  for (int k = 0; k < g->n_code; k++) direct[k] = -1;
-  for (int k = 0; k < g->n_out; k++) {
+/* Which ops of the program, run op by op, write to memory at once. */
+static void direct_outputs(run *r) {
+  const gi_group *g = r->g;
+  for (int k = 0; k < g->n_code; k++) r->direct[k] = -1;
+  for (int k = 0; k < g->n_out && g->compiled == NULL; k++) {
     const int op = g->out[k].reg - g->n_in;
-    if (op >= 0 && g->code[op].loop != NULL && g->out[k].dtype == GLIA_F32 && direct[op] < 0 &&
-        !overwrites(g, in, out[k], op))
-      direct[op] = k;
+    if (op >= 0 && g->code[op].loop != NULL && g->out[k].dtype == GLIA_F32 &&
+        !g->out[k].folded && r->direct[op] < 0 && !overwrites(g, r->c->in, r->c->out[k], op))
+      r->direct[op] = k;
   }
-  for (int r = 0; r < g->n_in + g->n_code; r++) {
-    float *splat_at = splats + r * GI_SPLAT, v;
-    if (r < g->n_in && g->in[r].access == GI_ONE)
-      convert(g->in[r].dtype, in[r], 0, 0, &v, 1);
-    else if (r >= g->n_in && g->code[r - g->n_in].constant)
-      v = g->code[r - g->n_in].a;
+}
+
+/* What stays for the whole run: single elements, constants, periodic rows. */
+static void fill_splats(run *r, const gi_group *g) {
+  for (int reg = 0; reg < g->n_in + g->n_code; reg++) {
+    float *splat_at = r->splats + reg * GI_SPLAT, v;
+    if (reg < g->n_in && g->in[reg].access == GI_ONE)
+      convert(g->in[reg].dtype, r->c->in[reg], 0, 0, &v, 1);
+    else if (reg >= g->n_in && g->code[reg - g->n_in].constant)
+      v = g->code[reg - g->n_in].a;
     else
       continue;
     fill(splat_at, v, GI_SPLAT);
-    p.at[r] = splat_at;
-    p.step[r] = 0;
+    r->p.at[reg] = splat_at;
+    r->p.step[reg] = 0;
   }
   for (int i = 0; i < g->n_in; i++) {
     if (g->in[i].access != GI_PERIODIC) continue;
-    float *slot = slots + (int64_t)g->in[i].slot * GI_TILE;
-    gather(g, &g->in[i], in[i], 0, g->tile < g->count ? g->tile : g->count, slot);
-    p.at[i] = slot;
-    p.step[i] = GI_LANES;
+    float *slot = r->slots + (int64_t)g->in[i].slot * GI_TILE;
+    gather(g, &g->in[i], r->c->in[i], 0, g->tile < g->count ? g->tile : g->count, slot);
+    r->p.at[i] = slot;
+    r->p.step[i] = GI_LANES;
   }
+}
+
+void GI_ISA(gi_group_run)(const gi_group *g, const gi_group_call *c, int64_t first,
+                          int64_t last) {
+  run r = {.g = g, .c = c, .splats = c->scratch};
+  r.slots = r.splats + (int64_t)GI_REGISTERS * GI_SPLAT;
+  r.rows = r.slots + (int64_t)g->n_slots * GI_TILE;
+  for (int i = 0; i < GI_FUSED_IN; i++) r.quad[i] = -1;
+  direct_outputs(&r);
+  fill_splats(&r, g);
   const int64_t most = g->streams ? last - first : g->tile;
   for (int64_t e = first; e < last; e += most) {
     const int64_t n = last - e < most ? last - e : most, whole = n - n % GI_LANES;
     if (whole > 0 && g->compiled != NULL)
-      run_compiled(g, in, out, &p, e, whole, splats, slots);
+      run_compiled(&r, e, whole);
     else if (whole > 0)
-      run_tile(g, in, out, &p, direct, e, whole, slots);
-    if (n > whole) run_rest(g, in, out, &p, e + whole, n - whole);
+      run_tile(&r, e, whole);
+    if (n > whole) run_rest(&r, e + whole, n - whole);
   }
 }

@@ -1,39 +1,43 @@
 /* elementwise.c - fused groups, and single elementwise ops as groups of one (isa/group.h).
  *
- * Preparing a group: the dimensions are put in the order of memory and those that belong
- * together for every operand are joined, so that most groups end as one or two; operands are
- * sorted by how they are reached; registers that are never alive together share a slot.
+ * A group with reductions is cut into blocks of a size that the problem fixes; each block folds
+ * into accumulators of its own, which are joined in order: results do not depend on the number
+ * of threads. The dimensions that are kept before the first one that is folded (the prefix)
+ * need no joining: as many as fit go into a block.
+ *
+ *   [R, K] -> [K]   a block is some rows: K accumulators each
+ *   [N, R] -> [N]   a block is some n, or a piece of one if R is large
  */
-#include "backend/cpu/cpu.h"
-#include "backend/cpu/jit.h"
+#include <math.h>
+
+#include "backend/cpu/group.h"
+#include "ops/attrs.h"
 
 enum {
-  PART = 32768 /* elements times ops that are worth waking a thread for: some 10 us */
+  PART = 32768,  /* elements times ops that are worth waking a thread for: some 10 us */
+  BLOCK = 16384, /* elements of a block, at least; 8 for each accumulator */
+  CHUNK = 64     /* results that are joined side by side */
 };
 
+typedef struct blocks {
+  int64_t n;             /* in all */
+  int64_t prefix, inner; /* results of the prefix; elements behind each */
+  int64_t per;           /* of the prefix in a block */
+  int64_t pieces, piece; /* where per is 1: blocks for one of the prefix; their elements */
+  int64_t results;       /* for each of the prefix */
+} blocks;
+
 typedef struct state {
-  gi_group g;
+  gi_made_group made;
   gi_group_run *run;
-  gi_jit *jit; /* owned; NULL: op by op */
-  int parts;
+  blocks b;
+  double scale[GI_FUSED_OUT]; /* of folded outputs */
+  int n_folds, parts;
   /* for the time of a run */
-  const void *const *in;
-  void *const *out;
-  float *scratch;
+  const gi_exec *x;
 } state;
 
 /* ---- what is taken ----------------------------------------------------------------------- */
-
-static gi_micro_loop *find(const gi_isa *isa, const char *name) {
-  for (const gi_micro_row *r = isa->micro; r->name != NULL; r++)
-    if (strcmp(r->name, name) == 0) return r->loop;
-  return NULL;
-}
-
-static gi_micro_loop *loop_of(const gi_isa *isa, const gi_micro *m, glia_dtype from) {
-  const bool truth = m->dtype == GLIA_BOOL && from != GLIA_BOOL;
-  return find(isa, truth && strcmp(m->op->name, "cast") == 0 ? "truth" : m->op->name);
-}
 
 static bool is_float_or_bool(glia_dtype t) { return t == GLIA_F32 || t == GLIA_BOOL; }
 
@@ -47,304 +51,223 @@ static const char *check_input(const gi_program *p, glia_dtype t, int reg) {
       if (p->code[k].src[i] == reg && strcmp(p->code[k].op->name, "cast") != 0)
         return "integers are taken by cast alone";
   for (int k = 0; k < p->n_out; k++)
-    if (p->out[k] == reg) return "integers are taken by cast alone";
+    if (p->out[k].reg == reg) return "integers are taken by cast alone";
   return NULL;
 }
 
-static const char *check_program(const gi_program *p, const gi_type *in) {
+static const char *fits(const gi_problem *p) {
+  gi_group_program space;
+  const gi_program *program = &space.p;
+  if (p->op != &gi_op_fused && !(p->op->flags & GI_ELEMENTWISE)) return "";
+  if (p->n_in == 0 || p->n_in > GI_FUSED_IN) return "takes 1 to 16 operands";
+  gi_group_read(p, &space);
+  if (program->n_in > GI_FUSED_IN) return "takes 1 to 16 operands and masks";
   for (int i = 0; i < p->n_in; i++) {
-    const char *why = check_input(p, in[i].dtype, i);
+    const char *why = check_input(program, p->in[i].dtype, i);
     if (why != NULL) return why;
   }
-  for (int k = 0; k < p->n_code; k++) {
-    if (!is_float_or_bool(p->code[k].dtype)) return "gives f32 and bool only";
-    if (p->code[k].op != NULL && find(&gi_isa_base, p->code[k].op->name) == NULL)
+  for (int k = 0; k < program->n_code; k++) {
+    if (!is_float_or_bool(program->code[k].dtype)) return "gives f32 and bool only";
+    if (program->code[k].op != NULL &&
+        gi_group_loop(&gi_isa_base, program->code[k].op->name) == NULL)
       return "has no vector loop for one of the ops";
   }
   return NULL;
 }
 
-/* Space for the program of a single op. */
-typedef union single {
-  gi_program p;
-  unsigned char bytes[sizeof(gi_program) + sizeof(gi_micro)];
-} single;
-
-static const gi_program *program_of(const gi_problem *p, single *space) {
-  if (p->op == &gi_op_fused) return gi_fused_program(p->attr);
-  memset(space, 0, sizeof *space);
-  gi_program *one = &space->p;
-  one->n_in = p->n_in;
-  one->n_code = 1;
-  one->n_out = 1;
-  one->out[0] = p->n_in;
-  gi_micro *m = &one->code[0];
-  m->op = p->op;
-  m->dtype = p->out[0].dtype;
-  for (int i = 0; i < p->n_in; i++) m->src[i] = i;
-  if (p->attr != NULL) memcpy(&m->attr, p->attr, GI_MIN(sizeof m->attr, p->op->attr_size));
-  return one;
-}
-
-static bool is_elementwise(const gi_op *op) {
-  return op == &gi_op_fused || (op->flags & GI_ELEMENTWISE) != 0;
-}
-
-static const char *fits(const gi_problem *p) {
-  single space;
-  if (!is_elementwise(p->op)) return "";
-  if (p->n_in == 0 || p->n_in > GI_FUSED_IN) return "takes 1 to 16 operands";
-  return check_program(program_of(p, &space), p->in);
-}
-
-/* Plain, or all operands of the group's full shape channels-last. */
+/* Plain, or all operands of the group's full shape channels-last; but masks are drawn for four
+ * neighbouring places at once. */
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
-  if (choice == 0) return true;
+  gi_group_program space;
+  const gi_type shape = gi_group_shape(p);
   bool full = false;
+  if (choice == 0) return true;
+  gi_group_read(p, &space);
   for (int i = 0; i < p->n_in; i++) {
-    if (!gi_shape_equal(&p->in[i], &p->out[0])) continue;
+    if (!gi_shape_equal(&p->in[i], &shape)) continue;
     in[i] = GI_CHANNELS_LAST;
     full = true;
   }
-  for (int k = 0; k < p->n_out; k++) out[k] = GI_CHANNELS_LAST;
-  return choice == 1 && full && p->out[0].rank == 4;
+  for (int k = 0; k < p->n_out; k++)
+    if (space.p.out[k].fold == NULL) out[k] = GI_CHANNELS_LAST;
+  const bool drawn = space.p.n_in > p->n_in;
+  return choice == 1 && full && shape.rank == 4 &&
+         (!drawn || shape.dim[2] * shape.dim[3] % 4 == 0);
 }
 
-/* ---- pairs ------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
-/* Does the program read register r just once, and not give it out? */
-static bool read_once(const gi_group *g, int r) {
-  int n = 0;
-  for (int k = 0; k < g->n_code; k++)
-    for (int i = 0; i < g->code[k].n_src; i++) n += g->code[k].src[i] == r;
-  for (int k = 0; k < g->n_out; k++) n += g->out[k].reg == r;
-  return n == 1;
+/* Whole rows of the inner dimensions, as many as keep within `most` elements, are the unit. */
+static int64_t unit_of(const gi_group *g, int64_t most) {
+  int64_t unit = 1;
+  for (int d = g->rank - 1; d >= 0 && unit * g->dim[d] <= most; d--) unit *= g->dim[d];
+  return unit == 1 ? GI_TILE : unit;
 }
 
-/* Op k and the op behind its operand `side` as one loop, if there is one for the two. */
-static bool merge(gi_group *g, const gi_program *p, int k, int side, const gi_isa *isa) {
-  gi_group_op *second = &g->code[k];
-  const int reg = second->src[side], j = reg - g->n_in, other = second->src[1 - side];
-  if (j < 0 || g->code[j].loop == NULL || g->code[j].n_src > 2 || !read_once(g, reg))
-    return false;
-  const bool square = strcmp(p->code[j].op->name, "square") == 0;
-  const bool reversed = side == 1 && strcmp(p->code[k].op->name, "sub") == 0;
-  char name[32];
-  snprintf(name, sizeof name, "%s%.8s %.8s", reversed ? "r" : "", p->code[k].op->name,
-           square ? "mul" : p->code[j].op->name);
-  gi_micro_loop *loop = find(isa, name);
-  if (loop == NULL) return false;
-  const int a = g->code[j].src[0], b = g->code[j].src[square ? 0 : 1];
-  second->loop = loop;
-  second->n_src = 3;
-  second->src[0] = other;
-  second->src[1] = a;
-  second->src[2] = b;
-  g->code[j].loop = NULL;
-  g->code[j].n_src = 0;
-  return true;
+static void cut_blocks(state *s) {
+  const gi_group *g = &s->made.g;
+  blocks b = {.prefix = 1, .inner = 1, .results = 1, .per = 1, .pieces = 1};
+  int d = 0;
+  for (; d < g->rank && g->to[d] != 0; d++) b.prefix *= g->dim[d];
+  for (; d < g->rank; d++) {
+    b.inner *= g->dim[d];
+    b.results *= g->to[d] != 0 ? g->dim[d] : 1;
+  }
+  const int64_t most = GI_MAX(BLOCK, 8 * b.results);
+  if (b.inner <= most) {
+    b.per = GI_MAX(1, most / GI_MAX(1, b.inner));
+    b.piece = b.inner;
+  } else {
+    const int64_t unit = unit_of(g, most);
+    b.piece = most / unit * unit;
+    b.pieces = (b.inner + b.piece - 1) / b.piece;
+  }
+  b.n = (b.prefix + b.per - 1) / b.per * b.pieces;
+  s->b = b;
 }
 
-static void merge_pairs(gi_group *g, const gi_program *p) {
-  const gi_isa *isa = gi_cpu_isa();
-  for (int k = 0; k < g->n_code; k++)
-    if (g->code[k].loop != NULL && g->code[k].n_src == 2 && !merge(g, p, k, 1, isa))
-      merge(g, p, k, 0, isa);
+/* A periodic operand must begin anew with each block. */
+static void check_periods(state *s) {
+  gi_group *g = &s->made.g;
+  for (int i = 0; i < g->n_in; i++)
+    if (g->in[i].access == GI_PERIODIC &&
+        (s->b.per * s->b.inner % g->dim[1] != 0 || s->b.piece % g->dim[1] != 0))
+      g->in[i].access = GI_GATHERED;
 }
 
-/* ---- dimensions and strides -------------------------------------------------------------- */
+/* Accumulators of a block, for one output. */
+static int64_t block_results(const state *s) { return s->b.per * s->b.results; }
 
-/* Strides of an operand by dimension of the group, 0 where it repeats. */
-static void operand_strides(const gi_type *t, gi_layout layout, const gi_type *shape,
-                            int64_t *strides) {
-  int64_t own[GLIA_MAX_RANK];
-  gi_layout_strides(t, layout, own);
-  for (int d = 0; d < shape->rank; d++) {
-    const int k = d - (shape->rank - t->rank);
-    strides[d] = k < 0 || t->dim[k] == 1 ? 0 : own[k];
+static float start_of(gi_fold f) {
+  if (f == GI_FOLD_PROD) return 1;
+  return f == GI_FOLD_MAX ? -INFINITY : f == GI_FOLD_MIN ? INFINITY : 0;
+}
+
+static float *accumulators(const state *s, int64_t block, int fold) {
+  return (float *)s->x->scratch + (block * s->n_folds + fold) * block_results(s);
+}
+
+static void run_block(const state *s, gi_group_call *call, int64_t block) {
+  const gi_group *g = &s->made.g;
+  const blocks *b = &s->b;
+  const int64_t p = block / b->pieces * b->per, piece = block % b->pieces;
+  const int64_t first = p * b->inner + piece * b->piece;
+  const int64_t end = GI_MIN(p + b->per, b->prefix) * b->inner;
+  call->base = p * b->results;
+  for (int k = 0, fold = 0; k < g->n_out; k++) {
+    if (!g->out[k].folded) continue;
+    float *to = call->accumulator[k] = accumulators(s, block, fold++);
+    for (int64_t i = 0; i < block_results(s); i++) to[i] = start_of(g->out[k].fold);
+  }
+  s->run(g, call, first, b->pieces == 1 ? end : GI_MIN(first + b->piece, end));
+}
+
+/* ---- joining ----------------------------------------------------------------------------- */
+
+static void join_chunk(const state *s, int64_t block, int fold, gi_fold f, int64_t at,
+                       int64_t n, double *sum) {
+  for (int64_t q = 0; q < s->b.pieces; q++) {
+    const float *from = accumulators(s, block + q, fold) + at;
+    for (int64_t i = 0; i < n; i++) {
+      const double v = (double)from[i];
+      if (q == 0)
+        sum[i] = v;
+      else if (f == GI_FOLD_SUM)
+        sum[i] += v;
+      else if (f == GI_FOLD_PROD)
+        sum[i] *= v;
+      else if (f == GI_FOLD_MAX)
+        sum[i] = v > sum[i] || v != v ? v : sum[i];
+      else
+        sum[i] = v < sum[i] || v != v ? v : sum[i];
+    }
   }
 }
 
-/* Drops dimensions of size 1, puts the others in the order of memory (that of the results) and
- * joins neighbours that every operand walks through as one. strides[n_in] are the results'. */
-static void join_dims(gi_group *g, const gi_type *shape, gi_layout layout,
-                      int64_t strides[][GLIA_MAX_RANK]) {
-  static const int plain[] = {0, 1, 2, 3, 4, 5, 6, 7}, last[] = {0, 2, 3, 1};
-  const int *order = layout == GI_CHANNELS_LAST && shape->rank == 4 ? last : plain;
-  g->rank = 0;
-  for (int j = 0; j < shape->rank; j++) {
-    const int d = order[j];
-    if (shape->dim[d] == 1) continue;
-    bool joins = g->rank > 0;
-    for (int i = 0; i < g->n_in && joins; i++)
-      joins = g->in[i].stride[g->rank - 1] == strides[i][d] * shape->dim[d];
-    if (!joins) g->dim[g->rank++] = 1;
-    g->dim[g->rank - 1] *= shape->dim[d];
-    for (int i = 0; i < g->n_in; i++) g->in[i].stride[g->rank - 1] = strides[i][d];
-  }
-  if (g->rank > 0) return;
-  g->rank = 1; /* one element */
-  g->dim[0] = 1;
-}
-
-static bool is_dense(const gi_group *g, const gi_operand *o) {
-  int64_t want = 1;
+/* Where result number i (in the order of memory) goes. */
+static int64_t place_of(const state *s, int64_t i) {
+  const gi_group *g = &s->made.g;
+  int64_t offset = 0;
   for (int d = g->rank - 1; d >= 0; d--) {
-    if (g->dim[d] != 1 && o->stride[d] != want) return false;
-    want *= g->dim[d];
+    if (g->to[d] == 0) continue;
+    offset += i % g->dim[d] * s->made.result[d];
+    i /= g->dim[d];
   }
-  return true;
+  return offset;
 }
 
-/* A row that every row of the group repeats, or its elements one by one in a short row. */
-static bool is_periodic(const gi_group *g, const gi_operand *o) {
-  return g->rank == 2 && o->stride[0] == 0 && g->dim[1] <= GI_TILE && g->dim[1] % GI_SPLAT == 0;
-}
-
-static void sort_operands(gi_group *g) {
-  g->tile = GI_TILE;
-  for (int i = 0; i < g->n_in; i++) {
-    gi_operand *o = &g->in[i];
-    bool one = true;
-    for (int d = 0; d < g->rank; d++) one = one && (o->stride[d] == 0 || g->dim[d] == 1);
-    if (one)
-      o->access = GI_ONE;
-    else if (o->dtype == GLIA_F32 && is_dense(g, o))
-      o->access = GI_DENSE;
-    else if (is_periodic(g, o))
-      o->access = GI_PERIODIC;
-    else
-      o->access = GI_GATHERED;
-    if (o->access == GI_PERIODIC) g->tile = GI_TILE - GI_TILE % g->dim[1];
-  }
-}
-
-/* ---- slots ------------------------------------------------------------------------------- */
-
-static void last_reads(const gi_group *g, int *last) {
-  for (int r = 0; r < g->n_in + g->n_code; r++) last[r] = -1;
-  for (int k = 0; k < g->n_code; k++)
-    for (int i = 0; i < g->code[k].n_src; i++) last[g->code[k].src[i]] = k;
-  for (int k = 0; k < g->n_out; k++) last[g->out[k].reg] = g->n_code;
-}
-
-/* Each input that is copied has a slot to itself up to its last reading, each op's result too;
- * an op may write over its own operands. Rows that stay for the whole run keep their slot. */
-static void give_slots(gi_group *g) {
-  int last[GI_REGISTERS], free_at[GI_REGISTERS]; /* by slot: op from which it is free */
-  last_reads(g, last);
-  g->n_slots = 0;
-  for (int i = 0; i < g->n_in; i++) {
-    gi_operand *o = &g->in[i];
-    o->last_read = last[i];
-    o->slot = -1;
-    if (o->access == GI_DENSE || o->access == GI_ONE) continue;
-    o->slot = g->n_slots++;
-    free_at[o->slot] = o->access == GI_PERIODIC ? g->n_code + 1 : last[i];
-  }
-  for (int k = 0; k < g->n_code; k++) {
-    gi_group_op *op = &g->code[k];
-    op->slot = -1;
-    if (op->loop == NULL) continue;
-    int s = 0;
-    while (s < g->n_slots && free_at[s] > k) s++;
-    if (s == g->n_slots) g->n_slots++;
-    op->slot = s;
-    free_at[s] = GI_MAX(last[g->n_in + k], k + 1);
+static void join_out(const state *s, int k, int fold, float *out) {
+  double sum[CHUNK];
+  for (int64_t p = 0; p < s->b.prefix; p += s->b.per) {
+    const int64_t n = GI_MIN(s->b.per, s->b.prefix - p) * s->b.results;
+    for (int64_t at = 0; at < n; at += CHUNK) {
+      const int64_t m = GI_MIN(CHUNK, n - at);
+      join_chunk(s, p / s->b.per * s->b.pieces, fold, s->made.g.out[k].fold, at, m, sum);
+      for (int64_t i = 0; i < m; i++)
+        out[place_of(s, p * s->b.results + at + i)] = (float)(sum[i] * s->scale[k]);
+    }
   }
 }
 
 /* ---- preparing and running --------------------------------------------------------------- */
 
-static void translate(gi_group *g, const gi_program *p, const gi_problem *problem) {
-  const gi_isa *isa = gi_cpu_isa();
-  g->n_in = p->n_in;
-  g->n_code = p->n_code;
-  g->n_out = p->n_out;
-  for (int k = 0; k < p->n_code; k++) {
-    const gi_micro *m = &p->code[k];
-    gi_group_op *op = &g->code[k];
-    if (m->op == NULL) {
-      op->constant = true;
-      op->a = m->dtype == GLIA_BOOL ? (float)(m->value != 0) : (float)m->value;
-      continue;
-    }
-    const int first = m->src[0];
-    op->loop = loop_of(
-        isa, m, first < p->n_in ? problem->in[first].dtype : p->code[first - p->n_in].dtype);
-    op->n_src = m->op->min_in;
-    memcpy(op->src, m->src, sizeof op->src);
-    op->a = (float)m->attr.a;
-    op->b = (float)m->attr.b;
-  }
-  for (int k = 0; k < p->n_out; k++)
-    g->out[k] = (gi_group_out){p->out[k], problem->out[k].dtype};
-}
-
-/* Machine code where it can be had, else pairs of ops. A single op is not worth code: its loop
- * goes through memory once, too. */
-static void compile(state *s, const gi_program *p) {
-  gi_group *g = &s->g;
-  int ops = 0;
-  for (int k = 0; k < p->n_code; k++) ops += p->code[k].op != NULL;
-  if (ops > 1 && gi_cpu_isa() != &gi_isa_base) s->jit = gi_jit_new(p, g);
-  if (s->jit == NULL) {
-    merge_pairs(g, p);
-    return;
-  }
-  g->compiled = gi_jit_code(s->jit);
-  g->streams = true;
-  for (int i = 0; i < g->n_in; i++)
-    g->streams = g->streams && (g->in[i].access == GI_DENSE || g->in[i].access == GI_ONE);
-  for (int k = 0; k < g->n_out; k++) g->streams = g->streams && g->out[k].dtype == GLIA_F32;
-}
+static int64_t fold_floats(const state *s) { return s->b.n * s->n_folds * block_results(s); }
 
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
-  int64_t strides[GI_FUSED_IN][GLIA_MAX_RANK];
-  single space;
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
-  gi_group *g = &s->g;
-  const gi_program *program = program_of(p, &space);
-  translate(g, program, p);
-  for (int i = 0; i < g->n_in; i++) {
-    g->in[i].dtype = p->in[i].dtype;
-    operand_strides(&p->in[i], p->in_layout[i], &p->out[0], strides[i]);
-  }
-  join_dims(g, &p->out[0], p->out_layout[0], strides);
-  g->count = gi_type_count(&p->out[0]);
-  sort_operands(g);
-  compile(s, program);
-  give_slots(g);
+  gi_group *g = &s->made.g;
+  gi_group_make(p, &s->made);
   s->run = gi_cpu_isa()->group_run;
   s->parts = gi_cpu_parts(p->threads, g->count * (g->n_code + 1), PART);
+  for (int k = 0; k < p->n_out && s->made.folds; k++) {
+    const gi_fused_out *o = &gi_fused_program(p->attr)->out[k];
+    const double n = (double)g->count / (double)gi_type_count(&p->out[k]);
+    s->scale[k] = o->fold == &gi_op_mean ? 1 / n : 1;
+    s->n_folds += o->fold != NULL;
+  }
+  if (s->made.folds) {
+    cut_blocks(s);
+    check_periods(s);
+    s->parts = (int)GI_MIN((int64_t)s->parts, s->b.n);
+  }
+  s->parts = GI_MAX(s->parts, 1);
   out->state = s;
-  out->scratch = (size_t)s->parts * (size_t)gi_group_scratch(g) * sizeof(float);
+  out->scratch =
+      ((size_t)s->parts * (size_t)gi_group_scratch(g) + (size_t)fold_floats(s)) * sizeof(float);
   return GLIA_OK;
 }
 
 static void release(void *state_) {
   state *s = state_;
-  gi_jit_free(s->jit);
+  gi_group_drop(&s->made);
   gi_free(s);
 }
 
 static void run_part(void *user, int64_t part) {
   const state *s = user;
-  const int64_t tiles = (s->g.count + s->g.tile - 1) / s->g.tile;
-  const int64_t first = tiles * part / s->parts * s->g.tile;
-  const int64_t last = tiles * (part + 1) / s->parts * s->g.tile;
-  s->run(&s->g, s->in, s->out, first, GI_MIN(last, s->g.count),
-         s->scratch + part * gi_group_scratch(&s->g));
+  const gi_group *g = &s->made.g;
+  gi_group_call call = {
+      .in = s->x->in, .out = s->x->out, .seed = s->x->clock->seed, .step = s->x->clock->step};
+  call.scratch = (float *)s->x->scratch + fold_floats(s) + part * gi_group_scratch(g);
+  if (s->made.folds) {
+    const int64_t last = s->b.n * (part + 1) / s->parts;
+    for (int64_t b = s->b.n * part / s->parts; b < last; b++) run_block(s, &call, b);
+    return;
+  }
+  const int64_t tiles = (g->count + g->tile - 1) / g->tile;
+  const int64_t first = tiles * part / s->parts * g->tile;
+  const int64_t last = tiles * (part + 1) / s->parts * g->tile;
+  s->run(g, &call, first, GI_MIN(last, g->count));
 }
 
 static glia_status run(const gi_exec *x) {
   state *s = x->state;
-  if (s->g.count == 0) return GLIA_OK;
-  s->in = x->in;
-  s->out = x->out;
-  s->scratch = x->scratch;
-  gi_cpu_for(s->parts, s->parts, run_part, s);
+  const gi_group *g = &s->made.g;
+  s->x = x;
+  if (g->count > 0 || s->made.folds) gi_cpu_for(s->parts, s->parts, run_part, s);
+  for (int k = 0, fold = 0; k < g->n_out; k++)
+    if (g->out[k].folded) join_out(s, k, fold++, x->out[k]);
   return GLIA_OK;
 }
 
