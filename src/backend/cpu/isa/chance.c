@@ -7,7 +7,12 @@
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
 
-enum { BLOCKS = 128, WIDE = GI_ISA_BYTES / 8 }; /* blocks of a chunk: 2 KiB; of a vector */
+enum {
+  BLOCKS = 128,            /* of a chunk: 2 KiB */
+  WIDE = GI_ISA_BYTES / 8, /* blocks of a vector */
+  SIDE = 2,
+  ROUNDS = 10
+};
 
 typedef uint64_t wide __attribute__((vector_size(GI_ISA_BYTES)));
 typedef uint64_t loose_wide __attribute__((vector_size(GI_ISA_BYTES), aligned(4), may_alias));
@@ -33,20 +38,49 @@ static inline wide multiply_low(wide a, wide b) {
 #endif
 }
 
-static inline words philox(const gi_stream *s, wide block) {
-  wide c0 = block, c1 = block >> 32, c2 = (wide){0} + s->step, c3 = c2 >> 32;
+/* What each round adds: the same for all blocks of a stream. */
+typedef struct schedule {
+  wide key[ROUNDS][2];
+  wide step, step_high;
+} schedule;
+
+static schedule schedule_of(const gi_stream *s) {
+  schedule k;
   uint32_t k0 = (uint32_t)s->key, k1 = (uint32_t)(s->key >> 32);
-  const wide m0 = (wide){0} + 0xD2511F53u, m1 = (wide){0} + 0xCD9E8D57u;
-  for (int round = 0; round < 10; round++) {
-    const wide p0 = multiply_low(c0, m0), p1 = multiply_low(c2, m1);
-    c0 = (p1 >> 32) ^ c1 ^ ((wide){0} + k0);
-    c2 = (p0 >> 32) ^ c3 ^ ((wide){0} + k1);
-    c1 = p1;
-    c3 = p0;
+  for (int round = 0; round < ROUNDS; round++) {
+    k.key[round][0] = (wide){0} + k0;
+    k.key[round][1] = (wide){0} + k1;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  return (words){{c0, c1, c2, c3}};
+  k.step = (wide){0} + s->step;
+  k.step_high = k.step >> 32;
+  return k;
+}
+
+/* SIDE vectors of blocks at a time, c apart: each waits long for its products. */
+static inline __attribute__((always_inline)) void philox(const schedule *k, wide first,
+                                                         wide apart, words *to) {
+  const wide m0 = (wide){0} + 0xD2511F53u, m1 = (wide){0} + 0xCD9E8D57u;
+  wide c[SIDE][4];
+  for (int i = 0; i < SIDE; i++, first += apart) {
+    c[i][0] = first;
+    c[i][1] = first >> 32;
+    c[i][2] = k->step;
+    c[i][3] = k->step_high;
+  }
+#pragma GCC unroll 10
+  for (int round = 0; round < ROUNDS; round++) {
+#pragma GCC unroll 4
+    for (int i = 0; i < SIDE; i++) {
+      const wide p0 = multiply_low(c[i][0], m0), p1 = multiply_low(c[i][2], m1);
+      c[i][0] = (p1 >> 32) ^ (c[i][1] ^ k->key[round][0]);
+      c[i][2] = (p0 >> 32) ^ (c[i][3] ^ k->key[round][1]);
+      c[i][1] = p1;
+      c[i][3] = p0;
+    }
+  }
+  for (int i = 0; i < SIDE; i++) memcpy(to[i].w, c[i], sizeof c[i]);
 }
 
 /* first, first + step, ... */
@@ -68,16 +102,18 @@ static inline uvec lower_halves(wide a, wide b) {
 #endif
 }
 
-/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to two vectors), into word[][i]. */
+/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to SIDE vectors), into word[][i]. */
 static void draw(const gi_stream *s, uint64_t first, uint64_t step, int64_t n, chunk *out) {
+  const schedule key = schedule_of(s);
   wide c = counters(first, step);
-  for (int64_t i = 0; i < n; i += 2 * WIDE) {
-    const words a = philox(s, c), b = philox(s, c + WIDE * step);
-    for (int k = 0; k < 4; k++) {
-      const uvec w = lower_halves(a.w[k], b.w[k]);
-      memcpy(out->word[k] + i, &w, sizeof w);
-    }
-    c += 2 * WIDE * step;
+  for (int64_t i = 0; i < n; i += SIDE * WIDE, c += SIDE * WIDE * step) {
+    words to[SIDE];
+    philox(&key, c, (wide){0} + WIDE * step, to);
+    for (int v = 0; v < SIDE; v += 2)
+      for (int k = 0; k < 4; k++) {
+        const uvec w = lower_halves(to[v].w[k], to[v + 1].w[k]);
+        memcpy(out->word[k] + i + v * WIDE, &w, sizeof w);
+      }
   }
 }
 
@@ -99,12 +135,18 @@ static inline wide side_by_side(wide low, wide high) {
   return (low & 0xffffffffu) | (high << 32);
 }
 
-/* Words 4 first .. 4 (first + n) - 1 in the order of the elements, n rounded up to a vector. */
+/* Words 4 first .. 4 (first + n) - 1 in the order of the elements, n rounded up to SIDE
+ * vectors.
+ */
 static void draw_dense(const gi_stream *s, uint64_t first, int64_t n, uint32_t *out) {
+  const schedule key = schedule_of(s);
   wide c = counters(first, 1);
-  for (int64_t i = 0; i < n; i += WIDE, c += WIDE, out += 4 * WIDE) {
-    const words a = philox(s, c);
-    store_pairs(out, side_by_side(a.w[0], a.w[1]), side_by_side(a.w[2], a.w[3]));
+  for (int64_t i = 0; i < n; i += SIDE * WIDE, c += SIDE * WIDE) {
+    words to[SIDE];
+    philox(&key, c, (wide){0} + WIDE, to);
+    for (int v = 0; v < SIDE; v++, out += 4 * WIDE)
+      store_pairs(out, side_by_side(to[v].w[0], to[v].w[1]),
+                  side_by_side(to[v].w[2], to[v].w[3]));
   }
 }
 

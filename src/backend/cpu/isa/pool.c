@@ -57,13 +57,13 @@ static inline window window_at(const gi_pool *p, int64_t i, int64_t j) {
 
 /* ---- the largest or smallest ------------------------------------------------------------ */
 
+/* sign is 1 or -1, a constant where this is called. A NaN wins over all but an earlier one. */
 static inline __attribute__((always_inline)) void extreme_vectors(const window *w,
-                                                                  const float *x, float sign,
+                                                                  const float *x, int sign,
                                                                   int n, float *y,
                                                                   uint8_t *position) {
   vec best[WIDE];
   ivec at[WIDE];
-  const vec s = splat(sign);
   for (int v = 0; v < n; v++) {
     const int64_t first = w->row->cell * w->row_step + w->col->cell * w->col_step;
     best[v] = load(x + first + v * GI_LANES);
@@ -72,9 +72,11 @@ static inline __attribute__((always_inline)) void extreme_vectors(const window *
   FOR_TAPS(w) {
     const float *from = x + OFFSET(w);
     const ivec number = splat_i32(NUMBER(w));
+    if (r == w->row && q == w->col) continue;
     for (int v = 0; v < n; v++) {
       const vec now = load(from + v * GI_LANES);
-      const ivec wins = (now * s > best[v] * s) | ((now != now) & (best[v] == best[v]));
+      const ivec loses = sign > 0 ? now <= best[v] : now >= best[v];
+      const ivec wins = ~loses & (best[v] == best[v]);
       best[v] = choose(wins, now, best[v]);
       at[v] = choose_i32(wins, number, at[v]);
     }
@@ -99,15 +101,23 @@ static void extreme_one(const window *w, const float *x, float sign, float *y,
   *position = (uint8_t)won;
 }
 
-static void extreme(const gi_pool *p, int64_t i, const float *image, float *y,
-                    uint8_t *position) {
+static inline __attribute__((always_inline)) void extreme_row(const gi_pool *p, int64_t i,
+                                                              const float *image, int sign,
+                                                              float *y, uint8_t *position) {
   for (int64_t j = 0; j < p->cols.n; j++, y += p->channels, position += p->channels) {
     const window w = window_at(p, i, j);
-    FOR_CHANNELS(p->channels,
-                 extreme_vectors(&w, image + c, p->sign, WIDE, y + c, position + c),
-                 extreme_vectors(&w, image + c, p->sign, 1, y + c, position + c),
+    FOR_CHANNELS(p->channels, extreme_vectors(&w, image + c, sign, WIDE, y + c, position + c),
+                 extreme_vectors(&w, image + c, sign, 1, y + c, position + c),
                  extreme_one(&w, image + c, p->sign, y + c, position + c));
   }
+}
+
+static void extreme(const gi_pool *p, int64_t i, const float *image, float *y,
+                    uint8_t *position) {
+  if (p->sign > 0)
+    extreme_row(p, i, image, 1, y, position);
+  else
+    extreme_row(p, i, image, -1, y, position);
 }
 
 static inline __attribute__((always_inline)) void scatter_vectors(const window *w,
@@ -135,8 +145,39 @@ static float scatter_one(const window *w, const float *dy, const uint8_t *positi
   return sum;
 }
 
+/* Windows that do not touch: each element of dy is read once for its cells of the row. */
+static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+                          float *dx) {
+  const int64_t n = p->channels, cells = p->kernel_cols, row = p->cols.n * n;
+  const gi_tap *tap = p->rows.tap + p->rows.begin[i];
+  if (p->rows.begin[i] == p->rows.begin[i + 1]) { /* between two windows */
+    memset(dx, 0, (size_t)row * sizeof *dx);
+    return;
+  }
+  const int64_t first = tap->cell * p->width * n, number = tap->k * cells;
+  float *to = dx;
+  for (int64_t j = 0; j < p->width; j++, to += (p->stride - cells) * n) {
+    const float *from = dy + first + j * n;
+    const uint8_t *won = position + first + j * n;
+    for (int64_t c = 0; c < n; c += GI_LANES) {
+      if (c + GI_LANES > n) c = n - GI_LANES;
+      const vec v = load(from + c);
+      const ivec w = load_bytes(won + c);
+      for (int64_t q = 0; q < cells; q++)
+        store(to + q * n + c, (vec)((w == splat_i32((int32_t)(number + q))) & (ivec)v));
+    }
+    to += cells * n;
+    const float *next = j + 1 < p->width ? to + (p->stride - cells) * n : dx + row;
+    if (next > to) memset(to, 0, (size_t)(next - to) * sizeof *to);
+  }
+}
+
 static void scatter(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
                     float *dx) {
+  if (p->apart && p->channels >= GI_LANES) {
+    scatter_apart(p, i, dy, position, dx);
+    return;
+  }
   for (int64_t j = 0; j < p->cols.n; j++, dx += p->channels) {
     const window w = window_at(p, i, j);
     FOR_CHANNELS(p->channels, scatter_vectors(&w, dy + c, position + c, WIDE, dx + c),

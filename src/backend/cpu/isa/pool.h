@@ -28,6 +28,7 @@ typedef struct gi_pool {
   /* Planes: cell o of y and number k of its window meet at column o stride - padding + k
    * dilation. */
   int64_t stride, padding, dilation;
+  bool apart;                         /* no cell has two windows; there is no padding */
   float sign;                         /* 1: the largest, -1: the smallest */
   const float *row_share, *col_share; /* average: 1 / cells counted, by row and column of y */
 } gi_pool;

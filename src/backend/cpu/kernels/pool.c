@@ -143,6 +143,10 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->p.stride = a->stride.at[1];
   s->p.padding = a->padding.at[1];
   s->p.dilation = a->dilation.at[1];
+  s->p.apart = true;
+  for (int d = 0; d < 2; d++)
+    s->p.apart = s->p.apart && a->dilation.at[d] == 1 && a->padding.at[d] == 0 &&
+                 a->stride.at[d] >= a->kernel.at[d] && !a->ceil_mode;
   s->p.sign = strcmp(p->op->name, "min_pool2d") == 0 ? -1.0f : 1.0f;
   s->read = in->dim[2] * in->dim[3] * s->p.channels;
   s->written = to->dim[2] * to->dim[3] * s->p.channels;
