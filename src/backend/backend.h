@@ -48,6 +48,7 @@ typedef struct gi_exec {
 typedef struct gi_kernel {
   const char *op;   /* name of the op that it computes; NULL: any op (the reference) */
   const char *name; /* "conv_onednn"; shown in plans */
+  bool by_threads;  /* the bits of its results depend on the number of threads */
   /* NULL if it can compute the problem, else the reason why not. Layouts are not yet settled.
    * Slow is no reason: that is for `cost` to say. */
   const char *(*fits)(const gi_problem *p);

@@ -6,7 +6,7 @@
  * run allocates nothing here. oneDNN's status codes become messages at this one place.
  *
  * What differs between oneDNN 2 and 3 (descriptors by value, operation descriptors) is used in
- * dnnl.c, kernels/conv.c and kernels/matmul.c only.
+ * dnnl.c, kernels/conv_onednn.c and kernels/matmul_onednn.c only.
  */
 #ifndef GI_DNNL_H
 #define GI_DNNL_H

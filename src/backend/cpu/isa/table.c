@@ -13,4 +13,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .pool = &GI_ISA(gi_pool_loops),
     .row = &GI_ISA(gi_row_loops),
     .conv = &GI_ISA(gi_conv_loops),
+    .product = &GI_ISA(gi_product_loops),
 };

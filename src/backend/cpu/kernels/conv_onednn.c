@@ -218,10 +218,11 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return prepare(p, out, chain_weight_grad);
 }
 
-#define ROW(op_name, kernel_name, layouts_of, prepare_of)                                  \
-  {                                                                                        \
-    .op = op_name, .name = kernel_name, .fits = fits, .layouts = layouts_of, .cost = cost, \
-    .prepare = prepare_of, .run = gi_chain_run, .release = gi_chain_free,                  \
+#define ROW(op_name, kernel_name, layouts_of, prepare_of)                            \
+  {                                                                                  \
+    .op = op_name, .name = kernel_name, .by_threads = true, .fits = fits,            \
+    .layouts = layouts_of, .cost = cost, .prepare = prepare_of, .run = gi_chain_run, \
+    .release = gi_chain_free,                                                        \
   }
 static const gi_kernel conv2d = ROW("conv2d", "conv_onednn", layouts_forward, prepare_forward);
 static const gi_kernel conv2d_act =

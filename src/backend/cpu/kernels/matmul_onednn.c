@@ -1,4 +1,4 @@
-/* matmul.c - matrix products by oneDNN.
+/* matmul_onednn.c - matrix products by oneDNN.
  *
  * Transposes are strides. oneDNN's own packing of a product's operands was measured against
  * operands packed beforehand (format "any" and a reorder) and against its inner product: for
@@ -8,12 +8,8 @@
  * [..., M, K] x [K, N] is one product of all rows, where a is not transposed.
  */
 #include "backend/cpu/dnnl.h"
+#include "backend/cpu/matrix.h"
 #include "ops/attrs.h"
-
-typedef struct matrix {
-  int rank;
-  int64_t dim[GLIA_MAX_RANK], stride[GLIA_MAX_RANK];
-} matrix;
 
 static const char *fits(const gi_problem *p) {
   for (int i = 0; i < p->n_in; i++) {
@@ -27,47 +23,20 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
-/* The operand as `rank` logical axes, its own at the right, the last two swapped if asked. */
-static matrix view(const gi_type *t, int rank, bool transpose) {
-  matrix m = {.rank = rank};
-  int64_t own[GLIA_MAX_RANK];
-  gi_type_strides(t, own);
-  const int shift = rank - t->rank;
-  for (int d = 0; d < rank; d++) {
-    m.dim[d] = d < shift ? 1 : t->dim[d - shift];
-    m.stride[d] = d < shift ? gi_type_count(t) : own[d - shift];
-  }
-  if (transpose) {
-    const matrix before = m;
-    m.dim[rank - 2] = before.dim[rank - 1];
-    m.dim[rank - 1] = before.dim[rank - 2];
-    m.stride[rank - 2] = before.stride[rank - 1];
-    m.stride[rank - 1] = before.stride[rank - 2];
-  }
-  return m;
-}
-
-/* All rows of a dense operand as one matrix. */
-static void join_rows(matrix *m) {
-  int64_t rows = 1;
-  for (int d = 0; d + 1 < m->rank; d++) rows *= m->dim[d];
-  const int64_t columns = m->dim[m->rank - 1];
-  *m = (matrix){2, {rows, columns}, {columns, 1}};
-}
-
-static glia_status describe(const matrix *m, dnnl_memory_desc_t *out) {
+static glia_status describe(const gi_matrix *m, dnnl_memory_desc_t *out) {
   return gi_dnnl_desc(m->rank, m->dim, m->stride, out);
 }
 
 static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd) {
   const gi_matmul_attr *at = p->attr;
   const int rank = p->out[0].rank;
-  matrix a = view(&p->in[0], rank, at->transpose_a), c = view(&p->out[0], rank, false);
-  matrix b = view(&p->in[1], rank, at->transpose_b), bias = {.rank = rank};
+  gi_matrix a = gi_matrix_view(&p->in[0], rank, at->transpose_a),
+            c = gi_matrix_view(&p->out[0], rank, false);
+  gi_matrix b = gi_matrix_view(&p->in[1], rank, at->transpose_b), bias = {.rank = rank};
   if (!at->transpose_a && p->in[1].rank == 2) {
-    join_rows(&a);
-    join_rows(&c);
-    b = view(&p->in[1], 2, at->transpose_b);
+    gi_matrix_join_rows(&a);
+    gi_matrix_join_rows(&c);
+    b = gi_matrix_view(&p->in[1], 2, at->transpose_b);
     bias.rank = 2;
   }
   for (int d = 0; d < bias.rank; d++) {
@@ -112,9 +81,9 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
 
 #define ROW(op_name)                                                          \
   {                                                                           \
-    .op = op_name, .name = "matmul_onednn", .fits = fits, .prepare = prepare, \
-    .run = gi_chain_run, .release = gi_chain_free,                            \
+    .op = op_name, .name = "matmul_onednn", .by_threads = true, .fits = fits, \
+    .prepare = prepare, .run = gi_chain_run, .release = gi_chain_free,        \
   }
 static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
 
-const gi_kernel *const gi_cpu_kernels_matmul[] = {&product, &product_act, NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_onednn[] = {&product, &product_act, NULL};

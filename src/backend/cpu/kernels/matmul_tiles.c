@@ -1,0 +1,375 @@
+/* matmul_tiles.c - matrix products by our own loop (isa/product.h).
+ *
+ *   c[rows, cols] = spread[rows, depth] x packed[depth, cols]
+ *
+ * One operand is packed in panels of a vector's columns, the other is read where it lies, row
+ * by row or column by column, one number spread over a vector at a time. Which is which is
+ * free, since c^T = b^T a^T: the product is turned round where that leaves less to pack, or
+ * fewer columns empty. Weights that never change are packed when the plan is made.
+ *
+ * Each element of the result is summed by one thread in one order, blocks of DEPTH after
+ * another: the same bits for any number of threads.
+ */
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/matrix.h"
+#include "ops/attrs.h"
+
+enum {
+  DEPTH = 1024,     /* most numbers summed before a sum goes to memory */
+  SIDE = 4,         /* tiles of rows brought together at a time */
+  NEAR = 320 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
+  PART = 1 << 16,   /* multiply-adds worth a thread */
+  PARTS_A_THREAD = 8, /* so that threads that are held up leave less behind */
+  BATCHES = 1 << 20
+};
+
+typedef struct operand { /* element (i, k) at i * outer + k * inner */
+  int input;
+  int64_t count, outer, inner;
+} operand;
+
+typedef struct state {
+  operand spread, packed;
+  int64_t depth, row_step, col_step;       /* of the result */
+  int64_t batches, *spread_at, *packed_at; /* by batch: where its matrix begins */
+  int64_t panels, row_tiles, panel_floats;
+  bool relu, bias_by_row;
+  int bias; /* input; -1: none */
+  int threads;
+  int64_t parts;
+  const gi_product_loops *loops;
+  gi_move_rectangle *move;
+  float *kept; /* owned: packed once; NULL: in each run */
+  /* for the time of a run */
+  const float *a, *b, *biases;
+  float *c, *panels_at;
+} state;
+
+/* ---- what is taken ----------------------------------------------------------------------- */
+
+static const char *fits(const gi_problem *p) {
+  const gi_matmul_attr *a = p->attr;
+  for (int i = 0; i < p->n_in; i++) {
+    if (p->in[i].dtype != GLIA_F32) return "takes f32 only";
+    if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
+  }
+  if (gi_type_count(&p->out[0]) == 0) return "the product has no elements";
+  if (a->activation != NULL && a->activation[0] != '\0' && strcmp(a->activation, "relu") != 0)
+    return "knows relu as the only activation";
+  return NULL;
+}
+
+/* ---- the two ways round ------------------------------------------------------------------ */
+
+typedef struct shape {
+  gi_matrix a, b, c;
+} shape;
+
+/* Logical matrices, all rows of a in one where that is possible. */
+static shape shape_of(const gi_problem *p) {
+  const gi_matmul_attr *at = p->attr;
+  const int rank = p->out[0].rank;
+  shape s = {gi_matrix_view(&p->in[0], rank, at->transpose_a),
+             gi_matrix_view(&p->in[1], rank, at->transpose_b),
+             gi_matrix_view(&p->out[0], rank, false)};
+  if (!at->transpose_a && p->in[1].rank == 2) {
+    gi_matrix_join_rows(&s.a);
+    gi_matrix_join_rows(&s.c);
+    s.b = gi_matrix_view(&p->in[1], 2, at->transpose_b);
+  }
+  return s;
+}
+
+static operand rows_of(const gi_matrix *m, int input) {
+  const int r = m->rank;
+  return (operand){input, m->dim[r - 2], m->stride[r - 2], m->stride[r - 1]};
+}
+static operand cols_of(const gi_matrix *m, int input) {
+  const int r = m->rank;
+  return (operand){input, m->dim[r - 1], m->stride[r - 1], m->stride[r - 2]};
+}
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* Multiply-adds by the vector with what is empty, and elements packed as some of those. */
+static double work(const operand *spread, const operand *packed, int64_t depth, int64_t width,
+                   bool known) {
+  const double rows = (double)round_up(spread->count, GI_PRODUCT_ROWS);
+  const double cols = (double)round_up(packed->count, width);
+  const double packing = known ? 0 : (packed->outer == 1 ? 4 : 8);
+  return (double)depth * cols * (rows + packing);
+}
+
+static bool known(const gi_problem *p, int i) {
+  return p->known != NULL && p->known[i] != NULL;
+}
+
+/* The better way round; returns its work for one matrix. */
+static double orient(const gi_problem *p, const shape *m, int64_t width, state *s) {
+  const int r = m->a.rank;
+  const operand a = rows_of(&m->a, 0), b = cols_of(&m->b, 1);
+  s->depth = m->a.dim[r - 1];
+  const double straight = work(&a, &b, s->depth, width, known(p, 1));
+  const double turned = work(&b, &a, s->depth, width, known(p, 0));
+  const bool turn = turned < straight;
+  s->spread = turn ? b : a;
+  s->packed = turn ? a : b;
+  s->row_step = m->c.stride[turn ? r - 1 : r - 2];
+  s->col_step = m->c.stride[turn ? r - 2 : r - 1];
+  s->bias_by_row = turn;
+  return turn ? turned : straight;
+}
+
+static int64_t batches_of(const gi_matrix *c) {
+  int64_t n = 1;
+  for (int d = 0; d + 2 < c->rank; d++) n *= c->dim[d];
+  return n;
+}
+
+static double cost(const gi_problem *p, const gi_limits *limits) {
+  const shape m = shape_of(p);
+  state s = {0};
+  const double adds =
+      orient(p, &m, gi_cpu_isa()->product->width, &s) * (double)batches_of(&m.c);
+  const double memory = gi_problem_cost(p).bytes / limits->bytes;
+  return GI_MAX(2 * adds / (0.6 * limits->flops), memory) + 1e-6;
+}
+
+/* ---- packing ----------------------------------------------------------------------------- */
+
+typedef struct packing {
+  const state *s;
+  const float *from;
+  float *to;
+} packing;
+
+static void pack_panel(void *user, int64_t panel) {
+  const packing *k = user;
+  const state *s = k->s;
+  const int64_t width = s->loops->width, first = panel * width;
+  const int64_t n = GI_MIN(width, s->packed.count - first);
+  const gi_rectangle r = {.rows = s->depth,
+                          .cols = n,
+                          .from_row = s->packed.inner,
+                          .from_col = s->packed.outer,
+                          .to_row = width,
+                          .to_col = 1,
+                          .size = sizeof(float)};
+  float *to = k->to + panel * s->panel_floats;
+  if (n < width) memset(to, 0, (size_t)s->panel_floats * sizeof *to);
+  s->move(&r, k->from + first * s->packed.outer, to);
+}
+
+/* ---- computing --------------------------------------------------------------------------- */
+
+typedef struct region { /* of one product */
+  int64_t first_row_tile, last_row_tile, first_panel, last_panel;
+} region;
+
+/* One row of tiles along some panels. */
+static void row_of_tiles(const state *s, gi_product_tile *t, float *c, const float *panels,
+                         int64_t row, int64_t first, int64_t last, int64_t from) {
+  const int64_t width = s->loops->width;
+  for (int64_t p = first; p < last; p++) {
+    const int64_t col = p * width;
+    t->panel = panels + p * s->panel_floats + from * width;
+    t->cols = GI_MIN(width, s->packed.count - col);
+    t->c = c + row * s->row_step + col * s->col_step;
+    if (s->biases != NULL && from == 0) {
+      t->row_bias = s->bias_by_row ? s->biases + row : NULL;
+      t->col_bias = s->bias_by_row ? NULL : s->biases + col;
+    }
+    s->loops->tile(t);
+  }
+}
+
+/* Brings SIDE tiles of rows together, [tile][depth][row]. */
+static void gather_rows(const state *s, const float *a, int64_t row, int64_t deep,
+                        float *side) {
+  const operand *o = &s->spread;
+  const int64_t n = GI_MIN(SIDE * GI_PRODUCT_ROWS, o->count - row);
+  const int64_t whole = o->outer == 1 ? n / GI_PRODUCT_ROWS : 0; /* tiles in one piece */
+  a += row * o->outer;
+  for (int64_t d = 0; d < deep; d++, a += o->inner) {
+    for (int64_t t = 0; t < whole; t++)
+      memcpy(side + (t * deep + d) * GI_PRODUCT_ROWS, a + t * GI_PRODUCT_ROWS,
+             GI_PRODUCT_ROWS * sizeof(float));
+    for (int64_t k = whole * GI_PRODUCT_ROWS; k < n; k++)
+      side[(k / GI_PRODUCT_ROWS * deep + d) * GI_PRODUCT_ROWS + k % GI_PRODUCT_ROWS] =
+          a[k * o->outer];
+  }
+}
+
+/* Points t to its rows; what is behind the last row repeats it. */
+static void point_rows(const state *s, gi_product_tile *t, const float *a, int64_t row,
+                       const float *side) {
+  const operand *o = &s->spread;
+  t->rows = (int)GI_MIN(GI_PRODUCT_ROWS, o->count - row);
+  t->a_step = o->inner == 1 ? 1 : GI_PRODUCT_ROWS;
+  for (int k = 0; k < GI_PRODUCT_ROWS; k++)
+    t->a[k] = o->inner == 1 ? a + GI_MIN(row + k, o->count - 1) * o->outer : side + k;
+}
+
+/* All panels of a group along all rows of the region, at depths from .. from + t->depth. */
+static void compute_group(const state *s, gi_product_tile *t, const float *a, float *c,
+                          const float *panels, region r, int64_t from) {
+  float side[DEPTH * GI_PRODUCT_ROWS * SIDE];
+  a += from * s->spread.inner;
+  for (int64_t i = r.first_row_tile; i < r.last_row_tile; i++) {
+    const int64_t row = i * GI_PRODUCT_ROWS, place = (i - r.first_row_tile) % SIDE;
+    if (s->spread.inner != 1 && place == 0) gather_rows(s, a, row, t->depth, side);
+    point_rows(s, t, a, row, side + place * t->depth * GI_PRODUCT_ROWS);
+    row_of_tiles(s, t, c, panels, row, r.first_panel, r.last_panel, from);
+  }
+}
+
+static void compute(const state *s, int64_t batch, const float *panels, region r) {
+  const float *a = s->a + s->spread_at[batch];
+  float *c = s->c + batch * s->spread.count * s->packed.count;
+  const int64_t blocks = (s->depth + DEPTH - 1) / DEPTH;
+  for (int64_t k = 0; k < blocks; k++) {
+    const int64_t from = s->depth * k / blocks, to = s->depth * (k + 1) / blocks;
+    const int64_t bytes = (to - from) * s->loops->width * (int64_t)sizeof(float);
+    const int64_t group = GI_MAX(1, NEAR / bytes);
+    gi_product_tile t = {.depth = to - from,
+                         .row_step = s->row_step,
+                         .col_step = s->col_step,
+                         .add = from > 0,
+                         .relu = s->relu && to == s->depth};
+    for (int64_t p = r.first_panel; p < r.last_panel; p += group)
+      compute_group(
+          s, &t, a, c, panels,
+          (region){r.first_row_tile, r.last_row_tile, p, GI_MIN(p + group, r.last_panel)},
+          from);
+  }
+}
+
+/* A part of the one product: some rows of tiles, or some panels, of whichever there are more.
+ */
+static void part_of_one(void *user, int64_t part) {
+  const state *s = user;
+  region r = {0, s->row_tiles, 0, s->panels};
+  if (s->row_tiles >= s->panels) {
+    r.first_row_tile = s->row_tiles * part / s->parts;
+    r.last_row_tile = s->row_tiles * (part + 1) / s->parts;
+  } else {
+    r.first_panel = s->panels * part / s->parts;
+    r.last_panel = s->panels * (part + 1) / s->parts;
+  }
+  compute(s, 0, s->panels_at, r);
+}
+
+/* Some products of many, each packed and computed by itself. */
+static void part_of_many(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t floats = s->panels * s->panel_floats;
+  float *panels = s->panels_at + part * floats;
+  for (int64_t i = s->batches * part / s->parts; i < s->batches * (part + 1) / s->parts; i++) {
+    packing k = {s, s->b + s->packed_at[i], panels};
+    for (int64_t p = 0; p < s->panels; p++) pack_panel(&k, p);
+    compute(s, i, panels, (region){0, s->row_tiles, 0, s->panels});
+  }
+}
+
+static glia_status run(const gi_exec *x) {
+  state *s = x->state;
+  s->a = x->in[s->spread.input];
+  s->b = x->in[s->packed.input];
+  s->biases = s->bias >= 0 ? x->in[s->bias] : NULL;
+  s->c = x->out[0];
+  s->panels_at = s->kept != NULL ? s->kept : x->scratch;
+  if (s->batches > 1) {
+    gi_cpu_for(s->threads, s->parts, part_of_many, s);
+    return GLIA_OK;
+  }
+  packing k = {s, s->b, s->panels_at};
+  if (s->kept == NULL) gi_cpu_for(s->threads, s->panels, pack_panel, &k);
+  gi_cpu_for(s->threads, s->parts, part_of_one, s);
+  return GLIA_OK;
+}
+
+/* ---- preparing --------------------------------------------------------------------------- */
+
+static void release(void *state_) {
+  state *s = state_;
+  gi_free(s->spread_at);
+  gi_free(s->packed_at);
+  gi_free_aligned(s->kept);
+  gi_free(s);
+}
+
+/* Where the matrices of each batch begin; an axis of 1 is repeated. */
+static glia_status list_batches(state *s, const shape *m, const gi_matrix *spread,
+                                const gi_matrix *packed) {
+  s->batches = batches_of(&m->c);
+  if (s->batches > BATCHES)
+    return gi_fail(GLIA_UNSUPPORTED, "product: %lld matrices", (long long)s->batches);
+  s->spread_at = gi_alloc((size_t)s->batches * sizeof *s->spread_at);
+  s->packed_at = gi_alloc((size_t)s->batches * sizeof *s->packed_at);
+  if (s->spread_at == NULL || s->packed_at == NULL)
+    return gi_fail_nomem((size_t)s->batches * sizeof *s->spread_at);
+  for (int64_t i = 0; i < s->batches; i++) {
+    int64_t left = i;
+    for (int d = m->c.rank - 3; d >= 0; d--) {
+      const int64_t at = left % m->c.dim[d];
+      left /= m->c.dim[d];
+      s->spread_at[i] += spread->dim[d] == 1 ? 0 : at * spread->stride[d];
+      s->packed_at[i] += packed->dim[d] == 1 ? 0 : at * packed->stride[d];
+    }
+  }
+  return GLIA_OK;
+}
+
+static glia_status keep(state *s, const float *from) {
+  const size_t bytes = (size_t)(s->panels * s->panel_floats) * sizeof(float);
+  s->kept = gi_alloc_aligned(bytes);
+  if (s->kept == NULL) return gi_fail_nomem(bytes);
+  packing k = {s, from, s->kept};
+  for (int64_t p = 0; p < s->panels; p++) pack_panel(&k, p);
+  return GLIA_OK;
+}
+
+static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
+  const gi_matmul_attr *at = p->attr;
+  const shape m = shape_of(p);
+  s->loops = gi_cpu_isa()->product;
+  s->move = gi_cpu_isa()->move_rectangle;
+  const int64_t width = s->loops->width;
+  const double adds = orient(p, &m, width, s);
+  const bool turned = s->spread.input == 1;
+  GI_TRY(list_batches(s, &m, turned ? &m.b : &m.a, turned ? &m.a : &m.b));
+  s->relu = at->activation != NULL && strcmp(at->activation, "relu") == 0;
+  s->bias = p->n_in == 3 ? 2 : -1;
+  s->panels = (s->packed.count + width - 1) / width;
+  s->row_tiles = (s->spread.count + GI_PRODUCT_ROWS - 1) / GI_PRODUCT_ROWS;
+  s->panel_floats = s->depth * width;
+  const double all = adds * (double)s->batches;
+  s->threads = gi_cpu_parts(p->threads, all > 1e18 ? INT64_MAX : (int64_t)all, PART);
+  const int64_t most = s->batches > 1 ? s->batches : GI_MAX(s->row_tiles, s->panels);
+  const int64_t a_thread = s->batches > 1 ? 1 : PARTS_A_THREAD;
+  s->parts = s->threads > 1 ? GI_MIN(most, s->threads * a_thread) : 1;
+  if (s->batches == 1 && known(p, s->packed.input)) return keep(s, p->known[s->packed.input]);
+  const size_t copies = s->batches > 1 ? (size_t)s->parts : 1;
+  out->scratch = copies * (size_t)(s->panels * s->panel_floats) * sizeof(float);
+  return GLIA_OK;
+}
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  state *s = gi_alloc(sizeof *s);
+  if (s == NULL) return gi_fail_nomem(sizeof *s);
+  const glia_status made = fill(s, p, out);
+  if (made != GLIA_OK)
+    release(s);
+  else
+    out->state = s;
+  return made;
+}
+
+#define ROW(op_name)                                                                       \
+  {                                                                                        \
+    .op = op_name, .name = "matmul_tiles", .fits = fits, .cost = cost, .prepare = prepare, \
+    .run = run, .release = release,                                                        \
+  }
+static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
+
+const gi_kernel *const gi_cpu_kernels_matmul_tiles[] = {&product, &product_act, NULL};
