@@ -62,8 +62,8 @@ void *gi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free: gi_free_
 void gi_free_aligned(void *p);
 char *gi_strdup(const char *s); /* NULL stays NULL */
 /* Test hooks: the n-th allocation from now (1-based) returns NULL, once; each of more than so
- * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last call
- * of it. */
+ * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last
+ * call of it. */
 void gi_alloc_fail_after(int64_t n);
 void gi_alloc_fail_above(size_t bytes);
 int64_t gi_alloc_count(void);

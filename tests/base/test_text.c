@@ -97,7 +97,7 @@ static void sizes(void **state) {
   const struct {
     const char *text;
     int64_t want;
-  } good[] = {{"0", 0},        {"800000", 800000},        {"500M", 500000000},
+  } good[] = {{"0", 0},       {"800000", 800000},   {"500M", 500000000},
               {"64K", 64000}, {"1.5G", 1500000000}, {"2T", 2000000000000}};
   for (int i = 0; i < GI_COUNT(good); i++) {
     int64_t v = 99;
