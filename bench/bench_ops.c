@@ -84,6 +84,7 @@ static void print_case(const bench_case *b, const gi_kernel *k, const options *o
 typedef struct asked {
   const bench_case *b;
   const options *o;
+  const gi_backend *backend;
   gi_problem p;
   gi_layout in[IN], out[GI_MAX_OUT];
   const gi_kernel *best;
@@ -95,7 +96,7 @@ static void run_kernel(asked *a, const gi_kernel *k, int choice);
 
 static bool ask_kernel(const gi_kernel *k, void *user) {
   asked *a = user;
-  const gi_limits limits = gi_backend_cpu.limits(a->p.threads);
+  const gi_limits limits = a->backend->limits(a->p.threads);
   int nearest = -1;
   if (k->fits != NULL && k->fits(&a->p) != NULL) return true;
   for (int c = 0; gi_kernel_layouts(k, &a->p, c, a->in, a->out); c++)
@@ -119,6 +120,7 @@ static void run_case(const bench_case *b, const options *o) {
   if (o->like != NULL && strstr(b->name, o->like) == NULL) return;
   must(b->op->infer(&types));
   asked a = {.b = b, .o = o};
+  must(gi_backend_find(NULL, &a.backend));
   a.p = (gi_problem){.op = b->op,
                      .attr = b->attr,
                      .n_in = b->n_in,
@@ -128,7 +130,7 @@ static void run_case(const bench_case *b, const options *o) {
                      .in_layout = a.in,
                      .out_layout = a.out,
                      .threads = o->threads};
-  gi_kernel_each(&gi_backend_cpu, b->op, ask_kernel, &a);
+  gi_kernel_each(a.backend, b->op, ask_kernel, &a);
   if (!o->all) run_kernel(&a, a.best, a.choice);
 }
 

@@ -178,7 +178,7 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
   types[2] = (gi_type){.dtype = GLIA_F64};
   if (l->freezes != gi_store_freezes(l->store)) gi_cache_clear(l->plans); /* other updates */
   l->freezes = gi_store_freezes(l->store);
-  GI_TRY(gi_cache_get(l->plans, mode, types, n, mode == GI_MODE_TRAIN ? "loss" : NULL, p));
+  GI_TRY(gi_cache_get(l->plans, mode, types, n, mode != GI_MODE_FORWARD ? "loss" : NULL, p));
   GI_TRY(glia_plan_bind(*p, "x", x));
   if (n > 1) GI_TRY(glia_plan_bind(*p, "y", y));
   if (n > 2) GI_TRY(glia_plan_bind(*p, "lr", l->lr));
@@ -186,10 +186,9 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
   return GLIA_OK;
 }
 
-static glia_status diverged(glia_learner *l, glia_plan *p) {
+static glia_status diverged(const char *what, int64_t step, glia_plan *p) {
   const glia_status s = glia_plan_diagnose(p);
-  return gi_where(s, "step %lld: the loss is not finite; where it began",
-                  (long long)l->steps + 1);
+  return gi_where(s, "%s %lld: the loss is not finite; where it began", what, (long long)step);
 }
 
 glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
@@ -200,7 +199,7 @@ glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_
   glia_tensor_set(l->lr, 0, lr > 0 ? lr : l->o.optimizer.lr);
   GI_TRY(plan_for(l, GI_MODE_TRAIN, x, y, &p));
   const glia_status s = glia_plan_run(p);
-  if (s == GLIA_DIVERGED) return diverged(l, p);
+  if (s == GLIA_DIVERGED) return diverged("step", l->steps + 1, p);
   GI_TRY(s);
   l->steps++;
   if (loss != NULL) *loss = glia_tensor_get(glia_plan_output(p, "loss"), 0);
@@ -220,7 +219,9 @@ glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const gli
                                 double *loss, const glia_tensor **out) {
   glia_plan *p = NULL;
   GI_TRY(plan_for(l, GI_MODE_EVALUATE, x, y, &p));
-  GI_TRY(glia_plan_run(p));
+  const glia_status s = glia_plan_run(p);
+  if (s == GLIA_DIVERGED) return diverged("evaluation after step", l->steps, p);
+  GI_TRY(s);
   *loss = glia_tensor_get(glia_plan_output(p, "loss"), 0);
   *out = glia_plan_output(p, "result");
   return GLIA_OK;

@@ -264,6 +264,13 @@ static void test_divergence_names_step_and_layer(void **state) {
   FAILS(glia_learner_step(l, x, y, 0.1, NULL), GLIA_DIVERGED, "step 2");
   FAILS(glia_learner_step(l, x, y, 0.1, NULL), GLIA_DIVERGED, "fc2");
   assert_int_equal(glia_learner_steps(l), 1);
+  glia_dataset *d = blobs(30, 0.2, 0, 1);
+  glia_loader *data = loader_of(d, 10, false, 1);
+  glia_result r;
+  FAILS(glia_evaluate(l, data, &r), GLIA_DIVERGED, "evaluation after step 1");
+  FAILS(glia_evaluate(l, data, &r), GLIA_DIVERGED, "fc2");
+  glia_loader_free(data);
+  glia_dataset_free(d);
   glia_tensor_free(x);
   glia_tensor_free(y);
   glia_learner_free(l);
