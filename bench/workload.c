@@ -69,6 +69,7 @@ static void open_learner(running *r, int threads) {
       .loss = w->loss,
       .threads = threads,
       .seed = 1,
+      .fixed = w->optimizer == NULL,
       .data = {
           .dtype = GLIA_F32, .rank = w->rank, .classes = w->classes, .targets = w->targets}};
   for (int i = 0; i < w->rank; i++) l.data.shape[i] = w->shape[i];
@@ -151,7 +152,6 @@ glia_plan *running_plan(running *r) {
 planned_bytes running_bytes(running *r) {
   planned_bytes b = {.arena = glia_plan_bytes(running_plan(r))};
   for (int i = 0; i < glia_store_count(r->store); i++) {
-    if (r->w->optimizer == NULL && glia_store_kind_of(r->store, i) == GLIA_STATE) continue;
     const gi_type t = gi_tensor_type(glia_store_tensor(r->store, i));
     b.store += gi_type_bytes(&t);
   }

@@ -24,6 +24,7 @@ typedef struct glia_scope_opts {
   size_t size;
   bool train;    /* false: infer: dropout passes, batch norm uses its running statistics */
   uint64_t seed; /* of initial values */
+  bool zeros;    /* new parameters are zeros, for a file to fill: no initialiser runs */
 } glia_scope_opts;
 
 /* The outermost scope over a graph and a store (both borrowed: they outlive the scope's use).

@@ -44,13 +44,15 @@ typedef struct glia_learner_opts {
   int64_t memory_limit; /* of training steps, as in glia_compile_opts */
   bool fixed; /* for inference: weights keep their values from the first prediction on, so that
                  it gets faster; GLIA_INVALID if it is trained all the same */
+  const char *weights; /* file that the parameters are loaded from, as by glia_load; NULL: they
+                          begin as the initialisers make them */
 } glia_learner_opts;
 
 typedef struct glia_learner glia_learner;
 
 /* Traces the model once on a batch of one, so that shapes that cannot fit, a result of the
  * wrong width ("the network ends in 10 outputs, the data has 12 classes") and losses without
- * gradient are found before any data is read. Owned. */
+ * gradient (unless it is fixed) are found before any data is read. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_learner_new(const glia_learner_opts *opt,
                                                      glia_learner **out);
 GLIA_API void glia_learner_free(glia_learner *l);

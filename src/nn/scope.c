@@ -21,7 +21,8 @@ glia_scope *glia_scope_new(glia_graph *g, glia_store *store, const glia_scope_op
     return NULL;
   }
   g->store = store;
-  const glia_scope like = {.graph = g, .store = store, .train = o.train, .seed = o.seed};
+  const glia_scope like = {
+      .graph = g, .store = store, .train = o.train, .zeros = o.zeros, .seed = o.seed};
   return make_scope(g, &like, "");
 }
 
@@ -104,7 +105,7 @@ static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kin
   if (e != NULL) return existing(s, e, &t);
   glia_status status = gi_type_check(&t, full);
   if (status == GLIA_OK) status = gi_store_add(s->store, full, kind, &t, &e);
-  if (status == GLIA_OK) status = glia_initialise(e->tensor, init, s->seed, full);
+  if (status == GLIA_OK && !s->zeros) status = glia_initialise(e->tensor, init, s->seed, full);
   if (status != GLIA_OK) return gi_latch(s->graph, status, "%s", glia_error_message());
   return gi_variable(s->graph, full);
 }

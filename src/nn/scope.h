@@ -8,8 +8,8 @@
 struct glia_scope {
   glia_graph *graph;
   glia_store *store;
-  const char *path;    /* "layer1.0"; "" outermost */
-  bool train, updated; /* updated: variables read as the step will leave them */
+  const char *path;           /* "layer1.0"; "" outermost */
+  bool train, zeros, updated; /* updated: variables read as the step will leave them */
   uint64_t seed;
 };
 

@@ -26,8 +26,10 @@ static glia_value declare(glia_graph *g, const char *name, const gi_type *t) {
 /* inputs: x; x, y for evaluation; x, y, lr for training */
 static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *user) {
   glia_learner *l = user;
-  const glia_scope_opts so = {
-      .size = sizeof so, .train = mode == GI_MODE_TRAIN, .seed = l->o.seed};
+  const glia_scope_opts so = {.size = sizeof so,
+                              .train = mode == GI_MODE_TRAIN,
+                              .seed = l->o.seed,
+                              .zeros = l->o.weights != NULL};
   glia_scope *s = glia_scope_new(g, l->store, &so);
   const glia_value y =
       glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));
@@ -77,7 +79,7 @@ static glia_status try_trace(glia_learner *l) {
   glia_status s = glia_graph_status(g);
   if (s == GLIA_OK) s = check_result(l, g);
   glia_graph_free(g);
-  if (s != GLIA_OK) return s;
+  if (s != GLIA_OK || l->o.fixed) return s;
   GI_TRY(glia_graph_new(&g));
   batch_types(l, 2, types); /* some layers cannot train on a single sample */
   trace(g, GI_MODE_TRAIN, types, 3, l);
@@ -114,7 +116,10 @@ static glia_status build(glia_learner *l) {
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
   GI_TRY(gi_cache_new(&c, 0, trace, l, &l->plans));
-  return try_trace(l);
+  GI_TRY(try_trace(l));
+  const char *weights = l->o.weights;
+  l->o.weights = NULL; /* the caller's text */
+  return weights != NULL ? glia_load(l->store, weights, false) : GLIA_OK;
 }
 
 glia_status glia_learner_new(const glia_learner_opts *opt, glia_learner **out) {

@@ -68,7 +68,8 @@ static glia_status make_loaders(glia_run *r) {
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-static glia_status make_learner(glia_run *r, bool fixed) {
+/* weights: the file of a model that is opened for use; NULL: it is to be trained. */
+static glia_status make_learner(glia_run *r, const char *weights) {
   glia_learner_opts o = {.size = sizeof o,
                          .model = glia_net_apply,
                          .user = r->net,
@@ -79,7 +80,8 @@ static glia_status make_learner(glia_run *r, bool fixed) {
                          .backend = r->o.backend,
                          .threads = r->o.threads,
                          .memory_limit = r->o.memory_limit,
-                         .fixed = fixed};
+                         .fixed = weights != NULL,
+                         .weights = weights};
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   return glia_learner_new(&o, &r->learner);
 }
@@ -101,7 +103,7 @@ static glia_status build(glia_run *r, const char *what, const char *net) {
   GI_TRY(open_data(r));
   GI_TRY(take_classes(r));
   if (net == NULL) GI_TRY(make_net(r, "default network", NULL));
-  GI_TRY(make_learner(r, false));
+  GI_TRY(make_learner(r, NULL));
   GI_TRY(glia_normalise_fit(r->train_part, &r->info.normalise));
   return make_loaders(r);
 }
@@ -252,8 +254,7 @@ static glia_status make_opened(glia_run *r, const char *dir) {
   if (gi_is_dir(dir)) s = gi_settings_read(r, dir, &net);
   if (s == GLIA_OK) s = gi_read_info(&r->arena, path, &r->info, &r->history, NULL);
   if (s == GLIA_OK) s = glia_net_parse(r->info.net, path, &r->net);
-  if (s == GLIA_OK) s = make_learner(r, true); /* for use, not for training */
-  if (s == GLIA_OK) s = glia_load(r->learner->store, path, false);
+  if (s == GLIA_OK) s = make_learner(r, path);
   if (r->o.batch == 0) r->o.batch = 64;
   gi_free(path);
   return s;

@@ -19,6 +19,23 @@ static void blocks_are_zeroed_and_aligned(void **state) {
   assert_null(gi_strdup(NULL));
 }
 
+/* Those that are mappings of their own. */
+static void large_blocks(void **state) {
+  (void)state;
+  static const size_t sizes[] = {((size_t)4 << 20) - 1, (size_t)4 << 20, ((size_t)9 << 20) + 5};
+  for (int k = 0; k < GI_COUNT(sizes); k++) {
+    unsigned char *b = gi_alloc_aligned(sizes[k]);
+    assert_non_null(b);
+    assert_int_equal((uintptr_t)b % 64, 0);
+    for (size_t i = 0; i < sizes[k]; i++)
+      if (b[i] != 0) fail_msg("byte %zu of %zu is %d", i, sizes[k], b[i]);
+    memset(b, 0xaa, sizes[k]);
+    gi_free_aligned(b);
+  }
+  assert_null(gi_alloc_aligned(SIZE_MAX));
+  assert_null(gi_alloc_aligned(SIZE_MAX / 2));
+}
+
 static void hook_fails_once(void **state) {
   (void)state;
   gi_alloc_fail_after(2);
@@ -174,6 +191,7 @@ static void sizes_do_not_wrap(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_zeroed_and_aligned),
+      cmocka_unit_test(large_blocks),
       cmocka_unit_test(hook_fails_once),
       cmocka_unit_test(hook_fails_above),
       cmocka_unit_test(hook_fails_once_among_threads),

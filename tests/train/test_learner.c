@@ -251,6 +251,45 @@ static void test_frozen_parameters_stay(void **state) {
   glia_learner_free(l);
 }
 
+/* ---- for use ------------------------------------------------------------------------------
+ */
+
+/* A model that is opened for use holds what was saved and nothing else: no optimiser's state.
+ */
+static void test_opened_for_use(void **state) {
+  (void)state;
+  char path[600];
+  snprintf(path, sizeof path, "%s/model.safetensors", test_dir("opened_for_use"));
+  glia_learner *made = blob_learner(&glia_adam(), NULL), *used = NULL;
+  glia_tensor *x = NULL, *y = NULL;
+  const glia_tensor *want = NULL, *have = NULL;
+  OK(glia_tensor_new(GLIA_F32, 2, (const int64_t[]){4, 2}, &x));
+  OK(glia_tensor_new(GLIA_I64, 1, (const int64_t[]){4}, &y));
+  for (int64_t i = 0; i < 8; i++) glia_tensor_set(x, i, cos((double)i));
+  OK(glia_learner_step(made, x, y, 0.1, NULL));
+  OK(glia_save(glia_learner_store(made), path, NULL, 0));
+  glia_learner_opts o = good();
+  o.fixed = true;
+  o.weights = path;
+  OK(glia_learner_new(&o, &used));
+  OK(glia_learner_forward(made, x, &want));
+  OK(glia_learner_forward(used, x, &have));
+  for (int64_t i = 0; i < glia_tensor_count(want); i++)
+    NEAR(glia_tensor_get(have, i), glia_tensor_get(want, i), 1e-6);
+  assert_int_equal(glia_store_count(glia_learner_store(used)), 4);
+  FAILS(glia_learner_step(used, x, y, 0.1, NULL), GLIA_INVALID, "fixed");
+  glia_learner_free(used);
+  o.weights = "no/such/file";
+  refused(o, GLIA_IO, "no/such/file");
+  int width = 5;
+  o.user = &width;
+  o.weights = path;
+  refused(o, GLIA_MODEL, "fc1.weight");
+  glia_tensor_free(x);
+  glia_tensor_free(y);
+  glia_learner_free(made);
+}
+
 /* ---- diverging --------------------------------------------------------------------------- */
 
 static void test_divergence_names_step_and_layer(void **state) {
@@ -308,6 +347,7 @@ int main(void) {
       cmocka_unit_test(test_numbers_and_bce),
       cmocka_unit_test(test_evaluation_over_uneven_batches),
       cmocka_unit_test(test_frozen_parameters_stay),
+      cmocka_unit_test(test_opened_for_use),
       cmocka_unit_test(test_divergence_names_step_and_layer),
       cmocka_unit_test(test_plans),
   };
