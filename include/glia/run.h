@@ -18,14 +18,22 @@ typedef struct glia_plan glia_plan;
 typedef struct glia_compile_opts {
   size_t size;
   const char
-      *backend;      /* "cpu", "ref"; NULL: GLIA_BACKEND from the environment, else the best */
-  int threads;       /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores) */
-  uint64_t seed;     /* of random ops */
-  const char *watch; /* name of a scalar output: if it is not finite the step stops before any
-                        variable is changed, with GLIA_DIVERGED; NULL: none */
-  const char *skip;  /* passes to leave out: "fuse,layout", "all"; NULL: none */
-  const char *dump;  /* passes after which the graph is printed into glia_plan_text; "grad" is
-                        the graph as given; NULL: none */
+      *backend;       /* "cpu", "ref"; NULL: GLIA_BACKEND from the environment, else the best */
+  int threads;        /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores) */
+  uint64_t seed;      /* of random ops */
+  const char *watch;  /* name of a scalar output: if it is not finite the step stops before any
+                         variable is changed, with GLIA_DIVERGED; NULL: none */
+  const char *skip;   /* passes to leave out: "fuse,layout", "all"; NULL: none */
+  const char *dump;   /* passes after which the graph is printed into glia_plan_text; "grad" is
+                         the graph as given; NULL: none */
+  bool deterministic; /* kernels are chosen by a model of their times that depends on nothing
+                         but the graph, the processor and the number of threads; else what was
+                         measured on this machine has its say, see tune */
+  double tune;        /* seconds that may be spent on measuring kernels that compete, on the
+                         shapes of this graph; 0: none. The times are kept in the cache (a file,
+                         see GLIA_CACHE) and serve every graph from then on */
+  const char *choices;  /* a file that keeps which kernels were chosen: a graph that is found in
+                          it gets the same ones again, another is added to it; NULL: none */
   int64_t memory_limit; /* most bytes of glia_plan_bytes: where they do not suffice, values are
                            dropped and computed a second time, which gives the same bits and
                            takes time; GLIA_NOMEM if that does not suffice; 0: no limit */

@@ -68,6 +68,10 @@ typedef struct gi_backend {
   /* What to assume of this machine as long as nothing was measured: depends on the processor
    * and the instruction sets allowed, never on the moment. */
   gi_limits (*limits)(int threads);
+  /* Measures them, in about a second. NULL: they can only be assumed. */
+  glia_status (*measure)(int threads, gi_limits *out);
+  /* Appends what times depend on beside the processor: instruction sets in use, libraries. */
+  void (*setup)(gi_str *out);
 } gi_backend;
 
 extern const gi_backend gi_backend_ref;

@@ -197,6 +197,8 @@ void gi_wake_all(gi_cond *c);
 glia_status gi_thread_new(void (*fn)(void *user), void *user, gi_thread **out);
 void gi_thread_join(gi_thread *t); /* waits and frees; NULL is a no-op */
 
+/* "AMD EPYC 9654, family 25 model 17" (machine.c). */
+void gi_processor_name(char *out, size_t n);
 double gi_now(void);      /* seconds, monotonic */
 size_t gi_peak_rss(void); /* bytes of this process at its largest; 0 if not known */
 size_t gi_rss(void);      /* bytes now */

@@ -9,13 +9,16 @@
 #ifndef GI_COMPILE_H
 #define GI_COMPILE_H
 
-#include "backend/backend.h"
+#include "compile/times.h"
 
 typedef struct gi_target { /* what is compiled for */
   const gi_backend *backend;
   int threads;
-  bool fixed;       /* variables keep their values while the plan lives */
-  gi_limits limits; /* that kernels' times are modelled from */
+  bool fixed;          /* variables keep their values while the plan lives */
+  gi_limits limits;    /* that kernels' times are modelled from */
+  gi_times *times;     /* measured; borrowed. NULL: all are modelled */
+  double tune;         /* seconds that may be spent on measuring more of them; 0: none */
+  const char *choices; /* file that keeps what was chosen for each graph; NULL: none */
 } gi_target;
 
 typedef struct gi_pass {

@@ -56,12 +56,27 @@ static glia_status build(gi_rewrite *r, const gi_offers *offers, const int *pick
   return GLIA_OK;
 }
 
+/* What was chosen for this graph before, or what is cheapest now, which is then kept. */
+static glia_status choose(gi_rewrite *r, gi_offers *offers, int *pick) {
+  bool found = false;
+  int measured = 0;
+  GI_TRY(gi_choices_read(offers, r->target, pick, &found));
+  if (found) return GLIA_OK;
+  if (r->target->tune > 0) GI_TRY(gi_offers_tune(offers, r->target, &measured));
+  if (measured > 0) {
+    gi_offers_free(offers);
+    GI_TRY(gi_offers_list(r->from, r->target, r->live, offers));
+  }
+  GI_TRY(gi_offers_choose(offers, pick));
+  return gi_choices_write(offers, r->target, pick);
+}
+
 static glia_status choose_and_build(gi_rewrite *r) {
   gi_offers offers;
   GI_TRY(gi_offers_list(r->from, r->target, r->live, &offers));
   int *pick = gi_alloc((r->from->nodes.n + 1) * sizeof *pick);
-  glia_status s = pick == NULL ? gi_fail_nomem(r->from->nodes.n * sizeof *pick)
-                               : gi_offers_choose(&offers, pick);
+  glia_status s =
+      pick == NULL ? gi_fail_nomem(r->from->nodes.n * sizeof *pick) : choose(r, &offers, pick);
   if (s == GLIA_OK) s = build(r, &offers, pick);
   gi_free(pick);
   gi_offers_free(&offers);

@@ -26,6 +26,7 @@ gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, g
 typedef struct asker { /* about one node */
   gi_offers *o;
   const gi_target *target;
+  gi_str setup, key;
   gi_problem problem;
   gi_layout *in, *out; /* the problem's layouts */
   GI_VEC(gi_offer) found;
@@ -40,16 +41,42 @@ static const gi_layout *kept(asker *a, const gi_layout *layouts, const gi_type *
   return copy;
 }
 
+bool gi_worth_measuring(const gi_kernel *k) { return k->cost != NULL && k->op != NULL; }
+
+/* Measured, if it was; else modelled. */
+static double seconds_of(asker *a, const gi_kernel *kernel, bool *measured) {
+  double seconds = 0;
+  if (a->target->times != NULL && gi_worth_measuring(kernel)) {
+    a->key.n = 0;
+    gi_time_key(kernel, &a->problem, a->setup.s, &a->key);
+    if (!a->key.failed) seconds = gi_times_get(a->target->times, a->key.s);
+  }
+  *measured = seconds > 0;
+  return *measured ? seconds : gi_kernel_cost(kernel, &a->problem, &a->target->limits);
+}
+
+/* Where some offers of a node were measured, the model of the others is held to be as wrong as
+ * it was about the fastest of those. */
+static void correct_models(gi_offer *at, size_t n, const asker *a) {
+  const gi_offer *best = NULL;
+  for (size_t i = 0; i < n; i++)
+    if (at[i].measured && (best == NULL || at[i].seconds < best->seconds)) best = &at[i];
+  if (best == NULL) return;
+  const double model = gi_kernel_cost(best->kernel, &a->problem, &a->target->limits);
+  for (size_t i = 0; i < n; i++)
+    if (!at[i].measured) at[i].seconds *= fmax(1, best->seconds / model);
+}
+
 static bool ask(const gi_kernel *kernel, void *user) {
   asker *a = user;
   const gi_problem *p = &a->problem;
   if (kernel->fits != NULL && kernel->fits(p) != NULL) return true;
   for (int c = 0; gi_kernel_layouts(kernel, p, c, a->in, a->out); c++) {
-    const gi_offer offer = {.kernel = kernel,
-                            .choice = c,
-                            .in = kept(a, a->in, p->in, p->n_in),
-                            .out = kept(a, a->out, p->out, p->n_out),
-                            .seconds = gi_kernel_cost(kernel, p, &a->target->limits)};
+    gi_offer offer = {.kernel = kernel,
+                      .choice = c,
+                      .in = kept(a, a->in, p->in, p->n_in),
+                      .out = kept(a, a->out, p->out, p->n_out)};
+    offer.seconds = seconds_of(a, kernel, &offer.measured);
     if (offer.in == NULL || offer.out == NULL || !gi_vec_push(&a->found, offer))
       a->failed = true;
   }
@@ -61,19 +88,24 @@ static glia_status ask_about(asker *a, const gi_node *n, gi_node_offers *out) {
   const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   gi_type *types = gi_alloc(args * sizeof *types);
   gi_layout *layouts = gi_alloc(args * sizeof *layouts);
-  a->failed = types == NULL || layouts == NULL;
+  const void **known = gi_alloc(args * sizeof *known);
+  a->failed = types == NULL || layouts == NULL || known == NULL;
   a->found.n = 0;
   if (!a->failed) {
     a->problem = gi_node_problem(g, n, a->target->threads, types, layouts);
     a->in = layouts;
     a->out = layouts + n->n_in;
+    a->problem.known = known;
+    for (int i = 0; i < n->n_in; i++) known[i] = a->o->fixed[n->in[i]] ? "" : NULL;
     gi_kernel_each(a->target->backend, n->op, ask, a);
+    correct_models(a->found.at, a->found.n, a);
   }
   if (!a->failed && a->found.n > 0)
     out->at = gi_arena_copy(&a->o->arena, a->found.at, a->found.n * sizeof *out->at);
   out->n = out->at != NULL ? (int)a->found.n : 0;
   gi_free(types);
   gi_free(layouts);
+  gi_free(known);
   return a->failed || (size_t)out->n < a->found.n ? gi_fail_nomem(args * sizeof *types)
                                                   : GLIA_OK;
 }
@@ -97,20 +129,43 @@ static double reorder_seconds(const gi_type *t, const gi_target *target) {
   return gi_time(&p, &target->limits, 1, 0.5); /* one side is read or written in short pieces */
 }
 
+void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed) {
+  for (size_t k = 0; k < g->nodes.n; k++) {
+    const gi_node *n = &g->nodes.at[k];
+    bool all = !(n->op->flags & (GI_RANDOM | GI_SOURCE)) || n->op == &gi_op_constant ||
+               (variables && n->op == &gi_op_variable);
+    for (int i = 0; i < n->n_in; i++) all = all && fixed[n->in[i]];
+    for (int i = 0; i < n->n_out; i++) fixed[n->out + (uint32_t)i] = all;
+  }
+}
+
+/* A node that is computed once takes no time, however it is done. */
+static void free_fixed(gi_offers *o, uint32_t k) {
+  const gi_node *n = &o->g->nodes.at[k];
+  for (int i = 0; i < o->node[k].n && o->fixed[n->out]; i++) o->node[k].at[i].seconds *= 1e-6;
+}
+
 static glia_status list(gi_offers *o, const gi_target *target, const bool *live) {
   const glia_graph *g = o->g;
   asker a = {.o = o, .target = target};
   o->node = gi_alloc((g->nodes.n + 1) * sizeof *o->node);
   o->reorder = gi_alloc((g->values.n + 1) * sizeof *o->reorder);
-  glia_status s = o->node == NULL || o->reorder == NULL
-                      ? gi_fail_nomem(g->nodes.n * sizeof *o->node)
-                      : GLIA_OK;
-  for (uint32_t k = 0; k < g->nodes.n && s == GLIA_OK; k++)
-    if (live[k] && !(g->nodes.at[k].op->flags & (GI_SOURCE | GI_VIEW)))
-      s = ask_about(&a, &g->nodes.at[k], &o->node[k]);
+  o->fixed = gi_alloc(g->values.n + 1);
+  if (o->node == NULL || o->reorder == NULL || o->fixed == NULL)
+    return gi_fail_nomem(g->nodes.n * sizeof *o->node);
+  gi_mark_fixed(g, target->fixed, o->fixed);
+  gi_setup_text(target->backend, target->threads, &a.setup);
+  glia_status s = a.setup.failed ? gi_fail_nomem(1) : GLIA_OK;
+  for (uint32_t k = 0; k < g->nodes.n && s == GLIA_OK; k++) {
+    if (!live[k] || g->nodes.at[k].op->flags & (GI_SOURCE | GI_VIEW)) continue;
+    s = ask_about(&a, &g->nodes.at[k], &o->node[k]);
+    if (s == GLIA_OK) free_fixed(o, k);
+  }
   for (size_t v = 0; v < g->values.n && s == GLIA_OK; v++)
-    o->reorder[v] = reorder_seconds(&g->values.at[v].type, target);
+    o->reorder[v] = reorder_seconds(&g->values.at[v].type, target) * (o->fixed[v] ? 1e-6 : 1);
   gi_vec_free(&a.found);
+  gi_str_free(&a.setup);
+  gi_str_free(&a.key);
   return s;
 }
 
@@ -125,6 +180,7 @@ glia_status gi_offers_list(const glia_graph *g, const gi_target *target, const b
 void gi_offers_free(gi_offers *o) {
   gi_free(o->node);
   gi_free(o->reorder);
+  gi_free(o->fixed);
   gi_arena_free(&o->arena);
   *o = (gi_offers){.g = NULL};
 }
@@ -169,10 +225,13 @@ static bool suits(const glia_graph *g, const gi_node *n, const gi_offer *o) {
 }
 
 glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *target) {
-  gi_offers o = {.g = g};
+  gi_offers o = {.g = g, .fixed = gi_alloc(g->values.n + 1)};
   gi_node_offers offers = {0};
   asker a = {.o = &o, .target = target};
-  glia_status s = ask_about(&a, n, &offers);
+  gi_setup_text(target->backend, target->threads, &a.setup);
+  glia_status s = o.fixed == NULL || a.setup.failed ? gi_fail_nomem(g->values.n) : GLIA_OK;
+  if (s == GLIA_OK) gi_mark_fixed(g, target->fixed, o.fixed);
+  if (s == GLIA_OK) s = ask_about(&a, n, &offers);
   double least = INFINITY;
   for (int i = 0; i < offers.n; i++) {
     const gi_offer *offer = &offers.at[i];
@@ -184,6 +243,9 @@ glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *t
   if (s == GLIA_OK && n->kernel == NULL)
     s = gi_fail(GLIA_UNSUPPORTED, "%s: no kernel takes it in these layouts", n->op->name);
   gi_vec_free(&a.found);
+  gi_str_free(&a.setup);
+  gi_str_free(&a.key);
+  gi_free(o.fixed);
   gi_arena_free(&o.arena);
   return s;
 }

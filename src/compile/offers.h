@@ -15,6 +15,7 @@ typedef struct gi_offer {
   int choice;                /* of the kernel's layouts */
   const gi_layout *in, *out; /* plain for values of which the layout does not matter */
   double seconds;
+  bool measured;
 } gi_offer;
 
 typedef struct gi_node_offers { /* none: of sources, views and dead nodes, which are plain */
@@ -27,6 +28,7 @@ typedef struct gi_offers {
   const bool *live;     /* by node; borrowed */
   gi_node_offers *node; /* by node */
   double *reorder;      /* by value: seconds of changing its layout; 0: it does not matter */
+  bool *fixed;          /* by value: the same in every run, and computed once */
   gi_arena arena;
 } gi_offers;
 
@@ -40,9 +42,25 @@ glia_status gi_offers_choose(const gi_offers *o, int *pick);
 /* Seconds of the graph with these offers, reorders included. */
 glia_status gi_offers_seconds(const gi_offers *o, const int *pick, double *out);
 
+/* Measures offers of which it is not clear which is the fastest, on problems of the same
+ * shapes, for at most target->tune seconds, the longest first; adds the times to target->times
+ * and says how many they were (tune.c). */
+glia_status gi_offers_tune(const gi_offers *o, const gi_target *target, int *measured);
+/* Is the time of a kernel worth measuring? That of others is traffic alone. */
+bool gi_worth_measuring(const gi_kernel *k);
+
+/* What was picked for this graph before, as target->choices keeps it; *found: it is there and
+ * can be had here. And keeping it there (choices.c). */
+glia_status gi_choices_read(const gi_offers *o, const gi_target *target, int *pick,
+                            bool *found);
+glia_status gi_choices_write(const gi_offers *o, const gi_target *target, const int *pick);
+
 /* The types and layouts of a node's values as a problem; space: n_in + n_out of each. */
 gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, gi_type *types,
                            gi_layout *layouts);
+/* Marks the values that are the same in every run: constants and, in a fixed plan, variables,
+ * and what is computed from them alone. fixed: by value. */
+void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed);
 /* The fastest kernel for a node whose values' layouts are settled: sets n->kernel and choice.
  */
 glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *target);

@@ -3,10 +3,6 @@
 
 #include "compile/offers.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 /* ---- pointers ---------------------------------------------------------------------------- */
 
 /* Where a value lies; NULL for inputs, whose memory comes with every run. */
@@ -310,89 +306,7 @@ void glia_plan_free(glia_plan *p) {
   gi_memory_free(&p->memory);
   gi_free_aligned(p->own_arena);
   gi_free_aligned(p->fixed);
+  gi_times_free(&p->times);
   glia_graph_free(p->graph);
   gi_free(p);
-}
-
-/* ---- compiling --------------------------------------------------------------------------- */
-
-static glia_status too_large(const glia_plan *p, size_t least, int64_t limit) {
-  return gi_fail(
-      GLIA_NOMEM,
-      "memory limit: a step works in %zu bytes, in %zu at least if values are computed "
-      "a second time; the limit is %lld; hint: a smaller batch",
-      glia_plan_bytes(p), least, (long long)limit);
-}
-
-/* The plan again, with values computed a second time, so that it works in `limit` bytes. What
- * lives at a moment is less than what the arena takes, by gaps between buffers: the aim is
- * lowered until the plan fits. */
-static glia_status keep_limit(glia_plan **p, const char *watch, int64_t limit) {
-  const size_t most = (size_t)limit;
-  size_t aim = most, least = glia_plan_bytes(*p);
-  for (int round = 0; round < 8 && least > most; round++) {
-    glia_graph *smaller = NULL;
-    glia_plan *other = NULL;
-    gi_recomputed done;
-    aim -= GI_MIN(aim, round == 0 ? (*p)->scratch : GI_MAX(least - most, aim / 32));
-    GI_TRY(glia_graph_new(&smaller));
-    glia_status s = gi_recompute((*p)->graph, (*p)->watched, aim, smaller, &done);
-    if (s != GLIA_OK) glia_graph_free(smaller);
-    GI_TRY(s);
-    GI_TRY(gi_plan_new(smaller, &(*p)->target, watch, &other));
-    other->recomputed = done;
-    const size_t bytes = glia_plan_bytes(other);
-    if (bytes > most) {
-      least = GI_MIN(least, bytes);
-      glia_plan_free(other);
-      continue;
-    }
-    glia_plan_free(*p);
-    *p = other;
-    return GLIA_OK;
-  }
-  return least > most ? too_large(*p, least, limit) : GLIA_OK;
-}
-
-glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
-  glia_compile_opts o;
-  gi_target target = {0};
-  glia_graph *compiled = NULL;
-  gi_str text = {0};
-  gi_opts(&o, sizeof o, opt);
-  GI_TRY(glia_graph_status(g));
-  GI_TRY(gi_backend_find(o.backend, &target.backend));
-  target.threads = GI_MAX(o.threads, 1);
-  target.fixed = o.fixed;
-#ifdef _OPENMP
-  if (o.threads <= 0) target.threads = omp_get_max_threads();
-#endif
-  target.limits = target.backend->limits(target.threads);
-  glia_status s = gi_run_passes(g, &target, o.skip, o.dump, &text, &compiled);
-  glia_plan *p = NULL;
-  if (s == GLIA_OK) s = gi_plan_new(compiled, &target, o.watch, &p);
-  if (s == GLIA_OK && o.memory_limit > 0) s = keep_limit(&p, o.watch, o.memory_limit);
-  if (s == GLIA_OK) {
-    p->clock.seed = o.seed;
-    p->dump = gi_str_take(&text);
-    *out = p;
-  } else {
-    glia_plan_free(p);
-  }
-  gi_str_free(&text);
-  return s;
-}
-
-glia_status glia_compile_opt(glia_graph *g, const glia_compile_opts *opt, glia_plan **out) {
-  glia_plan *p = NULL;
-  GI_TRY(gi_compile(g, opt, &p));
-  p->own_arena = gi_alloc_aligned(glia_plan_bytes(p) + 64);
-  const glia_status s = p->own_arena == NULL ? gi_fail_nomem(glia_plan_bytes(p))
-                                             : gi_plan_attach(p, p->own_arena);
-  if (s != GLIA_OK) {
-    glia_plan_free(p);
-    return s;
-  }
-  *out = p;
-  return GLIA_OK;
 }

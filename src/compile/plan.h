@@ -55,7 +55,8 @@ struct glia_plan {
   int watch_step;   /* after this step the watched value is looked at; -1: none */
   const void *watch;
   glia_dtype watch_dtype;
-  char *dump; /* text of the passes asked for */
+  char *dump;     /* text of the passes asked for */
+  gi_times times; /* that kernels were chosen by: target.times; owned */
 };
 
 /* Takes the graph over, also on failure. The plan has no memory yet. */

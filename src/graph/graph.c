@@ -219,6 +219,10 @@ glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
   const char *before = gi_set_path(to, path);
   const glia_value v = gi_emit(to, n->op, n->attr, in, n->n_in, out);
   gi_set_path(to, before);
+  if (gi_null(v)) return v;
+  gi_node *made = &to->nodes.at[to->values.at[v.id].node];
+  made->kernel = n->kernel;
+  made->choice = n->choice;
   return v;
 }
 

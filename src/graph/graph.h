@@ -75,8 +75,8 @@ struct glia_graph {
 
 const gi_node *gi_node_of(glia_value v);
 static inline glia_value gi_value(glia_graph *g, uint32_t id) { return (glia_value){g, id}; }
-/* Copies node n of another graph with these inputs (values of `to`), path included; returns the
- * first output. */
+/* Copies node n of another graph with these inputs (values of `to`), path and kernel included;
+ * returns the first output. */
 glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
                         glia_value *out);
 /* The tensor called name in the graph's store, as a value. */

@@ -9,6 +9,8 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "backend/cpu/limits.h"
+
 extern const gi_kernel *const *const gi_cpu_kernels_table[];
 
 static bool has(const gi_isa *isa) {
@@ -40,19 +42,12 @@ const gi_isa *gi_cpu_isa(void) {
   return best;
 }
 
-/* A core of these years: two vector multiply-adds a cycle at 3 GHz, 15 GB/s for the first
- * threads and the whole memory's 40 GB/s for many. */
-static gi_limits limits(int threads) {
-  const gi_isa *isa = gi_cpu_isa();
-  const double cycle = isa == &gi_isa_base ? 1 : 2; /* the baseline has no multiply-add */
-  return (gi_limits){.flops = 3e9 * 2 * cycle * isa->lanes * threads,
-                     .bytes = GI_MIN(15e9 * threads, 40e9)};
-}
-
 const gi_backend gi_backend_cpu = {
     .name = "cpu",
     .kernels = gi_cpu_kernels_table,
-    .limits = limits,
+    .limits = gi_cpu_limits,
+    .measure = gi_cpu_measure,
+    .setup = gi_cpu_setup,
 };
 
 int gi_cpu_parts(int threads, int64_t work, int64_t least) {

@@ -8,6 +8,7 @@
 #include "backend/cpu/dnnl.h"
 
 #include <omp.h>
+#include <oneapi/dnnl/dnnl_debug.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -50,6 +51,22 @@ glia_status gi_dnnl_check(dnnl_status_t s, const char *what) {
     default: return gi_fail(GLIA_DEVICE, "oneDNN: %s: status %d", what, (int)s);
   }
 }
+
+/* "cpu_isa_avx2" */
+static const char *instruction_set(void) {
+  dnnl_engine_t engine;
+  if (gi_dnnl_engine(&engine) != GLIA_OK) return "";
+  return dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+}
+
+void gi_dnnl_setup(gi_str *out) {
+  const dnnl_version_t *v = dnnl_version();
+  const char *isa = instruction_set(), *name = strstr(isa, "isa_");
+  gi_str_printf(out, "%d.%d.%d %s", v->major, v->minor, v->patch,
+                name != NULL ? name + 4 : isa);
+}
+
+bool gi_dnnl_wide(void) { return strstr(instruction_set(), "avx512") != NULL; }
 
 static dnnl_status_t append_relu(dnnl_primitive_attr_t attr) {
   dnnl_post_ops_t ops;

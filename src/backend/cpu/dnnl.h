@@ -56,6 +56,10 @@ void gi_chain_finish(gi_chain *c, gi_prepared *out);
 glia_status gi_chain_run(const gi_exec *x); /* gi_kernel.run */
 void gi_chain_free(void *chain);            /* gi_kernel.release */
 
+/* Its version and the best instruction set that it uses: "2.6.3 avx2". */
+void gi_dnnl_setup(gi_str *out);
+/* Does it use AVX-512? GLIA_ISA and DNNL_MAX_CPU_ISA may forbid it. */
+bool gi_dnnl_wide(void);
 /* One engine serves all, made at the first call. */
 glia_status gi_dnnl_engine(dnnl_engine_t *out);
 /* oneDNN settles the number of threads when a primitive is described, and must run with it: set

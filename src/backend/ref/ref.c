@@ -72,4 +72,7 @@ static gi_limits limits(int threads) {
   return (gi_limits){.flops = 5e8, .bytes = 2e9};
 }
 
-const gi_backend gi_backend_ref = {.name = "ref", .kernels = lists, .limits = limits};
+static void setup(gi_str *out) { gi_str_puts(out, "ref"); }
+
+const gi_backend gi_backend_ref = {
+    .name = "ref", .kernels = lists, .limits = limits, .setup = setup};

@@ -11,6 +11,7 @@
 #include "backend/cpu/isa/conv.h"
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
+#include "backend/cpu/isa/limits.h"
 #include "backend/cpu/isa/move.h"
 #include "backend/cpu/isa/pool.h"
 #include "backend/cpu/isa/product.h"
@@ -28,6 +29,7 @@ typedef struct gi_isa {
   const gi_row_loops *row;
   const gi_conv_loops *conv;
   const gi_product_loops *product;
+  const gi_limit_loops *limits;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -51,6 +53,7 @@ extern const gi_pool_loops GI_ISA(gi_pool_loops);
 extern const gi_row_loops GI_ISA(gi_row_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);
 extern const gi_product_loops GI_ISA(gi_product_loops);
+extern const gi_limit_loops GI_ISA(gi_limit_loops);
 void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
                                    uint8_t *position);
 void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,

@@ -14,4 +14,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .row = &GI_ISA(gi_row_loops),
     .conv = &GI_ISA(gi_conv_loops),
     .product = &GI_ISA(gi_product_loops),
+    .limits = &GI_ISA(gi_limit_loops),
 };

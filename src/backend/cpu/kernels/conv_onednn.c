@@ -46,7 +46,7 @@ static bool layouts_weight_grad(const gi_problem *p, int choice, gi_layout *in,
 /* Shares of the arithmetic limit as measured on shapes of ResNet: AVX-512 does well on any
  * layout; with AVX2 channels-last is not what its kernels are made for. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
-  const bool wide = gi_cpu_isa()->lanes >= 16;
+  const bool wide = gi_dnnl_wide();
   const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
   const gi_type *w = weight_grad ? &p->out[0] : &p->in[1];
   const bool point = w->dim[2] * w->dim[3] == 1;
