@@ -42,6 +42,9 @@ typedef struct glia_learner_opts {
   const char *backend; /* as in glia_compile_opts */
   int threads;
   int64_t memory_limit; /* of training steps, as in glia_compile_opts */
+  bool deterministic;  /* this and the next two as in glia_compile_opts; seconds are those of */
+  double tune;         /* each plan, of which there is one for each shape of batch */
+  const char *choices; /* kept until the learner is freed */
   bool fixed; /* for inference: weights keep their values from the first prediction on, so that
                  it gets faster; GLIA_INVALID if it is trained all the same */
   const char *weights; /* file that the parameters are loaded from, as by glia_load; NULL: they
@@ -200,6 +203,9 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   const char *backend;
   int threads;
   int64_t memory_limit; /* as in glia_compile_opts */
+  bool deterministic;   /* as in glia_compile_opts */
+  double tune; /* seconds at most, for each shape of batch, in which kernels that compete are
+                  measured before the first step; 0 -> 10; below 0: none */
 } glia_train_opts;
 
 typedef struct glia_run glia_run;

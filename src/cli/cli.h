@@ -95,6 +95,22 @@ glia_status gi_command_unknown(const char *name);
         "computed a second time (default: no limit)"                          \
   }
 
+#define GI_OPTION_TUNE(seconds)                                                          \
+  {                                                                                      \
+    .name = "tune", .kind = GI_OPTION_F64, .value = "SECONDS", .max = 86400,             \
+    .fallback = seconds,                                                                 \
+    .help =                                                                              \
+        "time to spend at most on timing kernels that compete; the times are kept, see " \
+        "'glia doctor'; 0: none"                                                         \
+  }
+#define GI_OPTION_DETERMINISTIC                                                      \
+  {                                                                                  \
+    .name = "deterministic",                                                         \
+    .help =                                                                          \
+        "choose kernels by a model, not by times: the same choice, and so the same " \
+        "bits, on every run"                                                         \
+  }
+
 #define GI_OPTION_BACKEND                                                    \
   {                                                                          \
     .name = "backend", .kind = GI_OPTION_TEXT, .value = "NAME",              \

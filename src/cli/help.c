@@ -23,6 +23,10 @@ const gi_pair gi_help_exits[] = {
 
 const gi_pair gi_help_environment[] = {
     {"GLIA_BACKEND", "ref: run everything on the plain reference kernels"},
+    {"GLIA_CACHE",
+     "folder for kernels' times (default: glia in the user's cache folder); "
+     "empty: none is used"},
+    {"GLIA_ISA", "base, avx2 or avx512: the best instructions to use"},
     {"NO_COLOR", "set to anything: no colours"},
     {NULL, NULL},
 };

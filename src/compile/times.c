@@ -136,7 +136,7 @@ glia_status gi_times_parse(gi_times *t, const char *text, size_t n, const char *
   const gi_json *values = gi_json_get(j, "values");
   if (gi_json_type(values) != GI_JSON_OBJECT)
     r.status = gi_fail(GLIA_FORMAT, "%s: \"values\" is missing", what);
-  else if (*own)
+  else
     gi_json_each(values, take_row, &r);
   gi_json_free(j);
   trim(t);
@@ -153,6 +153,10 @@ glia_status gi_times_load(gi_times *t, const char *path) {
   glia_status s = gi_read_file(path, GI_TIMES_BYTES, &text, &n);
   if (s == GLIA_OK) s = gi_times_parse(t, text, n, path, &own);
   gi_free(text);
+  if (s != GLIA_OK || !own) {
+    gi_times_free(t);
+    *t = (gi_times){.rows = {.n = 0}};
+  }
   if (s == GLIA_NOMEM) return s;
   if (s != GLIA_OK)
     gi_log(GLIA_LOG_WARN, "%s; it is not used, and will be written anew", glia_error_message());

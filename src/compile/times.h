@@ -35,11 +35,11 @@ glia_status gi_times_put(gi_times *t, const char *key, double value);
 
 /* The file's text. Owned (gi_free). */
 char *gi_times_text(const gi_times *t);
-/* Adds the rows of a text; rows that make no sense are left out. *own: the text is of this
- * version, processor and kernels; of another's no rows are taken. GLIA_FORMAT. */
+/* Adds the rows of a text; those that make no sense are left out. *own: the text is of this
+ * version, processor and kernels. GLIA_FORMAT. */
 glia_status gi_times_parse(gi_times *t, const char *text, size_t n, const char *what,
                            bool *own);
-/* Adds what the file holds. One that is missing, spoilt or of another machine holds nothing;
+/* What the file holds, into an empty table. One that is missing, spoilt or of another machine holds nothing;
  * the only failure is GLIA_NOMEM. */
 glia_status gi_times_load(gi_times *t, const char *path);
 /* Writes the file with the rows that it holds by now and the fresh ones; the oldest go where

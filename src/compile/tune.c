@@ -170,7 +170,7 @@ static glia_status race(tuner *t, size_t scratch_at) {
     for (int i = 0; i < t->n; i++) {
       candidate *c = &t->at[i];
       double seconds = 0;
-      if (!c->prepared || c->best > 1.5 * best) continue; /* it will not win any more */
+      if (!c->prepared || (round > 0 && c->best > 1.5 * best)) continue; /* it will not win any more */
       const gi_exec x = {c->made.state, t->in, t->out, t->memory + scratch_at, &clock};
       if (round == 0) GI_TRY(c->offer->kernel->run(&x)); /* memory and caches are warm then */
       GI_TRY(time_round(c, &x, &seconds));

@@ -111,6 +111,9 @@ static glia_status build(glia_learner *l) {
                                .threads = l->o.threads,
                                .seed = l->o.seed,
                                .memory_limit = l->o.memory_limit,
+                               .deterministic = l->o.deterministic,
+                               .tune = l->o.tune,
+                               .choices = l->o.choices,
                                .fixed = l->o.fixed};
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
@@ -165,7 +168,8 @@ glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump,
   trace(g, infer ? GI_MODE_FORWARD : GI_MODE_TRAIN, types, infer ? 1 : 3, l);
   glia_status s = glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads,
                                .seed = l->o.seed, .dump = dump, .watch = infer ? NULL : "loss",
-                               .memory_limit = infer ? 0 : l->o.memory_limit, .fixed = infer);
+                               .memory_limit = infer ? 0 : l->o.memory_limit, .fixed = infer,
+                               .deterministic = l->o.deterministic, .tune = l->o.tune);
   glia_graph_free(g);
   if (s != GLIA_OK) return s;
   *out = glia_plan_text(p);

@@ -80,8 +80,14 @@ static glia_status make_learner(glia_run *r, const char *weights) {
                          .backend = r->o.backend,
                          .threads = r->o.threads,
                          .memory_limit = r->o.memory_limit,
+                         .deterministic = r->o.deterministic,
                          .fixed = weights != NULL,
                          .weights = weights};
+  if (weights == NULL) { /* it trains: the choice of kernels stays the run's */
+    o.tune = GI_MAX(r->o.tune, 0);
+    o.choices = gi_arena_printf(&r->arena, "%s/kernels.json", r->o.run);
+    if (o.choices == NULL) return gi_fail_nomem(strlen(r->o.run));
+  }
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   return glia_learner_new(&o, &r->learner);
 }
@@ -125,6 +131,7 @@ static void take_opts(glia_run *r, const glia_train_opts *opt) {
   if (o->epochs == 0) o->epochs = 5;
   if (o->batch == 0) o->batch = 64;
   if (o->valid == 0) o->valid = 0.1;
+  if (o->tune == 0) o->tune = 10;
 }
 
 static glia_status refuse_used_folder(const glia_run *r) {

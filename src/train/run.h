@@ -1,6 +1,7 @@
 /* train/run.h - the inside of a run: the folder that keeps one training.
  *
  *     run.json                 settings, written before the first step
+ *     kernels.json             which kernels each plan computes with, before its first step
  *     checkpoint.safetensors   after each epoch: parameters, buffers, optimiser state, history
  *     best.safetensors         the best epoch's parameters and buffers, where patience is set
  *     log.csv                  one row an epoch

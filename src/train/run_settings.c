@@ -51,6 +51,8 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_str(j, "backend", o->backend);
   gi_json_set_int(j, "threads", o->threads);
   gi_json_set_int(j, "memory_limit", o->memory_limit);
+  gi_json_set_bool(j, "deterministic", o->deterministic);
+  gi_json_set_num(j, "tune", o->tune);
   char *text = gi_json_text(j, 2), *path = gi_run_file(r, "run.json");
   gi_json_free(j);
   glia_status s = text == NULL || path == NULL ? gi_fail_nomem(1) : GLIA_OK;
@@ -98,6 +100,8 @@ static glia_status take(glia_run *r, const gi_json *j, const char *path, const c
   o->backend = text_of(r, j, "backend");
   o->threads = whole(j, "threads", 0, 1024, 0);
   o->memory_limit = GI_MAX(gi_json_int(gi_json_get(j, "memory_limit"), 0), 0);
+  o->deterministic = gi_json_bool(gi_json_get(j, "deterministic"), false);
+  o->tune = gi_json_num(gi_json_get(j, "tune"), 0);
   return gi_settings_check(o);
 }
 

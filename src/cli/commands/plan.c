@@ -47,6 +47,8 @@ static glia_status make_learner(const gi_cli *c, glia_net *net, const glia_sampl
       .backend = gi_cli_text(c, "backend"),
       .threads = (int)gi_cli_i64(c, "threads"),
       .memory_limit = gi_cli_i64(c, "memory-limit"),
+      .deterministic = gi_cli_flag(c, "deterministic"),
+      .tune = gi_cli_f64(c, "tune"),
   };
   GI_TRY(glia_optimizer_parse(gi_cli_text(c, "optimizer"), &opt.optimizer));
   return glia_learner_new(&opt, out);
@@ -139,6 +141,8 @@ static const gi_option options[] = {
     GI_OPTION_BACKEND,
     GI_OPTION_THREADS,
     GI_OPTION_MEMORY_LIMIT,
+    GI_OPTION_TUNE("0"),
+    GI_OPTION_DETERMINISTIC,
     {0},
 };
 

@@ -93,6 +93,8 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
       .backend = gi_cli_text(c, "backend"),
       .threads = (int)gi_cli_i64(c, "threads"),
       .memory_limit = gi_cli_i64(c, "memory-limit"),
+      .deterministic = gi_cli_flag(c, "deterministic"),
+      .tune = gi_cli_f64(c, "tune") > 0 ? gi_cli_f64(c, "tune") : -1,
   };
   const glia_status s = glia_run_new(&opt, out);
   gi_free(folder);
@@ -380,6 +382,8 @@ static const gi_option options[] = {
     GI_OPTION_BACKEND,
     GI_OPTION_THREADS,
     GI_OPTION_MEMORY_LIMIT,
+    GI_OPTION_TUNE("10"),
+    GI_OPTION_DETERMINISTIC,
     {0},
 };
 
