@@ -12,8 +12,9 @@
 
 enum { CANDIDATES = 12, ROUNDS = 3, PATTERN = 4096 };
 
-static const double HOPELESS = 8;     /* times slower than the fastest, by the model */
-static const double RUN_LEAST = 2e-3; /* seconds of a round at least, in several runs */
+static const double HOPELESS = 8;        /* times slower than the fastest, by the model */
+static const double WORTH_TELLING = 0.5; /* seconds spent */
+static const double RUN_LEAST = 2e-3;    /* seconds of a round at least, in several runs */
 static const size_t MOST_BYTES = (size_t)2 << 30; /* of a problem that is tried */
 
 typedef struct candidate {
@@ -170,7 +171,8 @@ static glia_status race(tuner *t, size_t scratch_at) {
     for (int i = 0; i < t->n; i++) {
       candidate *c = &t->at[i];
       double seconds = 0;
-      if (!c->prepared || (round > 0 && c->best > 1.5 * best)) continue; /* it will not win any more */
+      if (!c->prepared || (round > 0 && c->best > 1.5 * best))
+        continue; /* it will not win any more */
       const gi_exec x = {c->made.state, t->in, t->out, t->memory + scratch_at, &clock};
       if (round == 0) GI_TRY(c->offer->kernel->run(&x)); /* memory and caches are warm then */
       GI_TRY(time_round(c, &x, &seconds));
@@ -253,8 +255,10 @@ static glia_status tune_all(tuner *t, task *tasks) {
     else
       left++;
   }
+  const double seconds = gi_now() - began;
   if (s == GLIA_OK && t->measured > 0)
-    gi_log(GLIA_LOG_INFO, "timed %d kernels in %.1f s%s", t->measured, gi_now() - began,
+    gi_log(seconds < WORTH_TELLING ? GLIA_LOG_DEBUG : GLIA_LOG_INFO,
+           "timed %d kernels in %.1f s%s", t->measured, seconds,
            left > 0 ? "; the time was up, the rest is modelled" : "");
   return s;
 }
