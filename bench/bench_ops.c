@@ -16,7 +16,7 @@
 #include "measure.h"
 #include "ops/attrs.h"
 
-enum { MAX_RUNS = 4000, IN = 5 };
+enum { MAX_RUNS = 4000, IN = 7 };
 
 typedef struct options {
   int threads;
@@ -283,8 +283,17 @@ static void run_rows(const options *o) {
   for (int l = 0; l < 2; l++) {
     CASE(l ? "batchnorm_train_16x64x56x56_nhwc" : "op_batchnorm_train_16x64x56x56",
          &gi_op_batch_norm_train, &bn, l, x, c, c);
+    CASE(l ? "batchnorm_relu_nhwc" : "batchnorm_relu_nchw", &gi_op_batch_norm_act, &bn, l, x, c,
+         c);
+    CASE(l ? "batchnorm_add_relu_nhwc" : "batchnorm_add_relu_nchw", &gi_op_batch_norm_act, &bn,
+         l, x, c, c, x);
     CASE(l ? "batchnorm_grad_nhwc" : "batchnorm_grad_nchw", &gi_op_batch_norm_grad, &bn, l, x,
          c, c, c, x);
+    CASE(l ? "batchnorm_relu_grad_nhwc" : "batchnorm_relu_grad_nchw",
+         &gi_op_batch_norm_act_grad, &bn, l, x, c, c, c, c, x);
+    const gi_type signs = {GLIA_U8, 4, {16, 8, 56, 56}};
+    CASE(l ? "batchnorm_add_relu_grad_nhwc" : "batchnorm_add_relu_grad_nchw",
+         &gi_op_batch_norm_act_grad, &bn, l, x, c, c, c, c, x, signs);
   }
   const gi_reduce_attr all = {.axes = {4, {0, 1, 2, 3}}}, but_c = {.axes = {3, {0, 2, 3}}};
   const gi_reduce_attr inner = {.axes = {1, {3}}}, outer = {.axes = {1, {0}}};
@@ -302,8 +311,15 @@ static void run_images(const options *o) {
                             .dilation = {2, {1, 1}},
                             .size = {2, {56, 56}}};
   const gi_type x = f32(4, 16, 64, 56, 56), y = f32(4, 16, 64, 28, 28);
+  const gi_pool_attr three = {.kernel = {2, {3, 3}},
+                              .stride = {2, {2, 2}},
+                              .padding = {2, {1, 1}},
+                              .dilation = {2, {1, 1}},
+                              .size = {2, {56, 56}}};
   gi_type position = y;
   position.dtype = GLIA_U8;
+  CASE("maxpool_k3s2_nhwc", &gi_op_max_pool2d, &three, true, x);
+  CASE("maxpool_k3s2_grad_nhwc", &gi_op_pool_scatter, &three, true, y, position);
   for (int l = 0; l < 2; l++) {
     CASE(l ? "maxpool_16x64x56x56_nhwc" : "op_maxpool_16x64x56x56", &gi_op_max_pool2d, &two, l,
          x);

@@ -1,7 +1,8 @@
 /* compile/compile.h - from a graph to a plan: passes over graphs, then schedule and memory.
  *
- *   simplify, shrink, fold_affine, fuse_ops, fuse, layout   graph to graph; each can be skipped
- *   schedule, memory, prepare                               order, offsets, kernels: the plan
+ *   simplify, shrink, fuse_norm, fold_affine,    graph to graph; each can be skipped
+ *   fuse_ops, fuse, layout
+ *   schedule, memory, prepare                    order, offsets, kernels: the plan
  *
  * Passes are rows of the list in passes.c, in the order in which they run: the one list that is
  * kept by hand, since order is their meaning.
@@ -27,8 +28,8 @@ typedef struct gi_pass {
 } gi_pass;
 
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
-extern const gi_pass gi_pass_simplify, gi_pass_shrink, gi_pass_fold_affine, gi_pass_fuse_ops,
-    gi_pass_fuse, gi_pass_layout;
+extern const gi_pass gi_pass_simplify, gi_pass_shrink, gi_pass_fuse_norm, gi_pass_fold_affine,
+    gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
  * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.

@@ -80,6 +80,13 @@ typedef struct gi_batch_norm_attr {
 } gi_batch_norm_attr;
 extern const gi_op gi_op_batch_norm_train, gi_op_batch_norm_grad;
 
+/* batch_norm_act       x, gamma, beta[, z] -> relu(batch_norm_train's y [+ z]), mean, variance
+ *                      [, signs]
+ * batch_norm_act_grad  x, gamma, beta, mean, variance, dy[, signs] -> dx, dgamma, dbeta[, dz]
+ * signs: u8, x's shape with ceil(C / 8) channels: bit c % 8 of byte c / 8 says y > 0. Without
+ * z there are none, because x says it: dy counts where (x - mean) r gamma + beta > 0. */
+extern const gi_op gi_op_batch_norm_act, gi_op_batch_norm_act_grad;
+
 /* softmax, log_softmax  x -> y, along one axis; concat: the axis along which parts are put. */
 typedef struct gi_axis_attr {
   int64_t axis;

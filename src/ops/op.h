@@ -54,7 +54,7 @@ typedef struct gi_attr {
 
 /* ---- what the functions of an op get ----------------------------------------------------- */
 
-enum { GI_MAX_OUT = 8 };
+enum { GI_MAX_OUT = 8, GI_SAMPLE_IN = 7 };
 
 typedef struct gi_infer { /* given: input types and attributes; wanted: n_out, output types */
   int n_in;
@@ -127,7 +127,7 @@ typedef struct gi_sample {
     int64_t dim[GLIA_MAX_RANK];
     double low, high;
     glia_dtype dtype; /* GLIA_F32 stands for "the float type under test" */
-  } in[5];
+  } in[GI_SAMPLE_IN];
   glia_status want; /* GLIA_OK, or the failure that must come, its message naming the op */
 } gi_sample;
 

@@ -49,6 +49,74 @@ static void test_batch_norm(void **state) {
     }
 }
 
+/* With relu behind it, and something added in between; the bits of the signs in rests of every
+ * size. Values are kept away from y = 0, where a rounding decides. */
+static void test_batch_norm_act(void **state) {
+  (void)state;
+  const gi_batch_norm_attr a = {1e-5};
+  const gi_type shapes[] = {F32(8, 3),         F32(16, 64, 6, 6), F32(3, 5, 7),
+                            F32(2, 33, 13, 9), F32(600, 40),      F32(2, 13, 50, 51),
+                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1),   F32(5, 76)};
+  for (int i = 0; i < GI_COUNT(shapes); i++)
+    for (int last = 0; last < 4; last++) {
+      const gi_type x = shapes[i], c = F32(x.dim[1]);
+      gi_type signs = with_dtype(x, GLIA_U8);
+      signs.dim[1] = (x.dim[1] + 7) / 8;
+      const bool adds = last >= 2;
+      trial t = {.op = &gi_op_batch_norm_act, .attr = &a, .n_in = adds ? 4 : 3};
+      t.in[0] = t.in[3] = x;
+      t.in[1] = t.in[2] = c;
+      t.channels_last = last % 2;
+      t.low[0] = 3, t.high[0] = 5;
+      if (adds) { /* beyond the size of the normal values: signs are those of z */
+        t.low[1] = 0.01, t.high[1] = 0.02;
+        t.low[2] = -0.1, t.high[2] = 0.1;
+      }
+      t.tolerance = 2e-5;
+      if (!adds) try_kernel(&t, 51);
+      trial g = {.op = &gi_op_batch_norm_act_grad, .attr = &a, .n_in = adds ? 7 : 6};
+      g.in[0] = g.in[5] = x;
+      g.in[1] = g.in[2] = g.in[3] = g.in[4] = c;
+      g.in[6] = signs;
+      g.high[6] = 256;
+      g.channels_last = last % 2;
+      g.low[3] = -0.5, g.high[3] = 0.5; /* mean */
+      g.low[4] = 0.5, g.high[4] = 2;    /* variance */
+      g.tolerance = 3e-4;
+      try_kernel(&g, 52);
+    }
+}
+
+/* The signs that were kept are those of y, wherever they lie. */
+static void test_signs(void **state) {
+  (void)state;
+  const gi_batch_norm_attr a = {1e-5};
+  const gi_type shapes[] = {F32(4, 64, 5, 3), F32(3, 21, 4, 5), F32(9, 13)};
+  for (int i = 0; i < GI_COUNT(shapes); i++)
+    for (int last = 0; last < 2; last++) {
+      const gi_type x = shapes[i], c = F32(x.dim[1]);
+      trial t = {.op = &gi_op_batch_norm_act, .attr = &a, .n_in = 4, .in = {x, c, c, x}};
+      t.channels_last = last;
+      trial_space s = {0};
+      for (int k = 0; k < 4; k++) s.in[k] = trial_input(&t, k, 5);
+      trial_reference(&t, &s);
+      void *got[GI_MAX_OUT];
+      trial_run(&t, &s, 1, 0, got);
+      trial_compare(&t, &s, 0, got[0], "y");
+      int64_t area = 1;
+      for (int d = 2; d < x.rank; d++) area *= x.dim[d];
+      const float *y = got[0];
+      const uint8_t *signs = got[3];
+      for (int64_t e = 0; e < gi_type_count(&x); e++) {
+        const int64_t n = e / area / x.dim[1], k = e / area % x.dim[1];
+        const int64_t at = (n * s.out[3].dim[1] + k / 8) * area + e % area;
+        assert_int_equal(signs[at] >> k % 8 & 1, y[e] > 0);
+      }
+      for (int k = 0; k < 4; k++) gi_free_aligned(s.in[k]), gi_free_aligned(got[k]);
+      for (int k = 0; k < s.n_out; k++) gi_free_aligned(s.want[k]);
+    }
+}
+
 static gi_type index_type(gi_type t, bool small) {
   return with_dtype(t, small ? GLIA_I32 : GLIA_I64);
 }
@@ -144,9 +212,10 @@ static void test_bad_index(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_softmax), cmocka_unit_test(test_batch_norm),
-      cmocka_unit_test(test_gather),  cmocka_unit_test(test_along),
-      cmocka_unit_test(test_one_hot), cmocka_unit_test(test_bad_index),
+      cmocka_unit_test(test_softmax),        cmocka_unit_test(test_batch_norm),
+      cmocka_unit_test(test_batch_norm_act), cmocka_unit_test(test_signs),
+      cmocka_unit_test(test_gather),         cmocka_unit_test(test_along),
+      cmocka_unit_test(test_one_hot),        cmocka_unit_test(test_bad_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,8 +18,8 @@ typedef struct op_case {
   int number; /* of the sample */
   glia_dtype dtype;
   int n_in, n_out;
-  gi_type in_type[5], out_type[GI_MAX_OUT];
-  gi_buf in[5], out[GI_MAX_OUT]; /* out: by the reference */
+  gi_type in_type[GI_SAMPLE_IN], out_type[GI_MAX_OUT];
+  gi_buf in[GI_SAMPLE_IN], out[GI_MAX_OUT]; /* out: by the reference */
 } op_case;
 
 /* "conv2d sample 3 (f32)": where a test failed. Borrowed until the next call. */

@@ -48,7 +48,7 @@ static bool check_failures(const gi_op *op, void *user) {
   for (int i = 0; i < op->n_samples; i++) {
     op_case c = {.op = op, .sample = &op->samples[i], .number = i, .dtype = GLIA_F32};
     glia_graph *g = NULL;
-    glia_value in[5];
+    glia_value in[GI_SAMPLE_IN];
     if (c.sample->want == GLIA_OK) continue;
     OK(glia_graph_new(&g));
     case_types(&c);
@@ -111,9 +111,9 @@ static void relayout(const gi_type *t, gi_layout layout, const void *from, void 
 }
 
 typedef struct call { /* one prepared kernel and its memory */
-  gi_layout in_layout[5], out_layout[GI_MAX_OUT];
-  void *in[5], *out[GI_MAX_OUT]; /* in the kernel's layouts */
-  void *owned[5 + GI_MAX_OUT];
+  gi_layout in_layout[GI_SAMPLE_IN], out_layout[GI_MAX_OUT];
+  void *in[GI_SAMPLE_IN], *out[GI_MAX_OUT]; /* in the kernel's layouts */
+  void *owned[GI_SAMPLE_IN + GI_MAX_OUT];
   int n_owned;
 } call;
 

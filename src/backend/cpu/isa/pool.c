@@ -9,17 +9,6 @@
 
 enum { WIDE = 4 };
 
-typedef uint8_t bytes __attribute__((vector_size(GI_ISA_BYTES / 4)));
-typedef uint8_t loose_bytes
-    __attribute__((vector_size(GI_ISA_BYTES / 4), aligned(1), may_alias));
-
-static inline void store_bytes(uint8_t *p, ivec v) {
-  *(loose_bytes *)p = __builtin_convertvector(v, bytes);
-}
-static inline ivec load_bytes(const uint8_t *p) {
-  return __builtin_convertvector(*(const loose_bytes *)p, ivec);
-}
-
 /* Runs body for blocks of channels: `lanes` vectors of them from channel c on. */
 #define FOR_CHANNELS(channels, body4, body1, body0)                        \
   do {                                                                     \
@@ -83,7 +72,7 @@ static inline __attribute__((always_inline)) void extreme_vectors(const window *
   }
   for (int v = 0; v < n; v++) {
     store(y + v * GI_LANES, best[v]);
-    store_bytes(position + v * GI_LANES, at[v]);
+    store_u8(position + v * GI_LANES, at[v]);
   }
 }
 
@@ -120,29 +109,43 @@ static void extreme(const gi_pool *p, int64_t i, const float *image, float *y,
     extreme_row(p, i, image, -1, y, position);
 }
 
-static inline __attribute__((always_inline)) void scatter_vectors(const window *w,
-                                                                  const float *dy,
-                                                                  const uint8_t *position,
-                                                                  int n, float *dx) {
-  vec sum[WIDE] = {0};
-  FOR_TAPS(w) {
-    const int64_t from = OFFSET(w);
-    const ivec number = splat_i32(NUMBER(w));
-    for (int v = 0; v < n; v++) {
-      const ivec won = load_bytes(position + from + v * GI_LANES) == number;
-      sum[v] += (vec)(won & (ivec)load(dy + from + v * GI_LANES));
-    }
-  }
-  for (int v = 0; v < n; v++) store(dx + v * GI_LANES, sum[v]);
+/* The cells of a row that window j covers are those of numbers *q to *end - 1 in it. */
+static inline void covered(const gi_pool *p, int64_t j, int64_t *q, int64_t *end) {
+  const int64_t first = j * p->stride - p->padding;
+  *q = first >= 0 ? 0 : (p->dilation - 1 - first) / p->dilation;
+  *end = p->kernel_cols;
+  if (first + (*end - 1) * p->dilation >= p->cols.n)
+    *end = (p->cols.n - 1 - first) / p->dilation + 1;
 }
 
-static float scatter_one(const window *w, const float *dy, const uint8_t *position) {
-  float sum = 0;
-  FOR_TAPS(w) {
-    const int64_t from = OFFSET(w);
-    if (position[from] == NUMBER(w)) sum += dy[from];
+/* Adds to the n channels of a cell what won there. */
+static inline void scatter_cell(const float *dy, const uint8_t *position, int64_t n,
+                                int32_t number, float *dx) {
+  int64_t c = 0;
+  for (; c + GI_LANES <= n; c += GI_LANES) {
+    const ivec here = load_u8(position + c) == splat_i32(number);
+    store(dx + c, load(dx + c) + (vec)(here & (ivec)load(dy + c)));
   }
-  return sum;
+  for (; c < n; c++)
+    if (position[c] == number) dx[c] += dy[c];
+}
+
+/* Window by window, into a row that stays in the first cache. */
+static void scatter_over(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+                         float *dx) {
+  const int64_t n = p->channels;
+  memset(dx, 0, (size_t)(p->cols.n * n) * sizeof *dx);
+  for (const gi_tap *tap = p->rows.tap + p->rows.begin[i];
+       tap < p->rows.tap + p->rows.begin[i + 1]; tap++)
+    for (int64_t j = 0; j < p->width; j++) {
+      const int64_t at = (tap->cell * p->width + j) * n, number = tap->k * p->kernel_cols;
+      const int64_t own = j * p->stride - p->padding;
+      int64_t q, end;
+      covered(p, j, &q, &end);
+      for (; q < end; q++)
+        scatter_cell(dy + at, position + at, n, (int32_t)(number + q),
+                     dx + (own + q * p->dilation) * n);
+    }
 }
 
 /* Windows that do not touch: each element of dy is read once for its cells of the row. */
@@ -162,7 +165,7 @@ static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const ui
     for (int64_t c = 0; c < n; c += GI_LANES) {
       if (c + GI_LANES > n) c = n - GI_LANES;
       const vec v = load(from + c);
-      const ivec w = load_bytes(won + c);
+      const ivec w = load_u8(won + c);
       for (int64_t q = 0; q < cells; q++)
         store(to + q * n + c, (vec)((w == splat_i32((int32_t)(number + q))) & (ivec)v));
     }
@@ -174,16 +177,10 @@ static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const ui
 
 static void scatter(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
                     float *dx) {
-  if (p->apart && p->channels >= GI_LANES) {
+  if (p->apart && p->channels >= GI_LANES)
     scatter_apart(p, i, dy, position, dx);
-    return;
-  }
-  for (int64_t j = 0; j < p->cols.n; j++, dx += p->channels) {
-    const window w = window_at(p, i, j);
-    FOR_CHANNELS(p->channels, scatter_vectors(&w, dy + c, position + c, WIDE, dx + c),
-                 scatter_vectors(&w, dy + c, position + c, 1, dx + c),
-                 dx[c] = scatter_one(&w, dy + c, position + c));
-  }
+  else
+    scatter_over(p, i, dy, position, dx);
 }
 
 /* ---- the average ------------------------------------------------------------------------ */

@@ -27,6 +27,47 @@ static inline void store_i32(int32_t *p, ivec v) { *(loose_ivec *)p = v; }
 static inline vec splat(float v) { return v - (vec){0}; }
 static inline ivec splat_i32(int32_t v) { return v - (ivec){0}; }
 
+/* A byte for each lane: what compilers make of __builtin_convertvector here goes byte by byte.
+ */
+static inline ivec load_u8(const uint8_t *p) {
+#if defined(__AVX512F__)
+  __m128i b;
+  memcpy(&b, p, sizeof b);
+  return (ivec)_mm512_cvtepu8_epi32(b);
+#elif defined(__AVX2__)
+  uint64_t b;
+  memcpy(&b, p, sizeof b);
+  return (ivec)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)b));
+#elif defined(__SSE2__)
+  int32_t b;
+  memcpy(&b, p, sizeof b);
+  const __m128i zero = _mm_setzero_si128();
+  return (ivec)_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(b), zero), zero);
+#else
+  ivec v;
+  for (int i = 0; i < GI_LANES; i++) v[i] = p[i];
+  return v;
+#endif
+}
+static inline void store_u8(uint8_t *p, ivec v) { /* 0 .. 255 */
+#if defined(__AVX512F__)
+  const __m128i b = _mm512_cvtepi32_epi8((__m512i)v);
+  memcpy(p, &b, sizeof b);
+#elif defined(__AVX2__)
+  const __m128i low = _mm256_castsi256_si128((__m256i)v),
+                high = _mm256_extracti128_si256((__m256i)v, 1);
+  const __m128i words = _mm_packs_epi32(low, high);
+  const int64_t b = _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+  memcpy(p, &b, sizeof b);
+#elif defined(__SSE2__)
+  const __m128i words = _mm_packs_epi32((__m128i)v, (__m128i)v);
+  const int32_t b = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+  memcpy(p, &b, sizeof b);
+#else
+  for (int i = 0; i < GI_LANES; i++) p[i] = (uint8_t)v[i];
+#endif
+}
+
 static inline vec choose(ivec mask, vec a, vec b) {
   return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
 }

@@ -1,16 +1,20 @@
-/* batch_norm.c - normalisation by the statistics of the batch, and its gradient.
+/* batch_norm.c - normalisation by the statistics of the batch, with and without relu behind it,
+ * and its gradient: two passes over memory either way (isa/norm.h).
  *
- * Statistics in one pass over memory: a block small enough for the second cache is averaged,
- * then the squared distances from its own mean are added up; blocks of n_b elements are joined
- * by
+ * Statistics in one pass: a block small enough for the second cache is averaged, then the
+ * squared distances from its own mean are added up; blocks of n_b elements are joined by
  *
- *   mean = sum n_b mean_b / m,   m variance = sum (s_b + n_b (mean_b - mean)^2)   (Chan et al.
- * 1979)
+ *   mean = sum n_b mean_b / m,   m variance = sum (s_b + n_b (mean_b - mean)^2)
  *
- * The gradient, with r = 1 / sqrt(variance + eps), S = sum dy, T = sum dy (x - mean):
+ * (Chan et al. 1979). The second pass writes y = a x + b, a = gamma r, b = beta - mean a, r = 1
+ * / sqrt(variance + eps). The gradient, with S = sum dy, T = sum dy (x - mean):
  *
- *   dbeta = S,  dgamma = r T,  dx = gamma r (dy - S / m - (x - mean) r^2 T / m) = A dy + B x +
- * C
+ *   dbeta = S,  dgamma = r T,  dx = gamma r (dy - S / m - (x - mean) r^2 T / m) = p dy + q x +
+ * s
+ *
+ * With relu, only the dy with y > 0 count. y is a x + b again, with a and b from the same
+ * numbers as forward, so that the signs are the same; where something was added to it, the
+ * signs were kept, a bit each.
  *
  * Channels-last (and where there is nothing behind the channels) the channels are columns;
  * plain, each channel has a run in every image. Blocks are fixed by the problem, so results do
@@ -27,18 +31,19 @@ enum {
 };
 
 typedef struct state {
-  bool columns;
+  bool columns, relu, adds;       /* adds: something to y, whose signs are kept */
   int64_t images, channels, area; /* columns: images counts places, area is 1 */
   int64_t per_block, blocks;      /* images (places) of a block */
+  int64_t bytes;                  /* of bits for an image (place) */
   double eps;
   int threads;
   const gi_fold_loops *fold;
-  const gi_row_loops *row;
+  const gi_norm_loops *loops;
   /* for the time of a run */
-  const float *x, *dy, *mean;
-  float *partial;     /* columns: [blocks][2][channels]; else [channels][blocks][2] */
-  float *coefficient; /* [3][channels] */
-  float *out;
+  float *partial; /* columns: [blocks][2][channels]; else [channels][blocks][2] */
+  float *a, *b;   /* by channel */
+  float *p, *q, *r;
+  gi_norm at; /* the first element of all that is read and written */
 } state;
 
 /* ---- what is taken ---------------------------------------------------------------------- */
@@ -48,13 +53,12 @@ static const char *fits(const gi_problem *p) {
   return gi_type_count(&p->in[0]) == 0 ? "the operand has no elements" : NULL;
 }
 
-static bool layouts_train(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
-  if (choice == 1) in[0] = out[0] = GI_CHANNELS_LAST;
-  return choice == 0 || (choice == 1 && p->in[0].rank == 4);
-}
-
-static bool layouts_grad(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
-  if (choice == 1) in[0] = in[4] = out[0] = GI_CHANNELS_LAST;
+/* Everything that has x's places is kept as x is. */
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  for (int i = 0; i < p->n_in && choice == 1; i++)
+    if (p->in[i].rank == 4) in[i] = GI_CHANNELS_LAST;
+  for (int k = 0; k < p->n_out && choice == 1; k++)
+    if (p->out[k].rank == 4) out[k] = GI_CHANNELS_LAST;
   return choice == 0 || (choice == 1 && p->in[0].rank == 4);
 }
 
@@ -62,6 +66,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   const gi_type *t = &p->in[0];
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
+  s->relu = p->op == &gi_op_batch_norm_act || p->op == &gi_op_batch_norm_act_grad;
+  s->adds = p->n_in == (p->op == &gi_op_batch_norm_act ? 4 : 7);
   s->images = t->dim[0];
   s->channels = t->dim[1];
   s->area = 1;
@@ -71,21 +77,60 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     s->images *= s->area;
     s->area = 1;
   }
+  s->bytes = (s->channels + 7) / 8 * s->area;
   s->per_block = GI_MAX(1, BLOCK / (s->columns ? s->channels : s->area));
   s->blocks = (s->images + s->per_block - 1) / s->per_block;
   s->eps = ((const gi_batch_norm_attr *)p->attr)->eps;
   s->threads = gi_cpu_parts(p->threads, gi_type_count(t), PART);
   s->fold = gi_cpu_isa()->fold;
-  s->row = gi_cpu_isa()->row;
+  s->loops = gi_cpu_isa()->norm;
   out->state = s;
-  out->scratch = (size_t)(s->blocks * 2 + 3) * (size_t)s->channels * sizeof(float);
+  out->scratch = (size_t)(s->blocks * 2 + 5) * (size_t)s->channels * sizeof(float);
   return GLIA_OK;
 }
 
-/* ---- blocks ----------------------------------------------------------------------------- */
+static void begin(state *s, const gi_exec *x) {
+  s->partial = x->scratch;
+  s->a = s->partial + s->blocks * 2 * s->channels;
+  s->b = s->a + s->channels;
+  s->p = s->b + s->channels;
+  s->q = s->p + s->channels;
+  s->r = s->q + s->channels;
+  s->at = (gi_norm){.relu = s->relu, .x = x->in[0], .a = s->a, .b = s->b};
+}
+
+/* ---- pieces ----------------------------------------------------------------------------- */
 
 static int64_t block_images(const state *s, int64_t block) {
   return GI_MIN(s->per_block, s->images - block * s->per_block);
+}
+
+/* n images (places) from `first` on: of channel c or, as columns, all channels. */
+static gi_norm piece(const state *s, int64_t c, int64_t first, int64_t n) {
+  gi_norm g = s->at;
+  const int64_t step = s->channels * s->area,
+                at = first * step + (s->columns ? 0 : c * s->area);
+  g.rows = n;
+  g.row_step = step;
+  g.n = s->columns ? s->channels : s->area;
+  g.x += at;
+  if (g.z != NULL) g.z += at;
+  if (g.dy != NULL) g.dy += at;
+  if (g.y != NULL) g.y += at;
+  const int64_t bits = first * s->bytes + (s->columns ? 0 : c / 8 * s->area);
+  if (g.bits != NULL) g.bits += bits;
+  if (g.to_bits != NULL) g.to_bits += bits;
+  g.bits_step = s->bytes;
+  g.shift = s->columns ? 0 : (int)(c % 8);
+  const int64_t own = s->columns ? 0 : c;
+  g.a += own;
+  g.b += own;
+  if (g.dy == NULL) return g;
+  g.centre += own;
+  g.p += own;
+  g.q += own;
+  g.r += own;
+  return g;
 }
 
 /* Where the two numbers of a channel's block are, and the distance of the second. */
@@ -95,65 +140,54 @@ static float *partial_at(const state *s, int64_t channel, int64_t block, int64_t
          (s->columns ? block * 2 * s->channels + channel : (channel * s->blocks + block) * 2);
 }
 
-static void statistics_part(void *user, int64_t part) {
-  const state *s = user;
-  const int64_t c = s->columns ? 0 : part / s->blocks,
-                block = s->columns ? part : part % s->blocks;
-  const int64_t n = block_images(s, block), first = block * s->per_block, width = s->channels;
-  int64_t second;
-  float *to = partial_at(s, c, block, &second);
-  if (s->columns) {
-    const float *x = s->x + first * width;
-    s->fold->columns(GI_FOLD_SUM, x, n, width, width, NULL, true, to);
-    s->row->affine(to, width, 1 / (float)n, 0, to);
-    s->fold->columns(GI_FOLD_SQUARES, x, n, width, width, to, true, to + second);
-    return;
-  }
-  const int64_t step = s->channels * s->area;
-  const float *x = s->x + first * step + c * s->area;
-  to[0] = s->fold->row(GI_FOLD_SUM, x, n, step, s->area, 0) / (float)(n * s->area);
-  to[1] = s->fold->row(GI_FOLD_SQUARES, x, n, step, s->area, to[0]);
+typedef struct place {
+  int64_t channel, block;
+} place;
+static place place_of(const state *s, int64_t part) {
+  return s->columns ? (place){0, part} : (place){part / s->blocks, part % s->blocks};
 }
 
-static void moments_part(void *user, int64_t part) {
+static void statistics_part(void *user, int64_t part) {
   const state *s = user;
-  const int64_t c = s->columns ? 0 : part / s->blocks,
-                block = s->columns ? part : part % s->blocks;
-  const int64_t n = block_images(s, block), first = block * s->per_block;
+  const place at = place_of(s, part);
+  const gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));
   int64_t second;
-  float *to = partial_at(s, c, block, &second);
-  if (s->columns) {
-    const int64_t at = first * s->channels;
-    s->row->moments_columns(s->x + at, s->dy + at, n, s->channels, s->mean, to);
-  } else {
-    const int64_t step = s->channels * s->area, at = first * step + c * s->area;
-    s->row->moments(s->x + at, s->dy + at, n, step, s->area, s->mean[c], to);
+  float *to = partial_at(s, at.channel, at.block, &second);
+  if (!s->columns) {
+    to[0] = s->fold->row(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, 0) / (float)(g.rows * g.n);
+    to[1] = s->fold->row(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to[0]);
+    return;
   }
+  s->fold->columns(GI_FOLD_SUM, g.x, g.rows, g.n, g.n, NULL, true, to);
+  for (int64_t k = 0; k < g.n; k++) to[k] /= (float)g.rows;
+  s->fold->columns(GI_FOLD_SQUARES, g.x, g.rows, g.n, g.n, to, true, to + second);
+}
+
+static void sums_part(void *user, int64_t part) {
+  const state *s = user;
+  const place at = place_of(s, part);
+  gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));
+  int64_t second;
+  g.sums = partial_at(s, at.channel, at.block, &second);
+  (s->columns ? s->loops->sums_columns : s->loops->sums_run)(&g);
 }
 
 static void each_block(state *s, void (*part)(void *, int64_t)) {
   gi_cpu_for(s->threads, s->blocks * (s->columns ? 1 : s->channels), part, s);
 }
 
-/* ---- the pass that writes --------------------------------------------------------------- */
-
+/* The pass that writes: by blocks of places, or image by image. */
 static void write_part(void *user, int64_t part) {
   const state *s = user;
-  const float *a = s->coefficient, *b = a + s->channels, *c = b + s->channels;
+  const gi_norm_loops *l = s->loops;
   if (s->columns) {
-    const int64_t at = part * s->per_block * s->channels, n = block_images(s, part);
-    if (s->dy == NULL)
-      s->row->affine_columns(s->x + at, n, s->channels, a, b, s->out + at);
-    else
-      s->row->blend_columns(s->dy + at, s->x + at, n, s->channels, a, b, c, s->out + at);
+    const gi_norm g = piece(s, 0, part * s->per_block, block_images(s, part));
+    (g.dy == NULL ? l->write_columns : l->grad_columns)(&g);
     return;
   }
-  for (int64_t k = 0; k < s->channels; k++) {
-    const int64_t at = (part * s->channels + k) * s->area;
-    if (s->dy == NULL)
-      s->row->affine(s->x + at, s->area, a[k], b[k], s->out + at);
-    else
-      s->row->blend(s->dy + at, s->x + at, s->area, a[k], b[k], c[k], s->out + at);
+  for (int64_t c = 0; c < s->channels; c++) {
+    const gi_norm g = piece(s, c, part, 1);
+    (g.dy == NULL ? l->write_run : l->grad_run)(&g);
   }
 }
 
@@ -161,88 +195,126 @@ static void write_all(state *s) {
   gi_cpu_for(s->threads, s->columns ? s->blocks : s->images, write_part, s);
 }
 
-static void begin(state *s, const gi_exec *x) {
-  s->x = x->in[0];
-  s->partial = x->scratch;
-  s->coefficient = s->partial + s->blocks * 2 * s->channels;
-  s->out = x->out[0];
+/* ---- running ---------------------------------------------------------------------------- */
+
+/* y = a x + b, from the statistics as they are kept. */
+static void set_line(state *s, int64_t k, float gamma, float beta, float mean, float variance) {
+  const double a = (double)gamma / sqrt((double)variance + s->eps);
+  s->a[k] = (float)a;
+  s->b[k] = (float)((double)beta - (double)mean * a);
 }
 
+static void join_statistics(const state *s, int64_t k, float *mean_out, float *variance_out) {
+  const double m = (double)(s->images * s->area);
+  double mean = 0, squares = 0;
+  int64_t second;
+  for (int64_t b = 0; b < s->blocks; b++)
+    mean += (double)*partial_at(s, k, b, &second) * (double)(block_images(s, b) * s->area);
+  mean /= m;
+  for (int64_t b = 0; b < s->blocks; b++) {
+    const float *p = partial_at(s, k, b, &second);
+    const double away = (double)p[0] - mean;
+    squares += (double)p[second] + away * away * (double)(block_images(s, b) * s->area);
+  }
+  *mean_out = (float)mean;
+  *variance_out = (float)(squares / m);
+}
+
+/* x, gamma, beta[, z] -> y, mean, variance[, bits] */
 static glia_status run_train(const gi_exec *x) {
   state *s = x->state;
   const float *gamma = x->in[1], *beta = x->in[2];
-  float *mean_out = x->out[1], *variance_out = x->out[2];
+  float *mean = x->out[1], *variance = x->out[2];
   begin(s, x);
-  s->dy = NULL;
   each_block(s, statistics_part);
-  const double m = (double)(s->images * s->area);
   for (int64_t k = 0; k < s->channels; k++) {
-    double mean = 0, squares = 0;
-    int64_t second;
-    for (int64_t b = 0; b < s->blocks; b++)
-      mean += (double)*partial_at(s, k, b, &second) * (double)(block_images(s, b) * s->area);
-    mean /= m;
-    for (int64_t b = 0; b < s->blocks; b++) {
-      const float *p = partial_at(s, k, b, &second);
-      const double away = (double)p[0] - mean;
-      squares += (double)p[second] + away * away * (double)(block_images(s, b) * s->area);
-    }
-    const double a = (double)gamma[k] / sqrt(squares / m + s->eps);
-    mean_out[k] = (float)mean;
-    variance_out[k] = (float)(squares / m);
-    s->coefficient[k] = (float)a;
-    s->coefficient[s->channels + k] = (float)((double)beta[k] - mean * a);
+    join_statistics(s, k, &mean[k], &variance[k]);
+    set_line(s, k, gamma[k], beta[k], mean[k], variance[k]);
   }
+  s->at.y = x->out[0];
+  if (s->adds) s->at.z = x->in[3];
+  if (s->adds) s->at.to_bits = x->out[3];
   write_all(s);
   return GLIA_OK;
 }
 
+/* Sums of the blocks; what they make of the gradients' coefficients. */
+static void join_sums(const state *s, int64_t k, float gamma, float mean, float variance,
+                      float *dgamma, float *dbeta) {
+  const double m = (double)(s->images * s->area);
+  double sum = 0, product = 0;
+  for (int64_t b = 0; b < s->blocks; b++) {
+    int64_t second;
+    const float *p = partial_at(s, k, b, &second);
+    sum += (double)p[0];
+    product += (double)p[second];
+  }
+  const double r = 1 / sqrt((double)variance + s->eps), a = (double)gamma * r;
+  const double slope = -a * r * r * product / m;
+  *dgamma = (float)(r * product);
+  *dbeta = (float)sum;
+  s->p[k] = (float)a;
+  s->q[k] = (float)slope;
+  s->r[k] = (float)(-a * sum / m - slope * (double)mean);
+}
+
+/* Two passes: sums (and, from bits, the dy that count), then dx. */
+static void run_backward(state *s, const gi_exec *x, const float *gamma, const float *mean,
+                         const float *variance) {
+  float *dgamma = x->out[1], *dbeta = x->out[2];
+  s->at.centre = mean;
+  s->at.p = s->p;
+  s->at.q = s->q;
+  s->at.r = s->r;
+  each_block(s, sums_part);
+  for (int64_t k = 0; k < s->channels; k++)
+    join_sums(s, k, gamma[k], mean[k], variance[k], &dgamma[k], &dbeta[k]);
+  if (s->adds) {
+    s->at.dy = s->at.y;
+    s->at.bits = NULL;
+    s->at.relu = false;
+  }
+  s->at.y = x->out[0];
+  write_all(s);
+}
+
+/* x, gamma, mean, variance, dy -> dx, dgamma, dbeta */
 static glia_status run_grad(const gi_exec *x) {
   state *s = x->state;
-  const float *gamma = x->in[1], *variance = x->in[3];
-  float *dgamma = x->out[1], *dbeta = x->out[2];
   begin(s, x);
-  s->mean = x->in[2];
-  s->dy = x->in[4];
-  each_block(s, moments_part);
-  const double m = (double)(s->images * s->area);
-  for (int64_t k = 0; k < s->channels; k++) {
-    double sum = 0, product = 0;
-    for (int64_t b = 0; b < s->blocks; b++) {
-      int64_t second;
-      const float *p = partial_at(s, k, b, &second);
-      sum += (double)p[0];
-      product += (double)p[second];
-    }
-    const double r = 1 / sqrt((double)variance[k] + s->eps), a = (double)gamma[k] * r;
-    const double slope = -a * r * r * product / m;
-    dgamma[k] = (float)(r * product);
-    dbeta[k] = (float)sum;
-    s->coefficient[k] = (float)a;
-    s->coefficient[s->channels + k] = (float)slope;
-    s->coefficient[2 * s->channels + k] = (float)(-a * sum / m - slope * (double)s->mean[k]);
-  }
-  write_all(s);
+  s->at.dy = x->in[4];
+  run_backward(s, x, x->in[1], x->in[2], x->in[3]);
   return GLIA_OK;
 }
 
-static const gi_kernel train = {
-    .op = "batch_norm_train",
-    .name = "batch_norm_vector",
-    .fits = fits,
-    .layouts = layouts_train,
-    .prepare = prepare,
-    .run = run_train,
-    .release = gi_free,
-};
-static const gi_kernel grad = {
-    .op = "batch_norm_grad",
-    .name = "batch_norm_vector",
-    .fits = fits,
-    .layouts = layouts_grad,
-    .prepare = prepare,
-    .run = run_grad,
-    .release = gi_free,
-};
+/* x, gamma, beta, mean, variance, dy[, bits] -> dx, dgamma, dbeta[, the dy that count] */
+static glia_status run_act_grad(const gi_exec *x) {
+  state *s = x->state;
+  const float *gamma = x->in[1], *beta = x->in[2], *mean = x->in[3], *variance = x->in[4];
+  begin(s, x);
+  for (int64_t k = 0; k < s->channels; k++)
+    set_line(s, k, gamma[k], beta[k], mean[k], variance[k]);
+  s->at.dy = x->in[5];
+  if (s->adds) s->at.bits = x->in[6];
+  if (s->adds) s->at.y = x->out[3];
+  run_backward(s, x, gamma, mean, variance);
+  return GLIA_OK;
+}
 
-const gi_kernel *const gi_cpu_kernels_batch_norm[] = {&train, &grad, NULL};
+#define ROW(id, run_)              \
+  static const gi_kernel id = {    \
+      .op = #id,                   \
+      .name = "batch_norm_vector", \
+      .fits = fits,                \
+      .layouts = layouts,          \
+      .prepare = prepare,          \
+      .run = run_,                 \
+      .release = gi_free,          \
+  };
+ROW(batch_norm_train, run_train)
+ROW(batch_norm_act, run_train)
+ROW(batch_norm_grad, run_grad)
+ROW(batch_norm_act_grad, run_act_grad)
+
+const gi_kernel *const gi_cpu_kernels_batch_norm[] = {
+    &batch_norm_train, &batch_norm_act, &batch_norm_grad, &batch_norm_act_grad, NULL};
