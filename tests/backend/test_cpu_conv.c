@@ -21,6 +21,10 @@ static const shape shapes[] = {
     {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1},
     {1, 2, 2, 2, 3, 2, 2, {3, 3}, {2, 2}, {1, 1}, 1},
     {2, 64, 5, 5, 33, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    {3, 20, 12, 9, 17, 3, 3, {1, 1}, {2, 0}, {1, 1}, 1},
+    {1, 9, 3, 3, 8, 3, 3, {1, 1}, {0, 0}, {1, 1}, 1},
+    {2, 8, 6, 7, 9, 3, 3, {1, 1}, {4, 3}, {1, 1}, 1},
+    {5, 130, 9, 17, 40, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
 };
 
 static gi_conv_attr attr_of(const shape *s) {
@@ -31,12 +35,56 @@ static gi_conv_attr attr_of(const shape *s) {
   return a;
 }
 
+typedef struct wanted {
+  const char *name;
+  gi_problem p;
+  bool fits;
+} wanted;
+
+static bool ask(const gi_kernel *k, void *user) {
+  wanted *w = user;
+  w->fits |= strcmp(k->name, w->name) == 0 && k->fits(&w->p) == NULL;
+  return true;
+}
+
+/* Can the kernel of this name compute it? size: of the results, in the mean; every one is a sum
+ * of products of two numbers between -2 and 2. */
+static bool can(const char *name, const trial *t, double *size) {
+  gi_type out[GI_MAX_OUT];
+  gi_infer infer = {t->n_in, t->in, t->attr, 1, out};
+  OK(t->op->infer(&infer));
+  wanted w = {
+      name,
+      {.op = t->op, .attr = t->attr, .n_in = t->n_in, .in = t->in, .n_out = 1, .out = out},
+      false};
+  gi_kernel_each(&gi_backend_cpu, t->op, ask, &w);
+  const double terms = gi_problem_cost(&w.p).flops / 2 / (double)gi_type_count(&out[0]);
+  *size = 4 / 3.0 * sqrt(terms);
+  return w.fits;
+}
+
+static int tried[2];
+
+/* The kernel that a plan would take, and our own by name; with the accuracy that
+ * isa/winograd.h states. */
 static void run(const gi_op *op, const gi_conv_attr *a, int n_in, gi_type x, gi_type y,
                 gi_type z) {
+  static const char *const own[] = {"conv_direct", "conv_winograd"};
   for (int last = 0; last < 2; last++) {
-    trial t = {.op = op, .attr = a, .n_in = n_in, .in = {x, y, z}, .onednn = true};
-    t.channels_last = last;
-    t.tolerance = 5e-5;
+    trial t = {.op = op, .attr = a, .n_in = n_in, .in = {x, y, z}, .channels_last = last};
+    for (int k = 0; k < GI_COUNT(own); k++) {
+      double size = 0;
+      if (!can(own[k], &t, &size)) continue;
+      t.kernel = own[k];
+      t.tolerance = k == 0 ? fmax(5e-5, 3e-6 * size) : 1e-5 * fmax(size, 1);
+      try_kernel(&t, 12);
+      tried[k]++;
+    }
+    double size = 0;
+    can("", &t, &size);
+    t.kernel = NULL;
+    t.onednn = true;
+    t.tolerance = fmax(5e-5, 1e-5 * size);
     try_kernel(&t, 11);
   }
 }
@@ -78,10 +126,57 @@ static void test_gradients(void **state) {
   }
 }
 
+/* What isa/winograd.h says of its accuracy: the error against double, relative to the root mean
+ * square of the results, is below 1e-6 in the same mean and below 1e-5 anywhere. */
+static void check_accuracy(const gi_op *op, const gi_conv_attr *a, gi_type x, gi_type y) {
+  trial t = {.op = op, .attr = a, .n_in = 2, .in = {x, y}, .kernel = "conv_winograd"};
+  t.low[0] = -1, t.high[0] = 3; /* not around 0, as after relu */
+  trial_space s = {.in = {trial_input(&t, 0, 5), trial_input(&t, 1, 5)}};
+  void *got[GI_MAX_OUT];
+  double error = 0, size = 0, worst = 0;
+  trial_reference(&t, &s);
+  trial_run(&t, &s, 1, 0, got);
+  const int64_t n = gi_type_count(&s.out[0]);
+  for (int64_t i = 0; i < n; i++) {
+    const double want = gi_load(GLIA_F32, s.want[0], i),
+                 e = gi_load(GLIA_F32, got[0], i) - want;
+    error += e * e;
+    size += want * want;
+    worst = fmax(worst, fabs(e));
+  }
+  error = sqrt(error / size), worst /= sqrt(size / (double)n);
+  print_message("%s: error %.1e in the mean, %.1e at most\n", op->name, error, worst);
+  assert_true(error < 1e-6);
+  assert_true(worst < 1e-5);
+  for (int i = 0; i < 2; i++) gi_free_aligned(s.in[i]);
+  gi_free_aligned(s.want[0]);
+  gi_free_aligned(got[0]);
+}
+
+static void test_accuracy_of_winograd(void **state) {
+  (void)state;
+  const shape s = {2, 64, 14, 14, 32, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
+  const gi_type x = F32(s.n, s.c, s.h, s.w), w = F32(s.f, s.c, 3, 3);
+  gi_conv_attr a = attr_of(&s);
+  const gi_type y = result_of(&a, x, w);
+  check_accuracy(&gi_op_conv2d, &a, x, w);
+  a.size = (gi_dims){2, {s.h, s.w}};
+  check_accuracy(&gi_op_conv2d_input_grad, &a, y, w);
+  a.size = (gi_dims){2, {3, 3}};
+  check_accuracy(&gi_op_conv2d_weight_grad, &a, x, y);
+}
+
+static void test_own_kernels_were_tried(void **state) {
+  (void)state;
+  for (int k = 0; k < GI_COUNT(tried); k++) assert_true(tried[k] > 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_forward),
       cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_own_kernels_were_tried),
+      cmocka_unit_test(test_accuracy_of_winograd),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

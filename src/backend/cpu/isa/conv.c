@@ -10,22 +10,6 @@ enum { WIDTH = 2 * GI_LANES };
 
 #define EACH_PLACE(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
-static inline vec load_part(const float *p, int64_t n) {
-  vec v = splat(0);
-  memcpy(&v, p, (size_t)n * sizeof *p);
-  return v;
-}
-static inline vec load_most(const float *p, int64_t n) {
-  return n >= GI_LANES ? load(p) : n > 0 ? load_part(p, n) : splat(0);
-}
-static inline void store_most(float *p, vec v, int64_t n) {
-  if (n >= GI_LANES)
-    store(p, v);
-  else if (n > 0)
-    memcpy(p, &v, (size_t)n * sizeof *p);
-}
-static inline vec at_least_zero(vec v) { return (vec)(~(v < splat(0)) & (ivec)v); }
-
 static void tile(const gi_conv_tile *t) {
   const vec bias0 = t->bias != NULL ? load_most(t->bias, t->channels) : splat(0);
   const vec bias1 =

@@ -17,6 +17,7 @@
 #include "backend/cpu/isa/pool.h"
 #include "backend/cpu/isa/product.h"
 #include "backend/cpu/isa/rows.h"
+#include "backend/cpu/isa/winograd.h"
 
 typedef struct gi_isa {
   const char *name;          /* "base", "avx2", "avx512" */
@@ -32,6 +33,7 @@ typedef struct gi_isa {
   const gi_conv_loops *conv;
   const gi_product_loops *product;
   const gi_limit_loops *limits;
+  const gi_winograd_loops *winograd;
 } gi_isa;
 
 extern const gi_isa gi_isa_base;
@@ -57,6 +59,7 @@ extern const gi_norm_loops GI_ISA(gi_norm_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);
 extern const gi_product_loops GI_ISA(gi_product_loops);
 extern const gi_limit_loops GI_ISA(gi_limit_loops);
+extern const gi_winograd_loops GI_ISA(gi_winograd_loops);
 void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
                                    uint8_t *position);
 void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,

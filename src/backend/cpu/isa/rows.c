@@ -4,15 +4,6 @@
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
 
-static inline vec load_part(const float *p, int64_t n, float rest) {
-  vec v = splat(rest);
-  memcpy(&v, p, (size_t)n * sizeof *p);
-  return v;
-}
-static inline void store_part(float *p, vec v, int64_t n) {
-  memcpy(p, &v, (size_t)n * sizeof *p);
-}
-
 static inline float lanes_max(vec v) {
   float m = v[0];
   for (int i = 1; i < GI_LANES; i++) m = m > v[i] || m != m ? m : v[i];

@@ -16,4 +16,5 @@ const gi_isa GI_ISA(gi_isa) = {
     .conv = &GI_ISA(gi_conv_loops),
     .product = &GI_ISA(gi_product_loops),
     .limits = &GI_ISA(gi_limit_loops),
+    .winograd = &GI_ISA(gi_winograd_loops),
 };

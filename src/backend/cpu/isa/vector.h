@@ -68,6 +68,29 @@ static inline void store_u8(uint8_t *p, ivec v) { /* 0 .. 255 */
 #endif
 }
 
+/* n < GI_LANES floats; what is loaded is filled up with `rest`. */
+static inline vec load_part(const float *p, int64_t n, float rest) {
+  vec v = splat(rest);
+  memcpy(&v, p, (size_t)n * sizeof *p);
+  return v;
+}
+static inline void store_part(float *p, vec v, int64_t n) {
+  memcpy(p, &v, (size_t)n * sizeof *p);
+}
+/* As many of n floats as a vector holds, filled up with zeros; none if n <= 0. */
+static inline vec load_most(const float *p, int64_t n) {
+  return n >= GI_LANES ? load(p) : n > 0 ? load_part(p, n, 0) : splat(0);
+}
+static inline void store_most(float *p, vec v, int64_t n) {
+  if (n >= GI_LANES)
+    store(p, v);
+  else if (n > 0)
+    store_part(p, v, n);
+}
+
+/* relu; a NaN stays. */
+static inline vec at_least_zero(vec v) { return (vec)(~(v < splat(0)) & (ivec)v); }
+
 static inline vec choose(ivec mask, vec a, vec b) {
   return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
 }

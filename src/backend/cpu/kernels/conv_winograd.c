@@ -1,0 +1,474 @@
+/* conv_winograd.c - 3 x 3 convolutions of stride 1 and their gradients by Winograd's algorithm
+ * (isa/winograd.h), channels-last: a quarter of the multiplications of the direct sum.
+ *
+ *   result   tiles of 4 x 4    read in tiles of 6 x 6    depth    panels of
+ *   y        of y              x                         C        F
+ *   dx       of dx             dy, kernels turned        F        C
+ *   dw       sums over tiles   x, and 4 x 4 of dy
+ *
+ * y and dx: the weights are transformed first. Then each thread takes blocks of tiles: it
+ * transforms what they read, multiplies at each of the 36 points, and transforms back, all in
+ * its own cache. Every result is summed over the channels by one thread in one order.
+ *
+ * dw: for some tiles at a time, x and dy are transformed by all threads, then each takes some
+ * points and adds up its products over these tiles. Sums are shared out by points and panels,
+ * so that bits do not depend on the number of threads here either.
+ *
+ * An infinity in x makes NaNs of all results of the tiles that it lies in, for the transforms
+ * take differences; the direct sum would keep it in its own windows.
+ */
+#include <math.h>
+
+#include "backend/cpu/cpu.h"
+#include "ops/attrs.h"
+
+enum {
+  IN = GI_WINOGRAD_IN,
+  OUT = GI_WINOGRAD_OUT,
+  POINTS = GI_WINOGRAD_POINTS,
+  ROWS = GI_WINOGRAD_ROWS,
+  KERNEL = 9,
+  WIDEST = 2 * GI_SPLAT, /* channels of a panel, at most */
+  DEPTH = 16,            /* depths of weights transformed together */
+  LINE = 16,             /* floats of a cache line */
+  BLOCK = 24,            /* tiles that a thread takes together */
+  CHUNK = 4,             /* panels multiplied before they are transformed back */
+  GRAD_BLOCK = 96,       /* tiles that are added to the sums of dw together */
+  PART = 1 << 16         /* multiply-adds worth a thread */
+};
+
+/* Where the tiles lie, in the images that are read and in those of the results. */
+typedef struct grid {
+  int64_t height, width, depth;          /* of what is read by 6 x 6 */
+  int64_t to_height, to_width, channels; /* of what has tiles of 4 x 4 */
+  int64_t first[2];                      /* cell that the first tile begins to read at */
+  int64_t rows, cols, tiles;             /* of one image, of one image, in all */
+} grid;
+
+typedef struct state {
+  grid g;
+  bool backward, relu, has_bias;
+  int64_t panels;            /* channels by loops->width */
+  int64_t block, chunk;      /* tiles, panels taken together */
+  int64_t row;               /* floats of a tile's depth, at one point */
+  int64_t weight_step;       /* floats between points: of weights */
+  int64_t in_step, out_step; /* of transformed tiles, of products */
+  int threads, parts;
+  const gi_winograd_loops *loops;
+  gi_move_rectangle *move;
+  size_t weight_at, part_at, part_size; /* floats, in the scratch */
+  float *kept; /* owned: transformed weights that never change; NULL: transformed in each run */
+  /* for the time of a run */
+  const float *from, *w, *zeros, *bias;
+  float *weight, *space, *to;
+} state;
+
+/* ---- what is taken ----------------------------------------------------------------------- */
+
+static bool weight_grad_of(const gi_problem *p) {
+  return strcmp(p->op->name, "conv2d_weight_grad") == 0;
+}
+
+static const char *fits(const gi_problem *p) {
+  const gi_conv_attr *a = p->attr;
+  const gi_type *w = weight_grad_of(p) ? &p->out[0] : &p->in[1];
+  for (int i = 0; i < p->n_in; i++) {
+    if (p->in[i].dtype != GLIA_F32) return "takes f32 only";
+    if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
+  }
+  if (gi_type_count(&p->out[0]) == 0) return "the result has no elements";
+  if (w->dim[2] != 3 || w->dim[3] != 3) return "takes kernels of 3 x 3 only";
+  for (int d = 0; d < 2; d++)
+    if (a->stride.at[d] != 1 || a->dilation.at[d] != 1) return "takes stride and dilation 1";
+  if (a->groups != 1) return "takes one group only";
+  return NULL;
+}
+
+static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
+  in[0] = GI_CHANNELS_LAST;
+  if (weight_grad_of(p))
+    in[1] = GI_CHANNELS_LAST;
+  else
+    out[0] = GI_CHANNELS_LAST;
+  return choice == 0;
+}
+
+/* As measured: products at 0.8 of the arithmetic limit; the transforms of one channel of a tile
+ * take as long as 800 operations, weights are as many channels of tiles and go through memory.
+ */
+static double cost(const gi_problem *p, const gi_limits *limits) {
+  const gi_type *w = weight_grad_of(p) ? &p->out[0] : &p->in[1];
+  const gi_type *to = weight_grad_of(p) ? &p->in[1] : &p->out[0];
+  const double kernels = (double)w->dim[0] * (double)w->dim[1];
+  const double tiles =
+      (double)(to->dim[0] * ((to->dim[2] + OUT - 1) / OUT) * ((to->dim[3] + OUT - 1) / OUT));
+  const double products = ceil(tiles / ROWS) * ROWS * POINTS * 2 * kernels / 0.8;
+  const double channels = tiles * (double)(w->dim[0] + w->dim[1]);
+  const bool packed = p->known != NULL && !weight_grad_of(p) && p->known[1] != NULL;
+  const double weights = packed ? 0 : 3 * kernels * POINTS * sizeof(float) / limits->bytes;
+  return gi_time(p, limits, INFINITY, 1) + weights +
+         (products + 800 * (channels + (packed ? 0 : kernels))) / limits->flops;
+}
+
+/* ---- tiles ------------------------------------------------------------------------------- */
+
+static grid make_grid(const gi_type *from, const gi_type *to, int64_t padding_y,
+                      int64_t padding_x) {
+  grid g = {.height = from->dim[2],
+            .width = from->dim[3],
+            .depth = from->dim[1],
+            .to_height = to->dim[2],
+            .to_width = to->dim[3],
+            .channels = to->dim[1],
+            .first = {-padding_y, -padding_x}};
+  g.rows = (g.to_height + OUT - 1) / OUT;
+  g.cols = (g.to_width + OUT - 1) / OUT;
+  g.tiles = to->dim[0] * g.rows * g.cols;
+  return g;
+}
+
+/* Pointers to the cells that a tile reads; to zeros in the padding. */
+static void cells_read(const grid *g, int64_t tile, const float *from, const float *zeros,
+                       const float **at) {
+  const int64_t plane = g->rows * g->cols, in_image = tile % plane;
+  const int64_t y = in_image / g->cols * OUT + g->first[0];
+  const int64_t x = in_image % g->cols * OUT + g->first[1];
+  const float *image = from + tile / plane * g->height * g->width * g->depth;
+  for (int64_t i = 0; i < IN; i++) {
+    const bool row = y + i >= 0 && y + i < g->height;
+    for (int64_t j = 0; j < IN; j++)
+      *at++ = row && x + j >= 0 && x + j < g->width
+                  ? image + ((y + i) * g->width + x + j) * g->depth
+                  : zeros;
+  }
+}
+
+/* Offsets of the cells of a tile of results; -1 outside of the image. */
+static void cells_written(const grid *g, int64_t tile, int64_t *cell) {
+  const int64_t plane = g->rows * g->cols, in_image = tile % plane;
+  const int64_t y = in_image / g->cols * OUT, x = in_image % g->cols * OUT;
+  const int64_t image = tile / plane * g->to_height;
+  for (int64_t i = 0; i < OUT; i++)
+    for (int64_t j = 0; j < OUT; j++)
+      *cell++ = y + i < g->to_height && x + j < g->to_width
+                    ? ((image + y + i) * g->to_width + x + j) * g->channels
+                    : -1;
+}
+
+/* ---- weights ----------------------------------------------------------------------------- */
+
+/* Some depths of a panel: of w [F, C, 9] a panel holds filters and its depth is C; backward it
+ * holds channels, its depth is F, and kernels are turned by half a circle. The kernels of the
+ * panel's channels are first brought side by side. */
+static void weight_part(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t slices = (s->g.depth + DEPTH - 1) / DEPTH, width = s->loops->width;
+  const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
+  const int64_t n = GI_MIN(width, s->g.channels - first), deep = GI_MIN(DEPTH, s->g.depth - d);
+  const int64_t by_channel = s->backward ? KERNEL : s->g.depth * KERNEL; /* in w */
+  const int64_t by_depth = s->backward ? s->g.channels * KERNEL : KERNEL;
+  const float *w = s->w + first * by_channel + d * by_depth;
+  float side[DEPTH * KERNEL * WIDEST];
+  gi_rectangle turn = {.rows = s->backward ? KERNEL : deep * KERNEL,
+                       .cols = n,
+                       .from_row = 1,
+                       .from_col = by_channel,
+                       .to_row = width,
+                       .to_col = 1,
+                       .size = sizeof(float)};
+  if (n < width) memset(side, 0, sizeof side);
+  for (int64_t e = 0; e < deep; e += s->backward ? 1 : deep)
+    s->move(&turn, w + e * by_depth, side + e * KERNEL * width);
+  float *to = s->weight + panel * POINTS * s->weight_step + d * width;
+  for (int64_t e = 0; e < deep; e++) {
+    const float *g = side + e * KERNEL * width;
+    if (s->backward)
+      s->loops->weight(g + (KERNEL - 1) * width, -width, to + e * width, s->weight_step);
+    else
+      s->loops->weight(g, width, to + e * width, s->weight_step);
+  }
+}
+
+static void transform_weights(state *s, const float *w, float *to) {
+  s->w = w;
+  s->weight = to;
+  gi_cpu_for(s->threads, s->panels * ((s->g.depth + DEPTH - 1) / DEPTH), weight_part, s);
+}
+
+/* ---- y and dx ---------------------------------------------------------------------------- */
+
+/* B' d B of n tiles from `first` on: in[point][tile][row]. */
+static void transform_tiles(const state *s, int64_t first, int64_t n, float *in) {
+  const float *at[POINTS];
+  for (int64_t t = 0; t < n; t++) {
+    cells_read(&s->g, first + t, s->from, s->zeros, at);
+    s->loops->input(at, s->g.depth, in + t * s->row, s->in_step);
+  }
+}
+
+/* Panels panel .. panel + chunk - 1 at all points: out[point][panel][tile][width]. */
+static void multiply_block(const state *s, int64_t panel, int64_t chunk, int64_t n,
+                           const float *in, float *out) {
+  const int64_t width = s->loops->width;
+  gi_winograd_product p = {.row = s->row, .depth = s->g.depth};
+  for (int64_t k = 0; k < POINTS; k++)
+    for (int64_t c = 0; c < chunk; c++) {
+      p.panel = s->weight + ((panel + c) * POINTS + k) * s->weight_step;
+      for (int64_t t = 0; t < n; t += ROWS) {
+        p.x = in + k * s->in_step + t * s->row;
+        p.to = out + k * s->out_step + (c * s->block + t) * width;
+        s->loops->product(&p);
+      }
+    }
+}
+
+static void write_block(const state *s, int64_t panel, int64_t chunk, int64_t first, int64_t n,
+                        const float *out) {
+  const int64_t width = s->loops->width;
+  int64_t cell[OUT * OUT];
+  gi_winograd_output o = {.step = s->out_step, .cell = cell, .relu = s->relu};
+  for (int64_t t = 0; t < n; t++) {
+    cells_written(&s->g, first + t, cell);
+    for (int64_t c = 0; c < chunk; c++) {
+      const int64_t f = (panel + c) * width;
+      o.from = out + (c * s->block + t) * width;
+      o.to = s->to + f;
+      o.channels = GI_MIN(width, s->g.channels - f);
+      o.bias = s->has_bias ? s->bias + f : NULL;
+      s->loops->output(&o);
+    }
+  }
+}
+
+/* Products take whole groups of tiles: those that are missing are zeros. */
+static void fill_up(const state *s, int64_t n, float *in) {
+  for (int64_t t = n; t % ROWS != 0; t++)
+    for (int64_t k = 0; k < POINTS; k++)
+      memset(in + k * s->in_step + t * s->row, 0, (size_t)s->row * sizeof *in);
+}
+
+static void tiles_part(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t blocks = (s->g.tiles + s->block - 1) / s->block;
+  float *in = s->space + (size_t)part * s->part_size, *out = in + POINTS * s->in_step;
+  for (int64_t b = blocks * part / s->parts; b < blocks * (part + 1) / s->parts; b++) {
+    const int64_t first = b * s->block, n = GI_MIN(s->block, s->g.tiles - first);
+    transform_tiles(s, first, n, in);
+    fill_up(s, n, in);
+    for (int64_t panel = 0; panel < s->panels; panel += s->chunk) {
+      const int64_t chunk = GI_MIN(s->chunk, s->panels - panel);
+      multiply_block(s, panel, chunk, n, in, out);
+      write_block(s, panel, chunk, first, n, out);
+    }
+  }
+}
+
+/* What lies outside of the image; it begins the scratch. */
+static void zero_cell(state *s, float *scratch) {
+  memset(scratch, 0, (size_t)s->g.depth * sizeof *scratch);
+  s->zeros = scratch;
+}
+
+static glia_status run(const gi_exec *x) {
+  state *s = x->state;
+  float *scratch = x->scratch;
+  s->from = x->in[0];
+  s->to = x->out[0];
+  if (s->has_bias) s->bias = x->in[2];
+  s->space = scratch + s->part_at;
+  zero_cell(s, scratch);
+  if (s->kept == NULL) transform_weights(s, x->in[1], scratch + s->weight_at);
+  gi_cpu_for(s->threads, s->parts, tiles_part, s);
+  return GLIA_OK;
+}
+
+/* ---- dw ---------------------------------------------------------------------------------- */
+
+/* For a block of tiles, in[point][tile][row] of x and dy[point][panel][tile][width], made by
+ * all threads, then sum[panel][point][channel of x][width], shared out by points and panels. */
+typedef struct grad_state {
+  state s; /* reads x; its weights are the sums; its block of tiles is one for all threads */
+  int64_t c_tiles, dy_step;
+  /* for the time of a run */
+  int64_t now, n; /* first tile of the block, and how many */
+  const float *y;
+  float *in, *dy, *dw;
+} grad_state;
+
+static void transform_part(void *user, int64_t part) {
+  const grad_state *g = user;
+  const state *s = &g->s;
+  const int64_t first = part * ROWS, width = s->loops->width;
+  const int64_t n = GI_MIN(ROWS, g->n - first);
+  int64_t cell[OUT * OUT];
+  transform_tiles(s, g->now + first, n, g->in + first * s->row);
+  for (int64_t t = first; t < first + n; t++) {
+    cells_written(&s->g, g->now + t, cell);
+    for (int64_t k = 0; k < s->panels; k++)
+      s->loops->result(g->y + k * width, cell, s->g.channels - k * width,
+                       g->dy + (k * s->block + t) * width, g->dy_step);
+  }
+}
+
+static void sum_part(void *user, int64_t part) {
+  const grad_state *g = user;
+  const state *s = &g->s;
+  const int64_t point = part / s->panels, panel = part % s->panels, width = s->loops->width;
+  const float *x = g->in + point * s->in_step;
+  float *sum = s->weight + (panel * POINTS + point) * s->weight_step;
+  gi_winograd_outer o = {.row = s->row,
+                         .dy = g->dy + point * g->dy_step + panel * s->block * width,
+                         .tiles = g->n,
+                         .add = g->now > 0};
+  for (int64_t i = 0; i < g->c_tiles; i++) {
+    const int64_t c = s->g.depth * i / g->c_tiles;
+    o.x = x + c;
+    o.rows = (int)(s->g.depth * (i + 1) / g->c_tiles - c);
+    o.sum = sum + c * width;
+    s->loops->outer(&o);
+  }
+}
+
+/* Some channels of x of a panel of filters, into dw [F, C, 9]. */
+static void weight_grad_part(void *user, int64_t part) {
+  const grad_state *g = user;
+  const state *s = &g->s;
+  const int64_t slices = (s->g.depth + DEPTH - 1) / DEPTH, width = s->loops->width;
+  const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
+  const int64_t n = GI_MIN(width, s->g.channels - first), deep = GI_MIN(DEPTH, s->g.depth - d);
+  const float *sum = s->weight + panel * POINTS * s->weight_step + d * width;
+  float side[DEPTH * KERNEL * WIDEST];
+  for (int64_t e = 0; e < deep; e++)
+    s->loops->weight_grad(sum + e * width, s->weight_step, side + e * KERNEL * width);
+  const gi_rectangle turn = {.rows = deep * KERNEL,
+                             .cols = n,
+                             .from_row = width,
+                             .from_col = 1,
+                             .to_row = 1,
+                             .to_col = s->g.depth * KERNEL,
+                             .size = sizeof(float)};
+  s->move(&turn, side, g->dw + (first * s->g.depth + d) * KERNEL);
+}
+
+static glia_status run_weight_grad(const gi_exec *x) {
+  grad_state *g = x->state;
+  state *s = &g->s;
+  float *scratch = x->scratch;
+  s->from = x->in[0];
+  g->y = x->in[1];
+  g->dw = x->out[0];
+  zero_cell(s, scratch);
+  s->weight = scratch + s->weight_at;
+  g->in = scratch + s->part_at;
+  g->dy = g->in + POINTS * s->in_step;
+  for (g->now = 0; g->now < s->g.tiles; g->now += s->block) {
+    g->n = GI_MIN(s->block, s->g.tiles - g->now);
+    gi_cpu_for(s->threads, (g->n + ROWS - 1) / ROWS, transform_part, g);
+    gi_cpu_for(s->threads, POINTS * s->panels, sum_part, g);
+  }
+  gi_cpu_for(s->threads, s->panels * ((s->g.depth + DEPTH - 1) / DEPTH), weight_grad_part, g);
+  return GLIA_OK;
+}
+
+/* ---- preparing --------------------------------------------------------------------------- */
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* Points lie an odd number of cache lines apart, so that the 36 of one place do not fall into
+ * the same few sets of a cache. */
+static int64_t odd_lines(int64_t floats) { return (round_up(floats, LINE) / LINE | 1) * LINE; }
+
+static void begin(state *s, const gi_problem *p) {
+  const gi_conv_attr *a = p->attr;
+  s->relu = a->activation != NULL && strcmp(a->activation, "relu") == 0;
+  s->has_bias = p->n_in == 3;
+  s->loops = gi_cpu_isa()->winograd;
+  s->move = gi_cpu_isa()->move_rectangle;
+  const double work = (double)s->g.tiles * POINTS * (double)(s->g.depth * s->g.channels);
+  s->threads = gi_cpu_parts(p->threads, work > 1e18 ? INT64_MAX : (int64_t)work, PART);
+  s->row = s->g.depth <= 64 ? round_up(s->g.depth, LINE) : odd_lines(s->g.depth);
+  s->panels = (s->g.channels + s->loops->width - 1) / s->loops->width;
+  s->weight_step = odd_lines(s->g.depth * s->loops->width);
+  s->weight_at = (size_t)round_up(s->g.depth, LINE);
+}
+
+static void release(void *state_) {
+  state *s = state_;
+  gi_free_aligned(s->kept);
+  gi_free(s);
+}
+
+static glia_status keep_weights(state *s, const float *w, size_t floats) {
+  s->kept = gi_alloc_aligned(floats * sizeof(float));
+  if (s->kept == NULL) return gi_fail_nomem(floats * sizeof(float));
+  transform_weights(s, w, s->kept);
+  return GLIA_OK;
+}
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  const gi_conv_attr *a = p->attr;
+  state *s = gi_alloc(sizeof *s);
+  if (s == NULL) return gi_fail_nomem(sizeof *s);
+  s->backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
+  const int64_t turned = s->backward ? 2 : 0, sign = s->backward ? -1 : 1;
+  s->g = make_grid(&p->in[0], &p->out[0], turned + sign * a->padding.at[0],
+                   turned + sign * a->padding.at[1]);
+  begin(s, p);
+  const int64_t width = s->loops->width;
+  s->block = BLOCK;
+  s->chunk = GI_MIN(CHUNK, s->panels);
+  s->in_step = odd_lines(s->block * s->row);
+  s->out_step = odd_lines(s->block * s->chunk * width);
+  s->parts = (int)GI_MIN((int64_t)s->threads, (s->g.tiles + s->block - 1) / s->block);
+  s->part_size = (size_t)(POINTS * (s->in_step + s->out_step));
+  s->part_at = s->weight_at;
+  const size_t weights = (size_t)(s->panels * POINTS * s->weight_step);
+  glia_status made = GLIA_OK;
+  if (p->known != NULL && p->known[1] != NULL)
+    made = keep_weights(s, p->known[1], weights);
+  else
+    s->part_at += weights;
+  if (made != GLIA_OK) {
+    release(s);
+    return made;
+  }
+  out->state = s;
+  out->scratch = (s->part_at + (size_t)s->parts * s->part_size) * sizeof(float);
+  return GLIA_OK;
+}
+
+static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
+  const gi_conv_attr *a = p->attr;
+  grad_state *g = gi_alloc(sizeof *g);
+  if (g == NULL) return gi_fail_nomem(sizeof *g);
+  state *s = &g->s;
+  s->g = make_grid(&p->in[0], &p->in[1], a->padding.at[0], a->padding.at[1]);
+  begin(s, p);
+  s->block = GI_MIN(GRAD_BLOCK, s->g.tiles);
+  g->c_tiles = (s->g.depth + ROWS - 1) / ROWS;
+  s->in_step = odd_lines(s->block * s->row);
+  g->dy_step = odd_lines(s->block * s->panels * s->loops->width);
+  s->part_at = s->weight_at + (size_t)(s->panels * POINTS * s->weight_step);
+  out->state = g;
+  out->scratch = (s->part_at + (size_t)(POINTS * (s->in_step + g->dy_step))) * sizeof(float);
+  return GLIA_OK;
+}
+
+#define ROW(id, prepare_, run_, release_) \
+  static const gi_kernel id = {           \
+      .op = #id,                          \
+      .name = "conv_winograd",            \
+      .fits = fits,                       \
+      .layouts = layouts,                 \
+      .cost = cost,                       \
+      .prepare = prepare_,                \
+      .run = run_,                        \
+      .release = release_,                \
+  };
+ROW(conv2d, prepare, run, release)
+ROW(conv2d_act, prepare, run, release)
+ROW(conv2d_input_grad, prepare, run, release)
+ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad, gi_free)
+
+const gi_kernel *const gi_cpu_kernels_conv_winograd[] = {
+    &conv2d, &conv2d_act, &conv2d_input_grad, &conv2d_weight_grad, NULL};
