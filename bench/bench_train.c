@@ -67,7 +67,7 @@ static void measure(running *r, const options *o, size_t process) {
                .seconds = seconds,
                .samples = o->w->batch,
                .flops = glia_plan_flops(running_plan(r)),
-               .planned = planned.store + planned.arena + planned.inputs,
+               .planned = planned.store + planned.arena + planned.fixed + planned.inputs,
                .process = process,
                .loss_steps = o->loss_steps};
   for (int i = 0; i < o->loss_steps; i++) f.loss = running_step(r);

@@ -150,7 +150,8 @@ glia_plan *running_plan(running *r) {
 }
 
 planned_bytes running_bytes(running *r) {
-  planned_bytes b = {.arena = glia_plan_bytes(running_plan(r))};
+  const glia_plan *plan = running_plan(r);
+  planned_bytes b = {.arena = glia_plan_bytes(plan), .fixed = plan->memory.fixed + plan->kept};
   for (int i = 0; i < glia_store_count(r->store); i++) {
     const gi_type t = gi_tensor_type(glia_store_tensor(r->store, i));
     b.store += gi_type_bytes(&t);

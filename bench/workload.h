@@ -52,10 +52,10 @@ void running_close(running *r);
 double running_step(running *r);
 /* The plan of such a step, with its inputs bound. */
 glia_plan *running_plan(running *r);
-/* What the step works in, as planned: parameters, buffers and optimiser state; the arena; the
- * batches. */
+/* What the step works in, as planned: parameters, buffers and optimiser state; the arena; what
+ * a fixed plan keeps of the parameters in another form; the batches. */
 typedef struct planned_bytes {
-  size_t store, arena, inputs;
+  size_t store, arena, fixed, inputs;
 } planned_bytes;
 planned_bytes running_bytes(running *r);
 

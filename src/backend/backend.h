@@ -35,6 +35,7 @@ typedef struct gi_limits {
 typedef struct gi_prepared {
   void *state;    /* owned by the plan's step; given to kernel->release */
   size_t scratch; /* bytes needed while it runs, 64-byte aligned; all steps share them */
+  size_t kept;    /* bytes that state holds on to: known inputs in another form */
 } gi_prepared;
 
 typedef struct gi_exec {

@@ -74,6 +74,7 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
       p->steps[p->n_steps++] = (gi_step){
           .kernel = n->kernel, .node = k, .exec = {made.state, in, out, NULL, &p->clock}};
       p->scratch = GI_MAX(p->scratch, made.scratch);
+      p->kept += made.kept;
     }
     gi_where(s, "%s%s%s", n->path, n->path[0] != '\0' ? ": " : "", n->kernel->name);
   }
@@ -112,7 +113,7 @@ static void release_steps(glia_plan *p) {
     if (p->steps[i].kernel->release != NULL)
       p->steps[i].kernel->release(p->steps[i].exec.state);
   p->n_steps = 0;
-  p->scratch = 0;
+  p->scratch = p->kept = 0;
 }
 
 /* ---- fixed steps ------------------------------------------------------------------------ */

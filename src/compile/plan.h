@@ -40,7 +40,7 @@ struct glia_plan {
   void *fixed;          /* memory.fixed bytes that those left behind */
   unsigned char *arena; /* memory.arena bytes, then the scratch all kernels share */
   void *own_arena;      /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
-  size_t scratch;
+  size_t scratch, kept; /* kept: bytes of known inputs that kernels hold in another form */
   gi_step *steps;
   int n_steps;
   gi_copy *copies;

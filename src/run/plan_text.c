@@ -111,6 +111,7 @@ char *glia_plan_text(const glia_plan *p) {
   if (p->n_fixed > 0)
     gi_str_printf(&out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
                   p->n_fixed, p->memory.fixed);
+  if (p->kept > 0) gi_str_printf(&out, "kernels keep %zu bytes of packed weights\n", p->kept);
   if (p->dump != NULL) gi_str_puts(&out, p->dump);
   char *text = out.failed ? NULL : strdup(out.s); /* the caller's: free() */
   gi_str_free(&out);

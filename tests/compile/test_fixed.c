@@ -93,6 +93,8 @@ static void test_same_answer(void **state) {
     assert_int_equal(count(fixed, "conv2d_act"), 2);
     assert_true(fixed->n_steps < folded->n_steps);
     assert_true(fixed->n_fixed > 0 && fixed->memory.fixed > 0);
+    assert_int_equal(folded->kept, 0); /* packed weights belong to the fixed plan */
+    assert_int_equal(fixed->kept > 0, strcmp(fixed->target.backend->name, "cpu") == 0);
     glia_tensor_free(want), glia_tensor_free(got), glia_tensor_free(too);
     glia_plan_free(plain), glia_plan_free(folded), glia_plan_free(fixed);
     net_free(&n);

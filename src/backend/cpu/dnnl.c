@@ -126,6 +126,7 @@ struct gi_chain {
   size_t scratchpad; /* behind them; one primitive's at a time */
   void *kept[KEPT];  /* owned; weights in the layout that a primitive likes */
   int n_kept;
+  size_t kept_bytes;
   link links[PRIMITIVES];
 };
 
@@ -225,6 +226,7 @@ static glia_status keep(gi_chain *c, const void *known, const dnnl_memory_desc_t
   if (to == NULL) return gi_fail_nomem(bytes);
   *out = (gi_buffer){GI_BUFFER_KEPT, (size_t)c->n_kept};
   c->kept[c->n_kept++] = to;
+  c->kept_bytes += bytes;
   GI_TRY(gi_chain_new(c->threads, &once));
   glia_status s = gi_chain_reorder(once, gi_in(0), have, gi_out(0), want);
   if (s == GLIA_OK) gi_chain_finish(once, &made);
@@ -255,6 +257,7 @@ void gi_chain_finish(gi_chain *c, gi_prepared *out) {
     }
   out->state = c;
   out->scratch = c->scratch + c->scratchpad;
+  out->kept = c->kept_bytes;
 }
 
 /* oneDNN takes all memory as writable; the inputs among it are only read. */

@@ -452,6 +452,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     return gi_fail_nomem(packed * sizeof(float));
   }
   pack(s, p->known[1], s->kept);
+  out->kept = packed * sizeof(float);
   return GLIA_OK;
 }
 
