@@ -194,7 +194,7 @@ static bool try_kernel(const gi_kernel *kernel, int choice, const op_case *c,
     return false;
   }
   if (!v->in_place) place_outputs(&k, c, v);
-  gi_prepared prepared = {NULL, 0};
+  gi_prepared prepared = {0};
   OK(kernel->prepare(&p, &prepared));
   void *scratch = gi_alloc_aligned(prepared.scratch + 64);
   assert_non_null(scratch);
