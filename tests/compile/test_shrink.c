@@ -24,9 +24,7 @@ static glia_value average(glia_value x) {
 static glia_value average_padding(glia_value x) {
   return glia_avg_pool2d(x, .kernel = {3, 3}, .padding = {1, 1}, .count_padding = true);
 }
-static glia_value adaptive(glia_value x) {
-  return glia_adaptive_avg_pool2d(x, 4, 3);
-}
+static glia_value adaptive(glia_value x) { return glia_adaptive_avg_pool2d(x, 4, 3); }
 
 /* relu(x + bias), pooled, squared and summed: gradients of the bias and of x. */
 static glia_graph *graph(pooling *pool, bool relu) {

@@ -165,7 +165,7 @@ static void compare(const uint32_t *word, int64_t n, uint32_t least, float *mask
 }
 
 static void keep(const gi_stream *s, uint64_t first, int64_t n, uint32_t least, float *mask) {
-  uint32_t word[4 * BLOCKS];
+  uint32_t word[4 * BLOCKS] = {0};
   for (int64_t i = 0; i < n;) {
     const int64_t skip = (int64_t)((first + (uint64_t)i) % 4);
     const int64_t m = n - i < 4 * BLOCKS - skip ? n - i : 4 * BLOCKS - skip;
@@ -188,7 +188,7 @@ static void keep_rows(const gi_stream *s, uint64_t first, uint64_t column, int64
 /* ---- uniform and normal ----------------------------------------------------------------- */
 
 static void uniform(const gi_stream *s, uint64_t first, int64_t n, float a, float b, float *y) {
-  uint32_t word[4 * BLOCKS];
+  uint32_t word[4 * BLOCKS] = {0};
   for (int64_t i = 0; i < n; i += 4 * BLOCKS) {
     const int64_t m = n - i < 4 * BLOCKS ? n - i : 4 * BLOCKS;
     draw_dense(s, (first + (uint64_t)i) / 4, (m + 3) / 4, word);

@@ -197,7 +197,7 @@ static int64_t place_of(const state *s, int64_t i) {
 }
 
 static void join_out(const state *s, int k, int fold, float *out) {
-  double sum[CHUNK];
+  double sum[CHUNK] = {0};
   for (int64_t p = 0; p < s->b.prefix; p += s->b.per) {
     const int64_t n = GI_MIN(s->b.per, s->b.prefix - p) * s->b.results;
     for (int64_t at = 0; at < n; at += CHUNK) {
