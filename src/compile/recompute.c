@@ -267,7 +267,7 @@ static glia_value current(writer *w, uint32_t v) {
 static glia_status write_node(writer *w, uint32_t k, int step, bool second) {
   const glia_graph *g = w->c->g;
   const gi_node *n = &g->nodes.at[k];
-  glia_value few[16], *in = few, out[GI_MAX_OUT];
+  glia_value few[16] = {{NULL, 0}}, *in = few, out[GI_MAX_OUT];
   if (n->n_in > 16 && (in = gi_alloc((size_t)n->n_in * sizeof *in)) == NULL)
     return gi_fail_nomem((size_t)n->n_in * sizeof *in);
   for (int i = 0; i < n->n_in; i++) in[i] = current(w, n->in[i]);

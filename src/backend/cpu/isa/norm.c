@@ -9,18 +9,6 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vec load_most(const float *p, int64_t n) {
-  vec v = splat(0);
-  if (n >= GI_LANES) return load(p);
-  memcpy(&v, p, (size_t)n * sizeof *p);
-  return v;
-}
-INLINE void store_most(float *p, vec v, int64_t n) {
-  if (n >= GI_LANES)
-    store(p, v);
-  else
-    memcpy(p, &v, (size_t)n * sizeof *p);
-}
 INLINE float lanes_sum(vec v) {
   float lane[GI_LANES];
   store(lane, v);
@@ -28,7 +16,6 @@ INLINE float lanes_sum(vec v) {
     for (int i = 0; i < half; i++) lane[i] += lane[i + half];
   return lane[0];
 }
-INLINE vec at_least_zero(vec v) { return (vec)(~(v < splat(0)) & (ivec)v); }
 
 /* ---- bits ------------------------------------------------------------------------------- */
 

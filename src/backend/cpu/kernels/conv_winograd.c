@@ -33,7 +33,7 @@ enum {
   LINE = 16,             /* floats of a cache line */
   BLOCK = 24,            /* tiles that a thread takes together */
   CHUNK = 4,             /* panels multiplied before they are transformed back */
-  GRAD_BLOCK = 96,       /* tiles that are added to the sums of dw together */
+  GRAD_BLOCK = 48,       /* tiles that are added to the sums of dw together */
   PART = 1 << 16         /* multiply-adds worth a thread */
 };
 
