@@ -39,8 +39,8 @@ char *gi_times_text(const gi_times *t);
  * version, processor and kernels. GLIA_FORMAT. */
 glia_status gi_times_parse(gi_times *t, const char *text, size_t n, const char *what,
                            bool *own);
-/* What the file holds, into an empty table. One that is missing, spoilt or of another machine holds nothing;
- * the only failure is GLIA_NOMEM. */
+/* What the file holds, into an empty table. One that is missing, spoilt or of another machine
+ * holds nothing; the only failure is GLIA_NOMEM. */
 glia_status gi_times_load(gi_times *t, const char *path);
 /* Writes the file with the rows that it holds by now and the fresh ones; the oldest go where
  * they are too many. Other processes may do the same at the same time: none sees half a file,

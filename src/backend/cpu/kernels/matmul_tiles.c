@@ -349,7 +349,8 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   const int64_t most = s->batches > 1 ? s->batches : GI_MAX(s->row_tiles, s->panels);
   const int64_t a_thread = s->batches > 1 ? 1 : PARTS_A_THREAD;
   s->parts = s->threads > 1 ? GI_MIN(most, s->threads * a_thread) : 1;
-  if (s->batches == 1 && known(p, s->packed.input)) return keep(s, p->known[s->packed.input], out);
+  if (s->batches == 1 && known(p, s->packed.input))
+    return keep(s, p->known[s->packed.input], out);
   const size_t copies = s->batches > 1 ? (size_t)s->parts : 1;
   out->scratch = copies * (size_t)(s->panels * s->panel_floats) * sizeof(float);
   return GLIA_OK;
