@@ -95,13 +95,13 @@ glia_status gi_command_unknown(const char *name);
         "computed a second time (default: no limit)"                          \
   }
 
-#define GI_OPTION_TUNE(seconds)                                                          \
-  {                                                                                      \
-    .name = "tune", .kind = GI_OPTION_F64, .value = "SECONDS", .max = 86400,             \
-    .fallback = seconds,                                                                 \
-    .help =                                                                              \
-        "time to spend at most on timing kernels that compete; the times are kept, see " \
-        "'glia doctor'; 0: none"                                                         \
+#define GI_OPTION_TUNE(seconds)                                                         \
+  {                                                                                     \
+    .name = "tune", .kind = GI_OPTION_F64, .value = "SECONDS", .max = 86400,            \
+    .fallback = seconds,                                                                \
+    .help =                                                                             \
+        "time to spend at most on timing kernels that compete; the times are kept for " \
+        "this machine; 0: none"                                                         \
   }
 #define GI_OPTION_DETERMINISTIC                                                      \
   {                                                                                  \

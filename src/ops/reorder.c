@@ -1,7 +1,8 @@
-/* reorder.c - the same value in another layout. Its meaning is the identity; only plans of
- * backends with layouts hold it, put there by compile/layout.c.
+/* reorder.c - the same value: in another layout, or under another name. The meaning of both ops
+ * is the identity, and only the compiler puts them in; reorder stands only in plans of backends
+ * with layouts (compile/layout.c).
  */
-#include "graph/graph.h"
+#include "ops/attrs.h"
 
 static const gi_attr fields[] = {
     {"from", GI_ATTR_I64, offsetof(gi_reorder_attr, from), "layout taken"},
@@ -51,4 +52,42 @@ const gi_op gi_op_reorder = {
     .n_samples = GI_COUNT(samples),
 };
 
-const gi_op *const gi_ops_reorder[] = {&gi_op_reorder, NULL};
+/* ---- again: the same value under another name ------------------------------------------- */
+
+/* What is computed from it is no common subexpression with what is computed from the value
+ * itself; put in where a value is computed a second time to save memory
+ * (compile/recompute.c). */
+static const gi_attr fields_again[] = {
+    {"number", GI_ATTR_I64, offsetof(gi_again_attr, number), "which computation it belongs to"},
+    {NULL, GI_ATTR_I64, 0, NULL},
+};
+
+static gi_cost cost_again(const gi_infer *c) {
+  (void)c;
+  return (gi_cost){0, 0};
+}
+
+static const gi_again_attr first = {1};
+static const gi_sample samples_again[] = {
+    {&first, 1, {{.rank = 2, .dim = {3, 4}, .low = -2, .high = 2}}, GLIA_OK},
+};
+
+const gi_op gi_op_again = {
+    .name = "again",
+    .doc = "the same value, for a second computation",
+    .torch = "x0",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(gi_again_attr),
+    .attrs = fields_again,
+    .flags = GI_VIEW,
+    .infer = infer,
+    .vjp = vjp,
+    .ref = ref,
+    .cost = cost_again,
+    .samples = samples_again,
+    .n_samples = GI_COUNT(samples_again),
+};
+
+const gi_op *const gi_ops_reorder[] = {&gi_op_reorder, &gi_op_again, NULL};

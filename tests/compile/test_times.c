@@ -206,10 +206,10 @@ static void test_path(void **state) {
   expect_path(NULL);
   unsetenv("GLIA_CACHE");
   setenv("XDG_CACHE_HOME", "/xdg", 1);
-  setenv("HOME", "/home/someone", 1);
+  setenv("HOME", "/houses/someone", 1);
   expect_path("/xdg/glia/kernels.json");
   setenv("XDG_CACHE_HOME", "not/absolute", 1);
-  expect_path("/home/someone/.cache/glia/kernels.json");
+  expect_path("/houses/someone/.cache/glia/kernels.json");
   unsetenv("XDG_CACHE_HOME");
   unsetenv("HOME");
   expect_path(NULL);
