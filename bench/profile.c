@@ -42,17 +42,17 @@ static int costly_first(const void *a, const void *b) {
 
 static void print_row(const glia_plan *p, const row *r, double total, FILE *out) {
   const gi_step *s = &p->steps[r->step];
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   const gi_cost c = gi_step_cost(p, s);
   char shape[128] = "";
   if (n->n_out > 0) {
-    const gi_type *t = &p->graph->values.at[n->out].type;
+    const gi_type *t = &p->graph->values.at[n->out]->type;
     gi_type_text(t, shape, sizeof shape);
   }
   fprintf(out, "%4d %9.4f %5.1f%% %8.1f %7.1f  %-24s %-20s %-26s %s %s\n", r->step,
           r->middle * 1e3, 100 * r->middle / total, c.flops / r->middle * 1e-9,
           c.bytes / r->middle * 1e-9, s->kernel->name, n->op->name, n->path, shape,
-          n->n_out > 0 ? gi_layout_name(p->graph->values.at[n->out].layout) : "");
+          n->n_out > 0 ? gi_layout_name(p->graph->values.at[n->out]->layout) : "");
 }
 
 static glia_status measure_rows(glia_plan *p, row *rows, double seconds, int *runs,

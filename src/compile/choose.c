@@ -100,7 +100,7 @@ static void add_node(chooser *c, uint32_t k) {
   const gi_node_offers *offers = &c->o->node[k];
   node_levels *l = &c->node[k];
   for (int i = -1; (i = next_fastest(offers, i)) >= 0;)
-    add_level(&c->o->g->nodes.at[k], offers, i, l);
+    add_level(c->o->g->nodes.at[k], offers, i, l);
   if (l->n < 2) return;
   for (int i = 1; i < l->n; i++) {
     const int x = gi_cut_vertex(&c->cut);
@@ -119,7 +119,7 @@ static void add_node(chooser *c, uint32_t k) {
 /* The vertex that stands on the sink's side if value number i (inputs, then outputs) of node k
  * is channels-last. */
 static int side(const chooser *c, uint32_t k, int i) {
-  const gi_node *n = &c->o->g->nodes.at[k];
+  const gi_node *n = c->o->g->nodes.at[k];
   const node_levels *l = &c->node[k];
   int level = 0;
   while (level < l->n && !wants_last(n, &c->o->node[k].at[l->pick[level]], i)) level++;
@@ -130,8 +130,8 @@ static int side(const chooser *c, uint32_t k, int i) {
 static void each_reader(chooser *c, void (*fn)(chooser *c, uint32_t v, int vertex)) {
   const glia_graph *g = c->o->g;
   for (uint32_t k = 0; k < g->nodes.n; k++)
-    for (int i = 0; c->o->live[k] && i < g->nodes.at[k].n_in; i++)
-      fn(c, g->nodes.at[k].in[i], side(c, k, i));
+    for (int i = 0; c->o->live[k] && i < g->nodes.at[k]->n_in; i++)
+      fn(c, g->nodes.at[k]->in[i], side(c, k, i));
   for (size_t i = 0; i < g->roots.n; i++) fn(c, g->roots.at[i].value, GI_CUT_SOURCE);
 }
 
@@ -159,10 +159,10 @@ static glia_status list_readers(chooser *c) {
 
 static void add_value(chooser *c, uint32_t v) {
   const int *reader = c->reader + c->begin[v], n = c->begin[v + 1] - c->begin[v];
-  const gi_val *val = &c->o->g->values.at[v];
+  const gi_val *val = c->o->g->values.at[v];
   const int64_t cost = picoseconds(c->o->reorder[v]);
   if (cost == 0 || n == 0) return;
-  const int maker = side(c, val->node, c->o->g->nodes.at[val->node].n_in + val->index);
+  const int maker = side(c, val->node, c->o->g->nodes.at[val->node]->n_in + val->index);
   if (n == 1) {
     gi_cut_add(&c->cut, maker, reader[0], cost);
     gi_cut_add(&c->cut, reader[0], maker, cost);

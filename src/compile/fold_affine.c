@@ -31,18 +31,18 @@ static bool per_channel(const gi_type *t, int64_t channels) {
 
 /* The convolution y (of the new graph) with the factor f in it; null if it cannot go there. */
 static glia_value folded(glia_value y, glia_value f, bool scales) {
-  const gi_node conv = *gi_node_of(y); /* a copy: nodes move when others are added */
+  const gi_node *conv = gi_node_of(y);
   const gi_type t = gi_value_type(f);
   int budget = LOOK;
-  if (conv.op != &gi_op_conv2d) return GLIA_NONE;
-  glia_value in[3] = {gi_value(y.graph, conv.in[0]), gi_value(y.graph, conv.in[1])};
+  if (conv->op != &gi_op_conv2d) return GLIA_NONE;
+  glia_value in[3] = {gi_value(y.graph, conv->in[0]), gi_value(y.graph, conv->in[1])};
   const int64_t filters = glia_value_dim(in[1], 0);
   if (!per_channel(&t, filters) || !still(f, &budget) || !still(in[1], &budget))
     return GLIA_NONE;
   const glia_value by_filter = glia_reshape(f, 1, &filters);
-  const bool has_bias = conv.n_in == 3;
-  int n_in = conv.n_in;
-  if (has_bias) in[2] = gi_value(y.graph, conv.in[2]);
+  const bool has_bias = conv->n_in == 3;
+  int n_in = conv->n_in;
+  if (has_bias) in[2] = gi_value(y.graph, conv->in[2]);
   if (scales) {
     in[1] = glia_mul(in[1], glia_reshape(f, 4, (const int64_t[]){filters, 1, 1, 1}));
     if (has_bias) in[2] = glia_mul(in[2], by_filter);
@@ -50,7 +50,7 @@ static glia_value folded(glia_value y, glia_value f, bool scales) {
     in[2] = has_bias ? glia_add(in[2], by_filter) : by_filter;
     n_in = 3;
   }
-  return gi_emit(y.graph, conv.op, conv.attr, in, n_in, NULL);
+  return gi_emit(y.graph, conv->op, conv->attr, in, n_in, NULL);
 }
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,

@@ -44,23 +44,23 @@ static bool folds(const gi_node *n) {
 
 static bool fusible(const fuser *f, const gi_node *n) {
   if (!((n->op->flags & GI_ELEMENTWISE) || folds(n)) || n->n_out != 1) return false;
-  const gi_type *t = &f->r.from->values.at[n->out].type;
+  const gi_type *t = &f->r.from->values.at[n->out]->type;
   if (t->dtype != GLIA_BOOL && !glia_dtype_is_float(t->dtype)) return false;
   for (int i = 0; i < n->n_in; i++) {
-    const glia_dtype d = f->r.from->values.at[n->in[i]].type.dtype;
+    const glia_dtype d = f->r.from->values.at[n->in[i]]->type.dtype;
     if (d != GLIA_BOOL && !glia_dtype_is_float(d)) return false;
   }
   return true;
 }
 
 static uint32_t producer(const fuser *f, uint32_t value) {
-  return f->r.from->values.at[value].node;
+  return f->r.from->values.at[value]->node;
 }
 
 /* ---- would a group close a circle? ------------------------------------------------------- */
 
 static bool push_inputs(fuser *f, uint32_t node) {
-  const gi_node *n = &f->r.from->nodes.at[node];
+  const gi_node *n = f->r.from->nodes.at[node];
   for (int i = 0; i < n->n_in; i++) {
     const uint32_t p = producer(f, n->in[i]);
     if (f->seen[p] == f->stamp) continue;
@@ -98,7 +98,7 @@ static bool in_set(const fuser *f, uint32_t node, const int *members, int n, uin
 
 /* Starts a search from the inputs of `node` that lie outside the set. */
 static bool start_outside(fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
-  const gi_node *x = &f->r.from->nodes.at[node];
+  const gi_node *x = f->r.from->nodes.at[node];
   for (int i = 0; i < x->n_in; i++) {
     const uint32_t p = producer(f, x->in[i]);
     if (in_set(f, p, members, n, last) || f->seen[p] == f->stamp) continue;
@@ -136,7 +136,7 @@ typedef struct builder {
 static bool used_outside(const fuser *f, const group *g, uint32_t value) {
   int inside = 0;
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
     for (int i = 0; i < n->n_in; i++) inside += n->in[i] == value;
   }
   return inside < f->r.uses[value];
@@ -151,12 +151,12 @@ static bool member(const group *g, uint32_t node) {
 /* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no
  * input any more. */
 static bool gives_shape(const fuser *f, const group *g, const builder *b) {
-  gi_type shape = f->r.from->values.at[b->in[0]].type;
+  gi_type shape = f->r.from->values.at[b->in[0]]->type;
   for (int i = 1; i < b->n_in; i++)
-    if (gi_broadcast(&shape, &f->r.from->values.at[b->in[i]].type, "fuse", &shape) != GLIA_OK)
+    if (gi_broadcast(&shape, &f->r.from->values.at[b->in[i]]->type, "fuse", &shape) != GLIA_OK)
       return false;
-  const uint32_t first = f->r.from->nodes.at[g->nodes.at[0]].out; /* all have one shape */
-  return gi_shape_equal(&shape, &f->r.from->values.at[first].type);
+  const uint32_t first = f->r.from->nodes.at[g->nodes.at[0]]->out; /* all have one shape */
+  return gi_shape_equal(&shape, &f->r.from->values.at[first]->type);
 }
 
 typedef struct constants {
@@ -171,7 +171,7 @@ static bool list_operands(const fuser *f, const group *g, const gi_node *n, buil
     const uint32_t v = n->in[i];
     double value;
     if (member(g, producer(f, v))) {
-      if (folds(&f->r.from->nodes.at[producer(f, v)])) return false;
+      if (folds(f->r.from->nodes.at[producer(f, v)])) return false;
       continue;
     }
     const bool constant =
@@ -199,7 +199,7 @@ static bool survey(const fuser *f, const group *g, builder *b) {
   *b = (builder){0};
   constants c = {0};
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
     if (!list_operands(f, g, n, b, &c) || (folds(n) && !axes_agree(b, n))) return false;
     b->n_random += (n->op->flags & GI_RANDOM) != 0; /* each takes the room of an input */
   }
@@ -208,7 +208,7 @@ static bool survey(const fuser *f, const group *g, builder *b) {
     return false;
   for (int j = 0; j < c.n; j++) b->code[b->n_code++] = c.at[j];
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &f->r.from->nodes.at[g->nodes.at[k]];
+    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
     if (!folds(n)) b->code[b->n_code++] = n->out;
     if (!used_outside(f, g, n->out)) continue;
     if (b->n_out == GI_FUSED_OUT) return false;
@@ -231,8 +231,8 @@ static void write_program(const fuser *f, builder *b) {
   b->p->n_code = b->n_code;
   b->p->n_out = b->n_out;
   for (int k = 0; k < b->n_code; k++) {
-    const gi_val *v = &from->values.at[b->code[k]];
-    const gi_node *n = &from->nodes.at[v->node];
+    const gi_val *v = from->values.at[b->code[k]];
+    const gi_node *n = from->nodes.at[v->node];
     gi_micro *m = &b->p->code[k];
     m->dtype = v->type.dtype;
     if (gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)from, b->code[k]}, &m->value))
@@ -244,7 +244,7 @@ static void write_program(const fuser *f, builder *b) {
   for (int i = 0; b->axes != NULL && i < b->axes->n; i++)
     b->p->axes.at[b->p->axes.n++] = b->axes->at[i];
   for (int k = 0; k < b->n_out; k++) {
-    const gi_node *n = &from->nodes.at[from->values.at[b->out[k]].node];
+    const gi_node *n = from->nodes.at[from->values.at[b->out[k]]->node];
     gi_fused_out *out = &b->p->out[k];
     out->reg = register_of(b, folds(n) ? n->in[0] : b->out[k]);
     if (!folds(n)) continue;
@@ -302,13 +302,13 @@ static bool within_limits(const fuser *f, const int *members, int n, uint32_t k)
 static bool belongs(const fuser *f, const gi_node *n, int i) {
   const glia_graph *from = f->r.from;
   const uint32_t p = producer(f, n->in[i]);
-  if (f->of[p] < 0 || folds(&from->nodes.at[p])) return false;
+  if (f->of[p] < 0 || folds(from->nodes.at[p])) return false;
   return folds(n) ||
-         gi_shape_equal(&from->values.at[n->out].type, &from->values.at[n->in[i]].type);
+         gi_shape_equal(&from->values.at[n->out]->type, &from->values.at[n->in[i]]->type);
 }
 
 static glia_status place(fuser *f, uint32_t k) {
-  const gi_node *n = &f->r.from->nodes.at[k];
+  const gi_node *n = f->r.from->nodes.at[k];
   int members[3], count = 0;
   for (int i = 0; i < n->n_in && i < 3; i++) {
     const int g = f->of[producer(f, n->in[i])];
@@ -346,9 +346,9 @@ static bool contains(const uint32_t *at, size_t n, uint32_t node) {
 static bool used_there(const fuser *f, part *p, uint32_t v) {
   const glia_graph *g = f->r.from;
   int left = f->r.uses[v];
-  if (folds(&g->nodes.at[producer(f, v)])) return false;
+  if (folds(g->nodes.at[producer(f, v)])) return false;
   for (uint32_t k = producer(f, v) + 1; k < g->nodes.n && left > 0; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     int count = 0;
     for (int i = 0; f->r.live[k] && i < n->n_in; i++) count += n->in[i] == v;
     if (count == 0) continue;
@@ -369,7 +369,7 @@ static bool split(const fuser *f, size_t last, part *p) {
   for (size_t i = g->nodes.n; i-- > 0;) {
     const uint32_t k = g->nodes.at[i];
     const bool moves =
-        i <= last && (i == last || p->to >= 0) && used_there(f, p, f->r.from->nodes.at[k].out);
+        i <= last && (i == last || p->to >= 0) && used_there(f, p, f->r.from->nodes.at[k]->out);
     if (moves)
       p->moves.at[p->moves.n++] = k;
     else
@@ -384,15 +384,15 @@ static int by_number(const void *a, const void *b) {
 }
 
 static uint32_t result_of(const fuser *f, const group *g) {
-  return f->r.from->nodes.at[g->nodes.at[0]].out;
+  return f->r.from->nodes.at[g->nodes.at[0]]->out;
 }
 
 /* Worth it if the first group has fewer results then, and both keep within the limits. */
 static bool worth_it(const fuser *f, const part *p, const group *first, const group *second) {
   const group *from = f->groups.at[p->from], *to = f->groups.at[p->to];
   builder before, after, other;
-  if (!gi_shape_equal(&f->r.from->values.at[result_of(f, from)].type,
-                      &f->r.from->values.at[result_of(f, to)].type))
+  if (!gi_shape_equal(&f->r.from->values.at[result_of(f, from)]->type,
+                      &f->r.from->values.at[result_of(f, to)]->type))
     return false;
   return survey(f, from, &before) && survey(f, first, &after) && after.n_out < before.n_out &&
          survey(f, second, &other);
@@ -444,7 +444,7 @@ static glia_status sink(fuser *f) {
 static glia_status ensure(fuser *f, uint32_t k);
 
 static glia_status ensure_inputs(fuser *f, uint32_t k, const group *g) {
-  const gi_node *n = &f->r.from->nodes.at[k];
+  const gi_node *n = f->r.from->nodes.at[k];
   for (int i = 0; i < n->n_in; i++) {
     const uint32_t p = producer(f, n->in[i]);
     if (g == NULL || !member(g, p)) GI_TRY(ensure(f, p));
@@ -467,7 +467,7 @@ static glia_status emit_group(fuser *f, group *g) {
   write_program(f, &b);
   const gi_fused_attr attr = {{bytes, b.p}};
   for (int i = 0; i < b.n_in; i++) in[i] = f->r.map[b.in[i]];
-  const gi_node *last = &f->r.from->nodes.at[g->nodes.at[g->nodes.n - 1]];
+  const gi_node *last = f->r.from->nodes.at[g->nodes.at[g->nodes.n - 1]];
   const char *path = gi_arena_strdup(&f->r.to->arena, last->path);
   gi_set_path(f->r.to, path != NULL ? path : "");
   gi_emit(f->r.to, &gi_op_fused, &attr, in, b.n_in, out);
@@ -479,7 +479,7 @@ static glia_status emit_group(fuser *f, group *g) {
 
 /* Makes node k, or the group it is in, after all that it needs. */
 static glia_status ensure(fuser *f, uint32_t k) {
-  const gi_node *n = &f->r.from->nodes.at[k];
+  const gi_node *n = f->r.from->nodes.at[k];
   if (f->of[k] >= 0) {
     group *g = f->groups.at[f->of[k]];
     return g->emitted ? GLIA_OK : emit_group(f, g);
@@ -496,7 +496,7 @@ static glia_status build(fuser *f) {
   if (f->of == NULL || f->seen == NULL) return gi_fail_nomem(from->nodes.n * sizeof *f->of);
   for (size_t k = 0; k < from->nodes.n; k++) f->of[k] = -1;
   for (uint32_t k = 0; k < from->nodes.n; k++)
-    if (f->r.live[k] && fusible(f, &from->nodes.at[k])) GI_TRY(place(f, k));
+    if (f->r.live[k] && fusible(f, from->nodes.at[k])) GI_TRY(place(f, k));
   GI_TRY(sink(f));
   for (uint32_t k = 0; k < from->nodes.n; k++)
     if (f->r.live[k]) GI_TRY(ensure(f, k));

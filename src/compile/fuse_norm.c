@@ -35,10 +35,10 @@ typedef struct fuser {
   GI_VEC(uint32_t) stack;
 } fuser;
 
-static const gi_node *node(const fuser *f, uint32_t k) { return &f->r.from->nodes.at[k]; }
-static uint32_t maker(const fuser *f, uint32_t v) { return f->r.from->values.at[v].node; }
+static const gi_node *node(const fuser *f, uint32_t k) { return f->r.from->nodes.at[k]; }
+static uint32_t maker(const fuser *f, uint32_t v) { return f->r.from->values.at[v]->node; }
 static bool same_type(const fuser *f, uint32_t a, uint32_t b) {
-  return gi_type_equal(&f->r.from->values.at[a].type, &f->r.from->values.at[b].type);
+  return gi_type_equal(&f->r.from->values.at[a]->type, &f->r.from->values.at[b]->type);
 }
 static bool is_zero(const fuser *f, uint32_t v) {
   double c;
@@ -69,7 +69,7 @@ static bool normal(const fuser *f, uint32_t v, uint32_t *norm) {
   *norm = maker(f, v);
   const gi_node *n = node(f, *norm);
   return n->op == &gi_op_batch_norm_train && n->out == v && f->r.uses[v] == 1 &&
-         f->part[*norm] == FREE && f->r.from->values.at[n->in[0]].type.rank < GLIA_MAX_RANK;
+         f->part[*norm] == FREE && f->r.from->values.at[n->in[0]]->type.rank < GLIA_MAX_RANK;
 }
 
 /* relu(norm) or relu(norm + z), in either order. */

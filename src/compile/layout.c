@@ -10,17 +10,17 @@
 #include "compile/offers.h"
 
 static glia_value in_layout(glia_value v, gi_layout want) {
-  const gi_layout have = v.graph->values.at[v.id].layout;
+  const gi_layout have = v.graph->values.at[v.id]->layout;
   if (have == want) return v;
   const gi_reorder_attr a = {have, want};
   const glia_value out = gi_emit1(&gi_op_reorder, &a, v);
-  if (!gi_null(out)) out.graph->values.at[out.id].layout = want;
+  if (!gi_null(out)) out.graph->values.at[out.id]->layout = want;
   return out;
 }
 
 /* Node k computed by this offer. NULL: a source or a view, which is plain. */
 static glia_status build_node(gi_rewrite *r, uint32_t k, const gi_offer *offer) {
-  const gi_node *n = &r->from->nodes.at[k];
+  const gi_node *n = r->from->nodes.at[k];
   glia_value few[16], out[GI_MAX_OUT], *args = few;
   if (n->n_in > GI_COUNT(few) && (args = gi_alloc((size_t)n->n_in * sizeof *args)) == NULL)
     return gi_fail_nomem((size_t)n->n_in * sizeof *args);
@@ -31,13 +31,13 @@ static glia_status build_node(gi_rewrite *r, uint32_t k, const gi_offer *offer) 
   gi_emit(r->to, n->op, n->attr, args, n->n_in, out);
   if (args != few) gi_free(args);
   GI_TRY(glia_graph_status(r->to));
-  gi_node *made = &r->to->nodes.at[r->to->values.at[out[0].id].node];
+  gi_node *made = r->to->nodes.at[r->to->values.at[out[0].id]->node];
   if (offer != NULL) {
     made->kernel = offer->kernel;
     made->choice = offer->choice;
   }
   for (int i = 0; i < n->n_out; i++)
-    r->to->values.at[out[i].id].layout = offer != NULL ? offer->out[i] : GI_PLAIN;
+    r->to->values.at[out[i].id]->layout = offer != NULL ? offer->out[i] : GI_PLAIN;
   gi_rewrite_set(r, k, out);
   return GLIA_OK;
 }
@@ -46,7 +46,7 @@ static glia_status build(gi_rewrite *r, const gi_offers *offers, const int *pick
   for (uint32_t k = 0; k < r->from->nodes.n; k++) {
     const gi_node_offers *of = &offers->node[k];
     if (!r->live[k]) continue;
-    const char *path = gi_arena_strdup(&r->to->arena, r->from->nodes.at[k].path);
+    const char *path = gi_arena_strdup(&r->to->arena, r->from->nodes.at[k]->path);
     if (path == NULL) return gi_fail_nomem(1);
     const char *before = gi_set_path(r->to, path);
     const glia_status s = build_node(r, k, of->n > 0 ? &of->at[pick[k]] : NULL);

@@ -31,11 +31,11 @@ typedef struct planner {
 } planner;
 
 static const gi_node *maker(const planner *p, uint32_t v) {
-  return &p->g->nodes.at[p->g->values.at[v].node];
+  return p->g->nodes.at[p->g->values.at[v]->node];
 }
 
 static size_t rounded_bytes(const planner *p, uint32_t v) {
-  const size_t b = gi_type_bytes(&p->g->values.at[v].type);
+  const size_t b = gi_type_bytes(&p->g->values.at[v]->type);
   return b == 0 ? ALIGN : (b + ALIGN - 1) / ALIGN * ALIGN;
 }
 
@@ -48,16 +48,16 @@ static void find_lifetimes(planner *p) {
   for (uint32_t v = 0; v < g->values.n; v++) {
     const gi_node *n = maker(p, v);
     p->base[v] = n->op->flags & GI_VIEW ? p->base[n->in[0]] : v;
-    p->last[v] = p->step[g->values.at[v].node];
+    p->last[v] = p->step[g->values.at[v]->node];
     p->buffer_of[v] = -1;
   }
   for (size_t k = 0; k < g->nodes.n; k++)
-    for (int i = 0; i < g->nodes.at[k].n_in; i++) {
-      const uint32_t b = p->base[g->nodes.at[k].in[i]];
+    for (int i = 0; i < g->nodes.at[k]->n_in; i++) {
+      const uint32_t b = p->base[g->nodes.at[k]->in[i]];
       p->last[b] = GI_MAX(p->last[b], p->step[k]);
     }
   for (size_t i = 0; i < g->roots.n; i++) p->last[p->base[g->roots.at[i].value]] = p->n;
-  p->watched = p->watch != GI_NO_VALUE ? p->step[g->values.at[p->base[p->watch]].node] : -1;
+  p->watched = p->watch != GI_NO_VALUE ? p->step[g->values.at[p->base[p->watch]]->node] : -1;
 }
 
 /* ---- sources ----------------------------------------------------------------------------- */
@@ -82,10 +82,10 @@ static bool reads(const planner *p, const gi_node *n, uint32_t base) {
 /* Does the node read all that lies at `base` element by element, in the shape of its result v?
  */
 static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base, uint32_t v) {
-  const gi_val *out = &p->g->values.at[v];
+  const gi_val *out = p->g->values.at[v];
   if (!(n->op->flags & GI_IN_PLACE)) return false;
   for (int i = 0; i < n->n_in; i++) {
-    const gi_val *in = &p->g->values.at[n->in[i]];
+    const gi_val *in = p->g->values.at[n->in[i]];
     if (p->base[n->in[i]] != base) continue;
     if (!gi_shape_equal(&in->type, &out->type) || in->layout != out->layout) return false;
   }
@@ -96,13 +96,13 @@ static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base, uin
  * if the step can no longer be stopped. */
 static bool may_overwrite(const planner *p, const gi_root *r) {
   const gi_node *n = maker(p, r->value);
-  const int at = p->step[p->g->values.at[r->value].node];
+  const int at = p->step[p->g->values.at[r->value]->node];
   if (n->op->flags & (GI_SOURCE | GI_VIEW)) return false;
   if (at <= p->watched) return false;
   if (p->out->place[r->value].kind == GI_IN_STORE) return false; /* taken by another variable */
-  if (p->g->values.at[r->value].layout != GI_PLAIN) return false;
+  if (p->g->values.at[r->value]->layout != GI_PLAIN) return false;
   for (size_t k = 0; k < p->g->nodes.n; k++) {
-    const gi_node *m = &p->g->nodes.at[k];
+    const gi_node *m = p->g->nodes.at[k];
     if (!reads(p, m, r->variable) || p->step[k] < at) continue;
     if (p->step[k] > at || !reads_in_step(p, m, r->variable, r->value)) return false;
   }
@@ -125,7 +125,7 @@ static void place_assignments(planner *p) {
 
 /* Made by a fixed step and read by one that is run every time, or a result. */
 static bool stays(const planner *p, uint32_t v) {
-  const int made = p->step[p->g->values.at[v].node];
+  const int made = p->step[p->g->values.at[v]->node];
   return made >= 0 && made < p->n_fixed && p->last[v] >= p->n_fixed && p->base[v] == v;
 }
 
@@ -147,9 +147,9 @@ static glia_status new_buffer(planner *p, size_t bytes, int first, int last, int
 
 /* An input of the node that dies with it and whose memory output v may take over; or none. */
 static int dying_input(const planner *p, const gi_node *n, int at, uint32_t v) {
-  const gi_val *out = &p->g->values.at[v];
+  const gi_val *out = p->g->values.at[v];
   for (int i = 0; i < n->n_in; i++) {
-    const gi_val *in = &p->g->values.at[n->in[i]];
+    const gi_val *in = p->g->values.at[n->in[i]];
     const uint32_t b = p->base[n->in[i]];
     const int buf = p->buffer_of[b];
     if (buf < 0 || p->last[b] != at || p->buffers.at[buf].last != at) continue;
@@ -161,7 +161,7 @@ static int dying_input(const planner *p, const gi_node *n, int at, uint32_t v) {
 }
 
 static glia_status buffers_of_node(planner *p, int at) {
-  const gi_node *n = &p->g->nodes.at[p->order[at]];
+  const gi_node *n = p->g->nodes.at[p->order[at]];
   if (n->op->flags & GI_VIEW) return GLIA_OK;
   for (uint32_t v = n->out; v < n->out + (uint32_t)n->n_out; v++) {
     if (p->out->place[v].kind != GI_IN_ARENA) continue;

@@ -7,9 +7,9 @@
 
 gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, gi_type *types,
                            gi_layout *layouts) {
-  for (int i = 0; i < n->n_in; i++) types[i] = g->values.at[n->in[i]].type;
+  for (int i = 0; i < n->n_in; i++) types[i] = g->values.at[n->in[i]]->type;
   for (int k = 0; k < n->n_out; k++)
-    types[n->n_in + k] = g->values.at[n->out + (uint32_t)k].type;
+    types[n->n_in + k] = g->values.at[n->out + (uint32_t)k]->type;
   return (gi_problem){.op = n->op,
                       .attr = n->attr,
                       .n_in = n->n_in,
@@ -131,7 +131,7 @@ static double reorder_seconds(const gi_type *t, const gi_target *target) {
 
 void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed) {
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     bool all = !(n->op->flags & (GI_RANDOM | GI_SOURCE)) || n->op == &gi_op_constant ||
                (variables && n->op == &gi_op_variable);
     for (int i = 0; i < n->n_in; i++) all = all && fixed[n->in[i]];
@@ -141,7 +141,7 @@ void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed) {
 
 /* A node that is computed once takes no time, however it is done. */
 static void free_fixed(gi_offers *o, uint32_t k) {
-  const gi_node *n = &o->g->nodes.at[k];
+  const gi_node *n = o->g->nodes.at[k];
   for (int i = 0; i < o->node[k].n && o->fixed[n->out]; i++) o->node[k].at[i].seconds *= 1e-6;
 }
 
@@ -157,12 +157,12 @@ static glia_status list(gi_offers *o, const gi_target *target, const bool *live)
   gi_setup_text(target->backend, target->threads, &a.setup);
   glia_status s = a.setup.failed ? gi_fail_nomem(1) : GLIA_OK;
   for (uint32_t k = 0; k < g->nodes.n && s == GLIA_OK; k++) {
-    if (!live[k] || g->nodes.at[k].op->flags & (GI_SOURCE | GI_VIEW)) continue;
-    s = ask_about(&a, &g->nodes.at[k], &o->node[k]);
+    if (!live[k] || g->nodes.at[k]->op->flags & (GI_SOURCE | GI_VIEW)) continue;
+    s = ask_about(&a, g->nodes.at[k], &o->node[k]);
     if (s == GLIA_OK) free_fixed(o, k);
   }
   for (size_t v = 0; v < g->values.n && s == GLIA_OK; v++)
-    o->reorder[v] = reorder_seconds(&g->values.at[v].type, target) * (o->fixed[v] ? 1e-6 : 1);
+    o->reorder[v] = reorder_seconds(&g->values.at[v]->type, target) * (o->fixed[v] ? 1e-6 : 1);
   gi_vec_free(&a.found);
   gi_str_free(&a.setup);
   gi_str_free(&a.key);
@@ -188,7 +188,7 @@ void gi_offers_free(gi_offers *o) {
 /* ---- times ------------------------------------------------------------------------------- */
 
 static gi_layout given(const gi_offers *o, const int *pick, uint32_t v) {
-  const gi_val *val = &o->g->values.at[v];
+  const gi_val *val = o->g->values.at[v];
   const gi_node_offers *n = &o->node[val->node];
   return n->n > 0 ? n->at[pick[val->node]].out[val->index] : GI_PLAIN;
 }
@@ -199,7 +199,7 @@ glia_status gi_offers_seconds(const gi_offers *o, const int *pick, double *out) 
   bool *turned = gi_alloc(g->values.n + 1); /* by value */
   if (turned == NULL) return gi_fail_nomem(g->values.n);
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     if (!o->live[k]) continue;
     const gi_offer *offer = o->node[k].n > 0 ? &o->node[k].at[pick[k]] : NULL;
     if (offer != NULL) seconds += offer->seconds;
@@ -218,9 +218,9 @@ glia_status gi_offers_seconds(const gi_offers *o, const int *pick, double *out) 
 
 static bool suits(const glia_graph *g, const gi_node *n, const gi_offer *o) {
   for (int i = 0; i < n->n_in; i++)
-    if (g->values.at[n->in[i]].layout != o->in[i]) return false;
+    if (g->values.at[n->in[i]]->layout != o->in[i]) return false;
   for (int k = 0; k < n->n_out; k++)
-    if (g->values.at[n->out + (uint32_t)k].layout != o->out[k]) return false;
+    if (g->values.at[n->out + (uint32_t)k]->layout != o->out[k]) return false;
   return true;
 }
 

@@ -8,8 +8,8 @@
 /* Where a value lies; NULL for inputs, whose memory comes with every run. */
 static void *address(const glia_plan *p, uint32_t v) {
   const gi_place *place = &p->memory.place[v];
-  const gi_val *source = &p->graph->values.at[place->source];
-  const gi_node *n = &p->graph->nodes.at[source->node];
+  const gi_val *source = p->graph->values.at[place->source];
+  const gi_node *n = p->graph->nodes.at[source->node];
   switch (place->kind) {
     case GI_IN_ARENA: return p->arena + place->offset;
     case GI_IN_FIXED: return (char *)p->fixed + place->offset;
@@ -52,7 +52,7 @@ static const void *known_elements(const glia_plan *p, uint32_t v) {
 
 static glia_status prepare_step(glia_plan *p, uint32_t k) {
   glia_graph *g = p->graph;
-  gi_node *n = &g->nodes.at[k];
+  gi_node *n = g->nodes.at[k];
   if (n->kernel == NULL) GI_TRY(gi_settle_kernel(g, n, &p->target));
   const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   gi_type *types = gi_alloc(args * sizeof *types);
@@ -86,7 +86,7 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
 
 static glia_status prepare_steps(glia_plan *p, int first, int last) {
   for (int i = first; i < last; i++)
-    if (!(p->graph->nodes.at[p->order[i]].op->flags & GI_VIEW))
+    if (!(p->graph->nodes.at[p->order[i]]->op->flags & GI_VIEW))
       GI_TRY(prepare_step(p, p->order[i]));
   return GLIA_OK;
 }
@@ -94,7 +94,7 @@ static glia_status prepare_steps(glia_plan *p, int first, int last) {
 static void resolve_steps(glia_plan *p) {
   for (int i = 0; i < p->n_steps; i++) {
     gi_step *step = &p->steps[i];
-    const gi_node *n = &p->graph->nodes.at[step->node];
+    const gi_node *n = p->graph->nodes.at[step->node];
     const void **in;
     void **out;
     memcpy(&in, &step->exec.in, sizeof in); /* the arrays are the plan's own */
@@ -150,7 +150,7 @@ static glia_status put_fixed_first(glia_plan *p) {
   for (size_t i = 0; i < p->graph->roots.n; i++) {
     const gi_root *r = &p->graph->roots.at[i];
     if (r->variable == GI_NO_VALUE) continue;
-    const gi_node *n = &p->graph->nodes.at[p->graph->values.at[r->variable].node];
+    const gi_node *n = p->graph->nodes.at[p->graph->values.at[r->variable]->node];
     return gi_fail(GLIA_INVALID,
                    "fixed: the graph assigns to variable \"%s\"; hint: a fixed plan only reads "
                    "its variables",
@@ -164,13 +164,13 @@ static glia_status put_fixed_first(glia_plan *p) {
 static glia_status make_output(glia_plan *p, size_t root, void *data) {
   glia_tensor_free(p->outputs[root]);
   p->outputs[root] = NULL;
-  const gi_type *t = &p->graph->values.at[p->graph->roots.at[root].value].type;
+  const gi_type *t = &p->graph->values.at[p->graph->roots.at[root].value]->type;
   return glia_tensor_wrap(t->dtype, t->rank, t->dim, data, &p->outputs[root]);
 }
 
 static void add_copy(glia_plan *p, void *to, size_t kept, uint32_t value) {
   gi_copy *c = &p->copies[p->n_copies++];
-  c->bytes = gi_type_bytes(&p->graph->values.at[value].type);
+  c->bytes = gi_type_bytes(&p->graph->values.at[value]->type);
   c->to = to;
   c->from = kept != SIZE_MAX ? p->arena + kept : address(p, value);
   if (kept == SIZE_MAX) add_slot(p, &c->from, value); /* an input is found at run time */
@@ -205,7 +205,7 @@ static glia_status make_inputs(glia_plan *p) {
   p->inputs = gi_alloc((p->graph->nodes.n + 1) * sizeof *p->inputs);
   if (p->inputs == NULL) return gi_fail_nomem(p->graph->nodes.n * sizeof *p->inputs);
   for (size_t k = 0; k < p->graph->nodes.n; k++) {
-    const gi_node *n = &p->graph->nodes.at[k];
+    const gi_node *n = p->graph->nodes.at[k];
     if (n->op == &gi_op_input)
       p->inputs[p->n_inputs++] =
           (gi_bound){.value = n->out, .name = ((const gi_input_attr *)n->attr)->name};
@@ -219,7 +219,7 @@ static glia_status find_watch(const glia_graph *g, const char *name, uint32_t *o
   for (size_t i = 0; i < g->roots.n; i++) {
     const gi_root *r = &g->roots.at[i];
     if (r->name == NULL || strcmp(r->name, name) != 0) continue;
-    const gi_val *v = &g->values.at[r->value];
+    const gi_val *v = g->values.at[r->value];
     if (gi_type_count(&v->type) != 1 || !glia_dtype_is_float(v->type.dtype))
       return gi_fail(GLIA_SHAPE, "watch: output \"%s\" is no scalar float", name);
     *out = r->value;
@@ -232,18 +232,18 @@ static glia_status find_watch(const glia_graph *g, const char *name, uint32_t *o
 static void set_watch(glia_plan *p) {
   p->watch_step = -1;
   if (p->watched == GI_NO_VALUE) return;
-  const gi_val *v = &p->graph->values.at[p->watched];
+  const gi_val *v = p->graph->values.at[p->watched];
   p->watch = address(p, p->watched);
   p->watch_dtype = v->type.dtype;
-  while (p->graph->nodes.at[v->node].op->flags & GI_VIEW)
-    v = &p->graph->values.at[p->graph->nodes.at[v->node].in[0]];
+  while (p->graph->nodes.at[v->node]->op->flags & GI_VIEW)
+    v = p->graph->values.at[p->graph->nodes.at[v->node]->in[0]];
   for (int i = 0; i < p->n_steps; i++)
     if (p->steps[i].node == v->node) p->watch_step = i;
 }
 
 static glia_status make_lists(glia_plan *p) {
   size_t args = 1, roots = p->graph->roots.n + 1;
-  for (int i = 0; i < p->n_order; i++) args += (size_t)p->graph->nodes.at[p->order[i]].n_in;
+  for (int i = 0; i < p->n_order; i++) args += (size_t)p->graph->nodes.at[p->order[i]]->n_in;
   p->steps = gi_alloc((size_t)(p->n_order + 1) * sizeof *p->steps);
   p->slots = gi_alloc((args + roots) * sizeof *p->slots);
   p->copies = gi_alloc(2 * roots * sizeof *p->copies);

@@ -44,10 +44,10 @@ typedef struct cutter {
 } cutter;
 
 static const gi_node *maker(const cutter *c, uint32_t v) {
-  return &c->g->nodes.at[c->g->values.at[v].node];
+  return c->g->nodes.at[c->g->values.at[v]->node];
 }
 static size_t bytes_of(const cutter *c, uint32_t v) {
-  return gi_type_bytes(&c->g->values.at[v].type);
+  return gi_type_bytes(&c->g->values.at[v]->type);
 }
 
 /* ---- lives as they are --------------------------------------------------------------------
@@ -56,8 +56,8 @@ static size_t bytes_of(const cutter *c, uint32_t v) {
 static double seconds_of(const glia_graph *g, const gi_node *n) {
   gi_type in[16], out[GI_MAX_OUT];
   if (n->n_in > 16) return NEVER;
-  for (int i = 0; i < n->n_in; i++) in[i] = g->values.at[n->in[i]].type;
-  for (int i = 0; i < n->n_out; i++) out[i] = g->values.at[n->out + (uint32_t)i].type;
+  for (int i = 0; i < n->n_in; i++) in[i] = g->values.at[n->in[i]]->type;
+  for (int i = 0; i < n->n_out; i++) out[i] = g->values.at[n->out + (uint32_t)i]->type;
   const gi_infer c = {n->n_in, in, n->attr, n->n_out, out};
   const gi_cost cost = n->op->cost != NULL ? n->op->cost(&c) : gi_default_cost(&c);
   return cost.flops / 5e10 + cost.bytes / 1e10; /* the ratio counts, not the machine */
@@ -77,7 +77,7 @@ static glia_status find_lives(cutter *c, const gi_memory *m) {
   for (uint32_t v = 0; v < g->values.n; v++)
     c->base[v] = maker(c, v)->op->flags & GI_VIEW ? c->base[maker(c, v)->in[0]] : v;
   for (int i = 0; i < c->n; i++) {
-    const gi_node *n = &g->nodes.at[c->order[i]];
+    const gi_node *n = g->nodes.at[c->order[i]];
     c->took[c->order[i]] = seconds_of(g, n);
     for (int k = 0; k < n->n_in && !(n->op->flags & GI_VIEW); k++)
       room = room && add_use(c, n->in[k], i);
@@ -85,7 +85,7 @@ static glia_status find_lives(cutter *c, const gi_memory *m) {
   for (size_t i = 0; i < g->roots.n; i++) room = room && add_use(c, g->roots.at[i].value, c->n);
   for (uint32_t v = 0; v < g->values.n; v++) {
     life *l = &c->lives[v];
-    const int made = c->step[g->values.at[v].node];
+    const int made = c->step[g->values.at[v]->node];
     if (c->base[v] != v || made < 0 || m->place[v].kind != GI_IN_ARENA) {
       l->uses.n = 0;
       continue;
@@ -136,7 +136,7 @@ static double price(const cutter *c, uint32_t v, int step, int depth) {
   const gi_node *n = maker(c, v);
   if (l->pieces.n == 0 || n->n_in == 0 || depth == 0) return NEVER;
   if (bytes_of(c, v) <= c->tiny && l->pieces.at[0].last < step) return 0; /* kept for longer */
-  double all = piece_after(l, step) != NULL ? 0 : c->took[c->g->values.at[v].node];
+  double all = piece_after(l, step) != NULL ? 0 : c->took[c->g->values.at[v]->node];
   for (int i = 0; i < n->n_in && all < NEVER; i++) all += price(c, n->in[i], step, depth - 1);
   return all;
 }
@@ -157,7 +157,7 @@ static glia_status provide(cutter *c, uint32_t v, int step) {
   } else {
     if (!gi_vec_push(&l->pieces, ((piece){step, step}))) return gi_fail_nomem(sizeof(piece));
     c->out->values++;
-    c->added += c->took[c->g->values.at[v].node];
+    c->added += c->took[c->g->values.at[v]->node];
   }
   const gi_node *n = maker(c, v);
   for (int i = 0; i < n->n_in; i++) GI_TRY(provide(c, n->in[i], step));
@@ -206,7 +206,7 @@ static glia_status cut(cutter *c, int step, bool *done) {
     if (bytes_of(c, v) <= c->tiny || !unread_at(&c->lives[v], step, &before, &after)) continue;
     if (after == c->n) continue; /* a result of the step */
     const gi_node *n = maker(c, v);
-    double all = c->took[c->g->values.at[v].node];
+    double all = c->took[c->g->values.at[v]->node];
     for (int i = 0; i < n->n_in && all < NEVER; i++) all += price(c, n->in[i], after, DEPTH);
     const double worth = (double)bytes_of(c, v) / (all + 1e-9);
     if (all >= NEVER || n->n_in == 0 || worth <= best) continue;
@@ -227,7 +227,7 @@ static glia_status cut(cutter *c, int step, bool *done) {
     l->pieces.at[i - 1] = rest;
   }
   c->out->values++;
-  c->added += c->took[c->g->values.at[chosen].node];
+  c->added += c->took[c->g->values.at[chosen]->node];
   const gi_node *n = maker(c, chosen);
   for (int i = 0; i < n->n_in; i++) GI_TRY(provide(c, n->in[i], to));
   return GLIA_OK;
@@ -244,7 +244,7 @@ typedef struct writer {
 } writer;
 
 static void keep_layout(glia_graph *to, glia_value v, const glia_graph *from, uint32_t old) {
-  to->values.at[v.id].layout = from->values.at[old].layout;
+  to->values.at[v.id]->layout = from->values.at[old]->layout;
 }
 
 /* The value as it is now; views are made again of what has been computed again. */
@@ -266,7 +266,7 @@ static glia_value current(writer *w, uint32_t v) {
  * computation replace only what is not there any more. */
 static glia_status write_node(writer *w, uint32_t k, int step, bool second) {
   const glia_graph *g = w->c->g;
-  const gi_node *n = &g->nodes.at[k];
+  const gi_node *n = g->nodes.at[k];
   glia_value few[16] = {{NULL, 0}}, *in = few, out[GI_MAX_OUT];
   if (n->n_in > 16 && (in = gi_alloc((size_t)n->n_in * sizeof *in)) == NULL)
     return gi_fail_nomem((size_t)n->n_in * sizeof *in);
@@ -302,13 +302,13 @@ static bool begins(const cutter *c, const gi_node *n, int step) {
 static glia_status write_graph(writer *w) {
   const cutter *c = w->c;
   for (uint32_t k = 0; k < c->g->nodes.n; k++)
-    if (w->r->live[k] && c->g->nodes.at[k].op->flags & GI_SOURCE)
+    if (w->r->live[k] && c->g->nodes.at[k]->op->flags & GI_SOURCE)
       GI_TRY(write_node(w, k, -1, false));
   for (int s = 0; s < c->n; s++) {
     for (int e = 0; e < s; e++) /* in the order of the schedule: inputs come first */
-      if (begins(c, &c->g->nodes.at[c->order[e]], s))
+      if (begins(c, c->g->nodes.at[c->order[e]], s))
         GI_TRY(write_node(w, c->order[e], s, true));
-    if (w->r->live[c->order[s]] && !(c->g->nodes.at[c->order[s]].op->flags & GI_VIEW))
+    if (w->r->live[c->order[s]] && !(c->g->nodes.at[c->order[s]]->op->flags & GI_VIEW))
       GI_TRY(write_node(w, c->order[s], s, false));
   }
   for (size_t i = 0; i < c->g->roots.n; i++) current(w, c->g->roots.at[i].value);

@@ -5,16 +5,16 @@
 static void mark_live(const glia_graph *g, bool *live, int *uses) {
   for (size_t i = 0; i < g->roots.n; i++) {
     const gi_root *r = &g->roots.at[i];
-    live[g->values.at[r->value].node] = true;
+    live[g->values.at[r->value]->node] = true;
     uses[r->value]++;
-    if (r->variable != GI_NO_VALUE) live[g->values.at[r->variable].node] = true;
+    if (r->variable != GI_NO_VALUE) live[g->values.at[r->variable]->node] = true;
   }
   for (size_t k = g->nodes.n; k-- > 0;) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     if (n->op == &gi_op_input) live[k] = true; /* the caller binds it, used or not */
     if (!live[k]) continue;
     for (int i = 0; i < n->n_in; i++) {
-      live[g->values.at[n->in[i]].node] = true;
+      live[g->values.at[n->in[i]]->node] = true;
       uses[n->in[i]]++;
     }
   }
@@ -53,7 +53,7 @@ glia_status gi_rewrite_end(gi_rewrite *r, glia_status s) {
 }
 
 void gi_rewrite_set(gi_rewrite *r, uint32_t k, const glia_value *out) {
-  const gi_node *n = &r->from->nodes.at[k];
+  const gi_node *n = r->from->nodes.at[k];
   for (int i = 0; i < n->n_out; i++) {
     r->map[n->out + (uint32_t)i] = out[i];
   }
@@ -68,19 +68,19 @@ static glia_status with_inputs(gi_rewrite *r, const gi_node *n, glia_value few[1
 }
 
 static glia_status copy_with(gi_rewrite *r, uint32_t k, const glia_value *in) {
-  const gi_node *n = &r->from->nodes.at[k];
+  const gi_node *n = r->from->nodes.at[k];
   glia_value out[GI_MAX_OUT];
   gi_copy_node(r->to, n, in, out);
   GI_TRY(glia_graph_status(r->to));
   for (int i = 0; i < n->n_out; i++)
-    r->to->values.at[out[i].id].layout = r->from->values.at[n->out + (uint32_t)i].layout;
+    r->to->values.at[out[i].id]->layout = r->from->values.at[n->out + (uint32_t)i]->layout;
   gi_rewrite_set(r, k, out);
   return GLIA_OK;
 }
 
 glia_status gi_rewrite_copy(gi_rewrite *r, uint32_t k) {
   glia_value few[16] = {{NULL, 0}}, *in;
-  GI_TRY(with_inputs(r, &r->from->nodes.at[k], few, &in));
+  GI_TRY(with_inputs(r, r->from->nodes.at[k], few, &in));
   const glia_status s = copy_with(r, k, in);
   if (in != few) gi_free(in);
   return s;
@@ -99,7 +99,7 @@ static glia_status visit_all(const glia_graph *from, glia_graph *to, const gi_ta
   gi_rewrite r;
   glia_status s = gi_rewrite_begin(&r, from, to, target);
   for (uint32_t k = 0; s == GLIA_OK && k < from->nodes.n; k++) {
-    const gi_node *n = &from->nodes.at[k];
+    const gi_node *n = from->nodes.at[k];
     glia_value few[16], *in;
     bool copy = false;
     if (!r.live[k]) continue;

@@ -26,7 +26,7 @@ typedef struct scheduler {
   bool *stored; /* by value: becomes a variable: takes no arena memory */
 } scheduler;
 
-static uint32_t producer(const scheduler *s, uint32_t v) { return s->g->values.at[v].node; }
+static uint32_t producer(const scheduler *s, uint32_t v) { return s->g->values.at[v]->node; }
 
 static bool visit(scheduler *s, uint32_t node) {
   if (s->seen[node] == s->stamp) return true;
@@ -42,7 +42,7 @@ static bool depends(scheduler *s, uint32_t node, uint32_t on) {
   if (!visit(s, node)) return true;
   while (s->stack.n > 0) {
     const uint32_t k = s->stack.at[--s->stack.n];
-    const gi_node *n = &s->g->nodes.at[k];
+    const gi_node *n = s->g->nodes.at[k];
     if (k == on) return true;
     for (int i = 0; i < n->n_in; i++)
       if (!visit(s, producer(s, n->in[i]))) return true;
@@ -60,8 +60,8 @@ static glia_status add_edge(scheduler *s, uint32_t before, uint32_t after) {
 
 /* Adds edges from every reader of value v, through views of it, to node `after`. */
 static glia_status readers_before(scheduler *s, uint32_t v, uint32_t after) {
-  for (uint32_t k = s->g->values.at[v].node + 1; k < s->g->nodes.n; k++) {
-    const gi_node *n = &s->g->nodes.at[k];
+  for (uint32_t k = s->g->values.at[v]->node + 1; k < s->g->nodes.n; k++) {
+    const gi_node *n = s->g->nodes.at[k];
     for (int i = 0; i < n->n_in; i++) {
       if (n->in[i] != v) continue;
       GI_TRY(add_edge(s, k, after));
@@ -77,7 +77,7 @@ static glia_status add_edges(scheduler *s, uint32_t watch) {
     const gi_root *r = &s->g->roots.at[i];
     if (r->variable == GI_NO_VALUE) continue;
     const uint32_t maker = producer(s, r->value);
-    if (s->g->nodes.at[maker].op->flags & GI_SOURCE) continue;
+    if (s->g->nodes.at[maker]->op->flags & GI_SOURCE) continue;
     GI_TRY(readers_before(s, r->variable, maker));
     if (watch != GI_NO_VALUE) GI_TRY(add_edge(s, producer(s, watch), maker));
   }
@@ -88,14 +88,14 @@ static glia_status add_edges(scheduler *s, uint32_t watch) {
 
 static void count_waits(scheduler *s) {
   for (size_t k = 0; k < s->g->nodes.n; k++) {
-    const gi_node *n = &s->g->nodes.at[k];
+    const gi_node *n = s->g->nodes.at[k];
     for (int i = 0; i < n->n_in; i++) {
       s->users[n->in[i]]++;
-      s->waits[k] += !(s->g->nodes.at[producer(s, n->in[i])].op->flags & GI_SOURCE);
+      s->waits[k] += !(s->g->nodes.at[producer(s, n->in[i])]->op->flags & GI_SOURCE);
     }
   }
   for (size_t e = 0; e < s->edges.n; e++)
-    if (!(s->g->nodes.at[s->edges.at[e].before].op->flags & GI_SOURCE))
+    if (!(s->g->nodes.at[s->edges.at[e].before]->op->flags & GI_SOURCE))
       s->waits[s->edges.at[e].after]++;
   for (size_t i = 0; i < s->g->roots.n; i++) {
     s->users[s->g->roots.at[i].value]++;
@@ -104,7 +104,7 @@ static void count_waits(scheduler *s) {
 }
 
 static bool in_arena(const scheduler *s, uint32_t v) {
-  const unsigned flags = s->g->nodes.at[producer(s, v)].op->flags;
+  const unsigned flags = s->g->nodes.at[producer(s, v)]->op->flags;
   return !(flags & (GI_SOURCE | GI_VIEW)) && !s->stored[v];
 }
 
@@ -113,11 +113,11 @@ static double growth(const scheduler *s, const gi_node *n) {
   double bytes = 0;
   for (int i = 0; i < n->n_out; i++) {
     const uint32_t v = n->out + (uint32_t)i;
-    if (in_arena(s, v)) bytes += (double)gi_type_bytes(&s->g->values.at[v].type);
+    if (in_arena(s, v)) bytes += (double)gi_type_bytes(&s->g->values.at[v]->type);
   }
   for (int i = 0; i < n->n_in; i++)
     if (s->users[n->in[i]] == 1 && in_arena(s, n->in[i]))
-      bytes -= (double)gi_type_bytes(&s->g->values.at[n->in[i]].type);
+      bytes -= (double)gi_type_bytes(&s->g->values.at[n->in[i]]->type);
   return bytes;
 }
 
@@ -127,7 +127,7 @@ static size_t pick(const scheduler *s, const uint32_t *ready, size_t n) {
   size_t best = 0, first = 0, small = n;
   double least = 0;
   for (size_t i = 0; i < n; i++) {
-    const double b = growth(s, &s->g->nodes.at[ready[i]]);
+    const double b = growth(s, s->g->nodes.at[ready[i]]);
     if (ready[i] < ready[first]) first = i;
     if (b <= SMALL && (small == n || ready[i] < ready[small])) small = i;
     if (b < least) {
@@ -148,10 +148,10 @@ static bool release(scheduler *s, uint32_t node, node_list *ready) {
 
 /* Takes node k off the waiting counts of those that come after it. */
 static bool finish(scheduler *s, uint32_t k, node_list *ready) {
-  const gi_node *n = &s->g->nodes.at[k];
+  const gi_node *n = s->g->nodes.at[k];
   for (int i = 0; i < n->n_in; i++) s->users[n->in[i]]--;
   for (uint32_t j = k + 1; j < s->g->nodes.n; j++) {
-    const gi_node *m = &s->g->nodes.at[j];
+    const gi_node *m = s->g->nodes.at[j];
     for (int i = 0; i < m->n_in; i++)
       if (producer(s, m->in[i]) == k && !release(s, j, ready)) return false;
   }
@@ -165,7 +165,7 @@ static glia_status run_list(scheduler *s, uint32_t *order, int *n) {
   bool room = true;
   *n = 0;
   for (uint32_t k = 0; room && k < s->g->nodes.n; k++)
-    if (!(s->g->nodes.at[k].op->flags & GI_SOURCE) && s->waits[k] == 0)
+    if (!(s->g->nodes.at[k]->op->flags & GI_SOURCE) && s->waits[k] == 0)
       room = gi_vec_push(&ready, k);
   while (room && ready.n > 0) {
     const size_t i = pick(s, ready.at, ready.n);
@@ -215,10 +215,10 @@ glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_f
   int late = 0;
   *n_fixed = 0;
   for (uint32_t k = 0; moves != NULL && k < g->nodes.n; k++) {
-    const gi_node *node = &g->nodes.at[k];
+    const gi_node *node = g->nodes.at[k];
     moves[k] = node->op == &gi_op_input || (node->op->flags & GI_RANDOM) != 0;
     for (int i = 0; i < node->n_in; i++)
-      moves[k] = moves[k] || moves[g->values.at[node->in[i]].node];
+      moves[k] = moves[k] || moves[g->values.at[node->in[i]]->node];
   }
   for (int i = 0; moves != NULL && later != NULL && i < n; i++) {
     if (moves[order[i]])

@@ -55,16 +55,16 @@ static glia_value pooled(glia_value x, glia_value position) {
 /* where(greater(x, 0), pool_scatter(dy, position), 0) */
 static glia_value mask_before(const gi_rewrite *r, const gi_node *n, const glia_value *in) {
   if (n->op != &gi_op_where || r->uses[n->in[1]] != 1 || !is_zero(in[2])) return GLIA_NONE;
-  const gi_node more = *gi_node_of(in[0]), scatter = *gi_node_of(in[1]); /* nodes move */
+  const gi_node *more = gi_node_of(in[0]), *scatter = gi_node_of(in[1]);
   glia_graph *g = r->to;
-  if (more.op != &gi_op_greater || scatter.op != &gi_op_pool_scatter ||
-      !is_zero(gi_value(g, more.in[1])))
+  if (more->op != &gi_op_greater || scatter->op != &gi_op_pool_scatter ||
+      !is_zero(gi_value(g, more->in[1])))
     return GLIA_NONE;
-  const glia_value dy = gi_value(g, scatter.in[0]), position = gi_value(g, scatter.in[1]);
-  const glia_value y = pooled(gi_value(g, more.in[0]), position), zero = glia_full_like(dy, 0);
+  const glia_value dy = gi_value(g, scatter->in[0]), position = gi_value(g, scatter->in[1]);
+  const glia_value y = pooled(gi_value(g, more->in[0]), position), zero = glia_full_like(dy, 0);
   if (gi_null(y)) return GLIA_NONE;
   const glia_value mask = glia_greater(y, glia_scalar_like(y, 0));
-  return gi_emit2(scatter.op, scatter.attr, glia_where(mask, dy, zero), position);
+  return gi_emit2(scatter->op, scatter->attr, glia_where(mask, dy, zero), position);
 }
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,

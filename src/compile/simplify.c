@@ -23,7 +23,7 @@ static bool all_constant(const glia_value *in, int n) {
 
 /* Computes a node with constant inputs by its reference; false if it is not worth it. */
 static bool fold(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in) {
-  const gi_val *val = &r->from->values.at[n->out];
+  const gi_val *val = r->from->values.at[n->out];
   if (n->n_out != 1 || n->n_in > 4 || !all_constant(in, n->n_in)) return false;
   if (n->op->ref == NULL || n->op->flags & GI_RANDOM || gi_type_count(&val->type) > FOLD_LIMIT)
     return false;
@@ -116,7 +116,7 @@ static glia_value drop_power(const gi_node *n, const glia_value *in, const gi_ty
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,
                          bool *copy) {
-  const gi_type *t = n->n_out > 0 ? &r->from->values.at[n->out].type : NULL;
+  const gi_type *t = n->n_out > 0 ? &r->from->values.at[n->out]->type : NULL;
   if (n->op->flags & GI_SOURCE || n->n_out != 1) {
     *copy = true;
     return GLIA_OK;

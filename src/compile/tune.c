@@ -204,7 +204,7 @@ static glia_status try_candidates(tuner *t, const gi_node *n) {
 }
 
 static glia_status tune_node(tuner *t, uint32_t k) {
-  const gi_node *n = &t->o->g->nodes.at[k];
+  const gi_node *n = t->o->g->nodes.at[k];
   const gi_node_offers *of = &t->o->node[k];
   const size_t args = (size_t)(n->n_in + n->n_out);
   glia_status s = GLIA_OK;
@@ -245,7 +245,7 @@ static glia_status tune_all(tuner *t, task *tasks) {
   int n = 0, left = 0;
   glia_status s = GLIA_OK;
   for (uint32_t k = 0; k < t->o->g->nodes.n; k++)
-    if (is_open(&t->o->node[k]) && !t->o->fixed[t->o->g->nodes.at[k].out])
+    if (is_open(&t->o->node[k]) && !t->o->fixed[t->o->g->nodes.at[k]->out])
       tasks[n++] = (task){k, fastest(&t->o->node[k])};
   qsort(tasks, (size_t)n, sizeof *tasks, longest_first);
   const double began = gi_now();

@@ -37,16 +37,16 @@ static void mark(walk *w, const glia_value *leaves, int n) {
   for (int i = 0; i < n; i++) {
     const uint32_t v = leaves[i].id;
     w->leaf[v] = true;
-    w->need[v] = glia_dtype_is_float(w->g->values.at[v].type.dtype);
+    w->need[v] = glia_dtype_is_float(w->g->values.at[v]->type.dtype);
   }
   for (size_t k = 0; k < w->g->nodes.n; k++) {
-    const gi_node *node = &w->g->nodes.at[k];
+    const gi_node *node = w->g->nodes.at[k];
     bool need = false;
     for (int i = 0; i < node->n_in; i++) need |= w->need[node->in[i]];
     for (uint32_t v = node->out; v < node->out + (uint32_t)node->n_out; v++) {
       if (w->leaf[v]) continue;
       w->need[v] = need && node->op->no_grad == NULL &&
-                   glia_dtype_is_float(w->g->values.at[v].type.dtype);
+                   glia_dtype_is_float(w->g->values.at[v]->type.dtype);
     }
   }
 }
@@ -77,46 +77,46 @@ static glia_status node_gradient(glia_graph *g, const gi_node *n, const glia_val
 
 static glia_status step_back(walk *w, size_t k) {
   glia_graph *g = w->g;
-  const gi_node n = g->nodes.at[k]; /* a copy: the node list moves when it grows */
+  const gi_node *n = g->nodes.at[k];
   glia_value out[GI_MAX_OUT], dout[GI_MAX_OUT];
   bool any_out = false, any_in = false;
-  for (int i = 0; i < n.n_out; i++) {
-    const uint32_t v = n.out + (uint32_t)i;
+  for (int i = 0; i < n->n_out; i++) {
+    const uint32_t v = n->out + (uint32_t)i;
     const bool end = w->partial && w->leaf[v];
     out[i] = gi_value(g, v);
     dout[i] = w->need[v] && !end ? w->cotangent[v] : (glia_value){NULL, 0};
     any_out |= !gi_null(dout[i]);
   }
-  for (int i = 0; i < n.n_in; i++) any_in |= w->need[n.in[i]];
-  if (!any_out || !any_in || n.op->no_grad != NULL) return GLIA_OK;
+  for (int i = 0; i < n->n_in; i++) any_in |= w->need[n->in[i]];
+  if (!any_out || !any_in || n->op->no_grad != NULL) return GLIA_OK;
 
   const size_t each = sizeof(glia_value);
-  glia_value *in = gi_alloc((size_t)n.n_in * each), *din = gi_alloc((size_t)n.n_in * each);
-  bool *need = gi_alloc((size_t)n.n_in * sizeof *need);
+  glia_value *in = gi_alloc((size_t)n->n_in * each), *din = gi_alloc((size_t)n->n_in * each);
+  bool *need = gi_alloc((size_t)n->n_in * sizeof *need);
   glia_status s = GLIA_OK;
-  if (in == NULL || din == NULL || need == NULL) s = gi_fail_nomem((size_t)n.n_in * each);
+  if (in == NULL || din == NULL || need == NULL) s = gi_fail_nomem((size_t)n->n_in * each);
   if (s == GLIA_OK) {
-    for (int i = 0; i < n.n_in; i++) {
-      in[i] = gi_value(g, n.in[i]);
-      need[i] = w->need[n.in[i]];
+    for (int i = 0; i < n->n_in; i++) {
+      in[i] = gi_value(g, n->in[i]);
+      need[i] = w->need[n->in[i]];
     }
-    const char *path = gi_set_path(g, n.path);
-    s = node_gradient(g, &n, in, out, dout, need, din);
-    for (int i = 0; i < n.n_in && s == GLIA_OK; i++)
-      if (need[i]) add_cotangent(w, n.in[i], din[i]);
+    const char *path = gi_set_path(g, n->path);
+    s = node_gradient(g, n, in, out, dout, need, din);
+    for (int i = 0; i < n->n_in && s == GLIA_OK; i++)
+      if (need[i]) add_cotangent(w, n->in[i], din[i]);
     gi_set_path(g, path);
   }
   gi_free(in);
   gi_free(din);
   gi_free(need);
   if (s == GLIA_OK) s = glia_graph_status(g);
-  return gi_where(s, "gradient of %s", n.op->name);
+  return gi_where(s, "gradient of %s", n->op->name);
 }
 
 /* The ops without gradient that something reaching from a leaf goes into. */
 static void list_blocked(const walk *w, gi_str *out) {
   for (size_t k = 0; k < w->g->nodes.n; k++) {
-    const gi_node *n = &w->g->nodes.at[k];
+    const gi_node *n = w->g->nodes.at[k];
     if (n->op->no_grad == NULL || n->out >= w->limit) continue; /* not of the walk itself */
     for (int i = 0; i < n->n_in; i++) {
       if (!w->need[n->in[i]]) continue;
@@ -138,7 +138,7 @@ static glia_status derive(glia_graph *g, const glia_value *out, const glia_value
   mark(&w, wrt, n_wrt);
   for (int k = 0; k < n_out; k++) add_cotangent(&w, out[k].id, dout[k]);
   for (size_t k = g->nodes.n; k-- > 0;) {
-    if (g->nodes.at[k].out >= w.limit) continue; /* made by the walk itself */
+    if (g->nodes.at[k]->out >= w.limit) continue; /* made by the walk itself */
     s = step_back(&w, k);
     if (s != GLIA_OK) goto out;
   }

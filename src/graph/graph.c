@@ -102,7 +102,7 @@ static bool node_equal(const gi_node *n, const gi_op *op, const void *attr, cons
 static size_t find_slot(const glia_graph *g, const gi_op *op, const void *attr,
                         const uint32_t *in, int n_in) {
   size_t i = (size_t)node_hash(op, attr, in, n_in) & (g->table_cap - 1);
-  while (g->table[i] != 0 && !node_equal(&g->nodes.at[g->table[i] - 1], op, attr, in, n_in))
+  while (g->table[i] != 0 && !node_equal(g->nodes.at[g->table[i] - 1], op, attr, in, n_in))
     i = (i + 1) & (g->table_cap - 1);
   return i;
 }
@@ -116,7 +116,7 @@ static bool grow_table(glia_graph *g) {
   g->table = table;
   g->table_cap = cap;
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     g->table[find_slot(g, n->op, n->attr, n->in, n->n_in)] = (uint32_t)k + 1;
   }
   return true;
@@ -150,7 +150,7 @@ static glia_status infer_types(const glia_graph *g, const gi_op *op, const void 
   gi_type few[8], *types = few;
   if (n_in > GI_COUNT(few) && (types = gi_alloc((size_t)n_in * sizeof *types)) == NULL)
     return gi_fail_nomem((size_t)n_in * sizeof *types);
-  for (int i = 0; i < n_in; i++) types[i] = g->values.at[in[i].id].type;
+  for (int i = 0; i < n_in; i++) types[i] = g->values.at[in[i].id]->type;
   memset(out, 0, GI_MAX_OUT * sizeof *out);
   gi_infer c = {n_in, types, attr, op->n_out, out};
   glia_status s = op->infer(&c);
@@ -162,19 +162,22 @@ static glia_status infer_types(const glia_graph *g, const gi_op *op, const void 
 
 static bool append(glia_graph *g, const gi_op *op, const void *attr, const uint32_t *in,
                    int n_in, int n_out, const gi_type *types) {
-  gi_node n = {
+  gi_node *n = gi_arena_alloc(&g->arena, sizeof *n);
+  gi_val *out = gi_arena_alloc(&g->arena, (size_t)n_out * sizeof *out);
+  if (n == NULL || out == NULL) return false;
+  *n = (gi_node){
       .op = op, .n_in = n_in, .n_out = n_out, .out = (uint32_t)g->values.n, .path = g->path};
-  n.in = gi_arena_copy(&g->arena, in, (size_t)GI_MAX(n_in, 1) * sizeof *in);
-  const gi_type *kept = gi_arena_copy(&g->arena, types, (size_t)n_out * sizeof *types);
-  n.attr = op->attr_size != 0 ? gi_attr_copy(&g->arena, op, attr) : NULL;
-  if (n.in == NULL || kept == NULL || (op->attr_size != 0 && n.attr == NULL)) return false;
+  n->in = gi_arena_copy(&g->arena, in, (size_t)GI_MAX(n_in, 1) * sizeof *in);
+  n->attr = op->attr_size != 0 ? gi_attr_copy(&g->arena, op, attr) : NULL;
+  if (n->in == NULL || (op->attr_size != 0 && n->attr == NULL)) return false;
   if (!gi_vec_reserve(&g->values, g->values.n + (size_t)n_out) ||
       !gi_vec_reserve(&g->nodes, g->nodes.n + 1) || !grow_table(g))
     return false;
-  if (!g->no_cse) g->table[find_slot(g, op, n.attr, in, n_in)] = (uint32_t)g->nodes.n + 1;
-  for (int k = 0; k < n_out; k++)
-    g->values.at[g->values.n++] = (gi_val){
-        .type = types[k], .shape = kept[k].dim, .node = (uint32_t)g->nodes.n, .index = k};
+  if (!g->no_cse) g->table[find_slot(g, op, n->attr, in, n_in)] = (uint32_t)g->nodes.n + 1;
+  for (int k = 0; k < n_out; k++) {
+    out[k] = (gi_val){.type = types[k], .node = (uint32_t)g->nodes.n, .index = k};
+    g->values.at[g->values.n++] = &out[k];
+  }
   g->nodes.at[g->nodes.n++] = n;
   return true;
 }
@@ -198,8 +201,8 @@ glia_value gi_emit(glia_graph *g, const gi_op *op, const void *attr, const glia_
       g->table != NULL && !g->no_cse ? g->table[find_slot(g, op, attr, ids, n_in)] : 0;
   glia_status s = GLIA_OK;
   if (known != 0) {
-    first.id = g->nodes.at[known - 1].out;
-    n_out = g->nodes.at[known - 1].n_out;
+    first.id = g->nodes.at[known - 1]->out;
+    n_out = g->nodes.at[known - 1]->n_out;
   } else {
     s = infer_types(g, op, attr, in, n_in, &n_out, types);
     if (s == GLIA_OK && !append(g, op, attr, ids, n_in, n_out, types))
@@ -220,7 +223,7 @@ glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
   const glia_value v = gi_emit(to, n->op, n->attr, in, n->n_in, out);
   gi_set_path(to, before);
   if (gi_null(v)) return v;
-  gi_node *made = &to->nodes.at[to->values.at[v.id].node];
+  gi_node *made = to->nodes.at[to->values.at[v.id]->node];
   made->kernel = n->kernel;
   made->choice = n->choice;
   return v;
@@ -229,22 +232,22 @@ glia_value gi_copy_node(glia_graph *to, const gi_node *n, const glia_value *in,
 /* ---- reading ----------------------------------------------------------------------------- */
 
 const gi_node *gi_node_of(glia_value v) {
-  return &v.graph->nodes.at[v.graph->values.at[v.id].node];
+  return v.graph->nodes.at[v.graph->values.at[v.id]->node];
 }
 
-gi_type gi_value_type(glia_value v) { return v.graph->values.at[v.id].type; }
+gi_type gi_value_type(glia_value v) { return v.graph->values.at[v.id]->type; }
 
 glia_dtype glia_value_dtype(glia_value v) {
-  return gi_null(v) ? GLIA_F32 : v.graph->values.at[v.id].type.dtype;
+  return gi_null(v) ? GLIA_F32 : v.graph->values.at[v.id]->type.dtype;
 }
 
 int glia_value_rank(glia_value v) {
-  return gi_null(v) ? -1 : v.graph->values.at[v.id].type.rank;
+  return gi_null(v) ? -1 : v.graph->values.at[v.id]->type.rank;
 }
 
 const int64_t *glia_value_shape(glia_value v) {
   static const int64_t none[GLIA_MAX_RANK];
-  return gi_null(v) ? none : v.graph->values.at[v.id].shape;
+  return gi_null(v) ? none : v.graph->values.at[v.id]->type.dim;
 }
 
 int64_t glia_value_dim(glia_value v, int axis) {

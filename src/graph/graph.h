@@ -1,6 +1,6 @@
 /* graph/graph.h - the inside of a graph, for passes, plans and printing.
  *
- *   nodes   node 0, node 1, ...   appended in topological order, never moved
+ *   nodes   node 0, node 1, ...   appended in topological order
  *   values  value id -> (node, output number), type, layout
  *   roots   outputs (name -> value) and assignments (variable := value)
  *
@@ -46,7 +46,6 @@ typedef struct gi_node {
 
 typedef struct gi_val {
   gi_type type;
-  const int64_t *shape; /* the same dimensions in the arena: values move when more are made */
   uint32_t node;
   int index; /* output number of the node */
   gi_layout layout;
@@ -61,8 +60,8 @@ typedef struct gi_root { /* an output or, where variable is not GI_NO_VALUE, an 
 
 struct glia_graph {
   gi_arena arena;
-  GI_VEC(gi_node) nodes;
-  GI_VEC(gi_val) values;
+  GI_VEC(gi_node *) nodes; /* they and the values lie in the arena and never move */
+  GI_VEC(gi_val *) values;
   GI_VEC(gi_root) roots;
   uint32_t *table; /* hash table of nodes (number + 1), for common subexpressions */
   size_t table_cap;

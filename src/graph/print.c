@@ -18,7 +18,7 @@ static void print_node(const glia_graph *g, const gi_node *n, gi_str *out) {
     gi_attr_text(n->op, n->attr, out);
   }
   for (int k = 0; k < n->n_out; k++) {
-    const gi_val *v = &g->values.at[n->out + (uint32_t)k];
+    const gi_val *v = g->values.at[n->out + (uint32_t)k];
     gi_str_printf(out, k != 0 ? ", %s" : " : %s", gi_type_text(&v->type, text, sizeof text));
     if (v->layout != GI_PLAIN) gi_str_printf(out, " %s", gi_layout_name(v->layout));
   }
@@ -27,7 +27,7 @@ static void print_node(const glia_graph *g, const gi_node *n, gi_str *out) {
 }
 
 void gi_graph_print(const glia_graph *g, gi_str *out) {
-  for (size_t i = 0; i < g->nodes.n; i++) print_node(g, &g->nodes.at[i], out);
+  for (size_t i = 0; i < g->nodes.n; i++) print_node(g, g->nodes.at[i], out);
   for (size_t i = 0; i < g->roots.n; i++) {
     const gi_root *r = &g->roots.at[i];
     if (r->variable == GI_NO_VALUE)

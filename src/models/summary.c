@@ -8,8 +8,8 @@
 static double node_flops(const glia_graph *g, const gi_node *n) {
   gi_type in[16], out[GI_MAX_OUT];
   if (n->n_in > 16 || n->op->flags & (GI_SOURCE | GI_VIEW)) return 0;
-  for (int i = 0; i < n->n_in; i++) in[i] = g->values.at[n->in[i]].type;
-  for (int i = 0; i < n->n_out; i++) out[i] = g->values.at[n->out + (uint32_t)i].type;
+  for (int i = 0; i < n->n_in; i++) in[i] = g->values.at[n->in[i]]->type;
+  for (int i = 0; i < n->n_out; i++) out[i] = g->values.at[n->out + (uint32_t)i]->type;
   const gi_infer c = {n->n_in, in, n->attr, n->n_out, out};
   return (n->op->cost != NULL ? n->op->cost(&c) : gi_default_cost(&c)).flops;
 }
@@ -39,10 +39,10 @@ static glia_status list_layers(const glia_graph *g, const glia_store *store,
   out->rows = gi_alloc((g->nodes.n + 1) * sizeof *out->rows);
   if (out->rows == NULL) return gi_fail_nomem(g->nodes.n * sizeof *out->rows);
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     if (n->op->flags & GI_SOURCE || n->n_out == 0) continue;
     glia_summary_row *r = row_of(out, n->path);
-    const gi_type *t = &g->values.at[n->out].type;
+    const gi_type *t = &g->values.at[n->out]->type;
     snprintf(r->op, sizeof r->op, "%s", n->op->name);
     r->rank = t->rank;
     memcpy(r->shape, t->dim, sizeof r->shape);

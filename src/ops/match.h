@@ -7,12 +7,12 @@
 
 /* The node that makes value v, if it is this op and only the pattern uses v; or NULL. */
 static inline const gi_node *gi_match_inner(const gi_match *m, uint32_t v, const gi_op *op) {
-  const gi_node *n = &m->g->nodes.at[m->g->values.at[v].node];
+  const gi_node *n = m->g->nodes.at[m->g->values.at[v]->node];
   return n->op == op && m->uses[v] == 1 ? n : NULL;
 }
 
 static inline const gi_type *gi_match_type(const gi_match *m, uint32_t v) {
-  return &m->g->values.at[v].type;
+  return &m->g->values.at[v]->type;
 }
 
 #endif /* GI_MATCH_H */

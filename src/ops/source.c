@@ -84,7 +84,7 @@ glia_value glia_input(glia_graph *g, const char *name, glia_dtype dtype, int ran
   gi_input_attr a = {.name = name};
   if (g == NULL || !make_type(g, name, dtype, rank, shape, &a.type)) return GLIA_NONE;
   for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = &g->nodes.at[k];
+    const gi_node *n = g->nodes.at[k];
     if (n->op == &gi_op_input && strcmp(((const gi_input_attr *)n->attr)->name, name) == 0)
       return gi_latch(g, GLIA_INVALID, "input \"%s\": there is one of this name already", name);
   }

@@ -170,7 +170,7 @@ typedef struct trainable { /* the parameters that the graph uses and that are no
 
 static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *t) {
   for (size_t k = 0; k < s->graph->nodes.n; k++) {
-    const gi_node *n = &s->graph->nodes.at[k];
+    const gi_node *n = s->graph->nodes.at[k];
     if (n->op != &gi_op_variable) continue;
     const char *name = ((const gi_input_attr *)n->attr)->name;
     const gi_entry *e = gi_store_find(s->store, name);

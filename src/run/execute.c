@@ -16,7 +16,7 @@ glia_status glia_plan_bind(glia_plan *p, const char *input, const glia_tensor *t
   char want[128], have[128];
   gi_bound *b = find_input(p, input);
   if (b == NULL) return gi_fail(GLIA_INVALID, "bind: the plan has no input \"%s\"", input);
-  const gi_type type = gi_tensor_type(t), *wanted = &p->graph->values.at[b->value].type;
+  const gi_type type = gi_tensor_type(t), *wanted = &p->graph->values.at[b->value]->type;
   if (!gi_type_equal(&type, wanted))
     return gi_fail(type.dtype != wanted->dtype ? GLIA_DTYPE : GLIA_SHAPE,
                    "bind: input \"%s\" is %s, got %s", input,
@@ -42,15 +42,15 @@ static glia_status patch_inputs(glia_plan *p) {
 /* ---- running ----------------------------------------------------------------------------- */
 
 static const char *step_path(const glia_plan *p, const gi_step *s) {
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   return n->path[0] != '\0' ? n->path : n->op->name;
 }
 
 static glia_status not_finite(const glia_plan *p, const gi_step *s, int out, int64_t at,
                               double v) {
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   char text[128];
-  const gi_type *t = &p->graph->values.at[n->out + (uint32_t)out].type;
+  const gi_type *t = &p->graph->values.at[n->out + (uint32_t)out]->type;
   return gi_fail(GLIA_DIVERGED,
                  "%s: element %lld of %s's result %s is %g; hint: a smaller learning rate, or "
                  "gradient clipping",
@@ -61,10 +61,10 @@ static glia_status not_finite(const glia_plan *p, const gi_step *s, int out, int
 /* Looks at the inputs from outside first (a parameter may hold the NaN), then at the results.
  */
 static glia_status check_step(const glia_plan *p, const gi_step *s) {
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   for (int k = 0; k < n->n_in; k++) {
-    const gi_val *v = &p->graph->values.at[n->in[k]];
-    const gi_node *source = &p->graph->nodes.at[v->node];
+    const gi_val *v = p->graph->values.at[n->in[k]];
+    const gi_node *source = p->graph->nodes.at[v->node];
     if (source->op != &gi_op_variable && source->op != &gi_op_input) continue;
     const int64_t count = gi_type_count(&v->type);
     for (int64_t i = 0; i < count && glia_dtype_is_float(v->type.dtype); i++)
@@ -74,7 +74,7 @@ static glia_status check_step(const glia_plan *p, const gi_step *s) {
                        gi_load(v->type.dtype, s->exec.in[k], i));
   }
   for (int k = 0; k < n->n_out; k++) {
-    const gi_type *t = &p->graph->values.at[n->out + (uint32_t)k].type;
+    const gi_type *t = &p->graph->values.at[n->out + (uint32_t)k]->type;
     const int64_t count = gi_type_count(t);
     for (int64_t i = 0; i < count && glia_dtype_is_float(t->dtype); i++) {
       const double v = gi_load(t->dtype, s->exec.out[k], i);
@@ -143,7 +143,8 @@ glia_status glia_eval(glia_value v, glia_tensor **out) {
   view.roots.n = 1;
   glia_status s = gi_rewrite_begin(&r, &view, alone, &target);
   for (uint32_t k = 0; s == GLIA_OK && k < view.nodes.n; k++)
-    if (r.live[k] && (view.nodes.at[k].op != &gi_op_input || r.uses[view.nodes.at[k].out] > 0))
+    if (r.live[k] &&
+        (view.nodes.at[k]->op != &gi_op_input || r.uses[view.nodes.at[k]->out] > 0))
       s = gi_rewrite_copy(&r, k);
   s = gi_rewrite_end(&r, s);
   if (s == GLIA_OK) s = glia_compile_opt(alone, NULL, &plan);

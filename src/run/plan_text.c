@@ -7,7 +7,7 @@
 enum { MANY = 64 };
 
 gi_cost gi_step_cost(const glia_plan *p, const gi_step *s) {
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   gi_type types[MANY + GI_MAX_OUT];
   gi_layout layouts[MANY + GI_MAX_OUT] = {GI_PLAIN};
   if (n->n_in > MANY) return (gi_cost){0, 0};
@@ -74,12 +74,12 @@ static void others_text(const glia_plan *p, const gi_node *n, gi_str *out) {
 
 static void step_text(const glia_plan *p, int i, gi_str *out) {
   const gi_step *s = &p->steps[i];
-  const gi_node *n = &p->graph->nodes.at[s->node];
+  const gi_node *n = p->graph->nodes.at[s->node];
   const gi_cost c = gi_step_cost(p, s);
   char shape[128] = "", place[32] = "";
   const char *layout = "";
   if (n->n_out > 0) {
-    const gi_val *v = &p->graph->values.at[n->out];
+    const gi_val *v = p->graph->values.at[n->out];
     gi_type_text(&v->type, shape, sizeof shape);
     layout = gi_layout_name(v->layout);
     place_text(p, n->out, place, sizeof place);
@@ -87,7 +87,7 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
   gi_str_printf(out, "%4d  %-22s %-18s %-20s %-24s %-6s %12s %12.0f %14.0f\n", i, n->path,
                 n->op->name, s->kernel->name, shape, layout, place, c.bytes, c.flops);
   for (int k = 1; k < n->n_out; k++) {
-    const gi_val *v = &p->graph->values.at[n->out + (uint32_t)k];
+    const gi_val *v = p->graph->values.at[n->out + (uint32_t)k];
     place_text(p, n->out + (uint32_t)k, place, sizeof place);
     gi_str_printf(out, "      %-22s %-18s %-20s %-24s %-6s %12s\n", "", "", "",
                   gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout),

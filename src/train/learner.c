@@ -58,7 +58,7 @@ static void batch_types(const glia_learner *l, int64_t batch, gi_type types[3]) 
 /* The result must have one column a class, or one a number. */
 static glia_status check_result(const glia_learner *l, const glia_graph *g) {
   const glia_sample_spec *d = &l->o.data;
-  const gi_type *t = &g->values.at[g->roots.at[0].value].type;
+  const gi_type *t = &g->values.at[g->roots.at[0].value]->type;
   const int64_t want = d->classes > 0 ? d->classes : d->targets;
   char text[96];
   if (t->rank == 2 && t->dim[1] == want) return GLIA_OK;

@@ -23,7 +23,7 @@ typedef struct checker {
 } checker;
 
 static inline const gi_node *check_maker(const checker *c, uint32_t v) {
-  return &c->g->nodes.at[c->g->values.at[v].node];
+  return c->g->nodes.at[c->g->values.at[v]->node];
 }
 
 /* The value whose memory v is a view of. */
@@ -33,7 +33,7 @@ static inline uint32_t check_base(const checker *c, uint32_t v) {
 }
 
 static inline size_t check_bytes(const checker *c, uint32_t v) {
-  const size_t b = gi_type_bytes(&c->g->values.at[v].type);
+  const size_t b = gi_type_bytes(&c->g->values.at[v]->type);
   return b == 0 ? CHECK_BLOCK : (b + CHECK_BLOCK - 1) / CHECK_BLOCK * CHECK_BLOCK;
 }
 
@@ -62,7 +62,7 @@ static inline bool check_overlap(const checker *c, uint32_t a, uint32_t b) {
 /* May a step write `out` over its input `in`? Only element by element, place by place. */
 static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t out,
                                   uint32_t in) {
-  const gi_val *x = &c->g->values.at[out], *y = &c->g->values.at[in];
+  const gi_val *x = c->g->values.at[out], *y = c->g->values.at[in];
   return (n->op->flags & GI_IN_PLACE) && gi_shape_equal(&x->type, &y->type) &&
          x->layout == y->layout &&
          glia_dtype_size(x->type.dtype) == glia_dtype_size(y->type.dtype) &&
@@ -110,7 +110,7 @@ static inline void check_step(checker *c, const gi_node *n) {
 
 static inline void check_sources(checker *c) {
   for (size_t k = 0; k < c->g->nodes.n; k++) {
-    const gi_node *n = &c->g->nodes.at[k];
+    const gi_node *n = c->g->nodes.at[k];
     if (!(n->op->flags & GI_SOURCE)) continue;
     c->made[n->out] = true;
     c->store[n->out] = n->out + 1;
@@ -148,7 +148,7 @@ static inline void check_plan(const glia_plan *p) {
   check_sources(&c);
   int step = 0;
   for (int i = 0; i < p->n_order; i++) {
-    const gi_node *n = &g->nodes.at[p->order[i]];
+    const gi_node *n = g->nodes.at[p->order[i]];
     check_step(&c, n);
     if (n->op->flags & GI_VIEW || i < p->n_fixed) continue; /* fixed steps are gone */
     assert_int_equal(p->steps[step].node, p->order[i]);

@@ -60,7 +60,7 @@ enum { SMALL = 7, MOST_OFFERS = 4 };
 /* Offers whose channels-last values grow from one to the next, in any order and some twice;
  * times are whole microseconds, so that sums are exact. */
 static void draw_offers(maker *m, gi_offers *o, uint32_t k) {
-  const gi_node *n = &m->g->nodes.at[k];
+  const gi_node *n = m->g->nodes.at[k];
   gi_layout last[SMALL] = {GI_PLAIN};
   const int args = n->n_in + n->n_out, offers = 1 + below(m, MOST_OFFERS);
   o->node[k].n = offers;
@@ -109,8 +109,8 @@ static void try_small_graph(uint64_t seed) {
   o.node = gi_alloc(64 * sizeof *o.node);
   o.reorder = gi_alloc(64 * sizeof *o.reorder);
   for (uint32_t k = 0; k < m.g->nodes.n; k++) { /* the dead ones ask for nothing */
-    live[k] = chance(&m, 90) || m.g->nodes.at[k].op->flags & GI_SOURCE;
-    if (live[k] && !(m.g->nodes.at[k].op->flags & GI_SOURCE)) draw_offers(&m, &o, k);
+    live[k] = chance(&m, 90) || m.g->nodes.at[k]->op->flags & GI_SOURCE;
+    if (live[k] && !(m.g->nodes.at[k]->op->flags & GI_SOURCE)) draw_offers(&m, &o, k);
   }
   for (size_t v = 0; v < m.g->values.n; v++) o.reorder[v] = 1e-6 * below(&m, 12);
   OK(gi_offers_choose(&o, pick));
@@ -139,9 +139,9 @@ static void choose_greedily(const gi_offers *o, int *pick) {
     for (int i = 0; i < o->node[k].n; i++) {
       const gi_offer *offer = &o->node[k].at[i];
       double seconds = offer->seconds;
-      for (int j = 0; j < g->nodes.at[k].n_in; j++) {
-        const uint32_t v = g->nodes.at[k].in[j];
-        const gi_val *val = &g->values.at[v];
+      for (int j = 0; j < g->nodes.at[k]->n_in; j++) {
+        const uint32_t v = g->nodes.at[k]->in[j];
+        const gi_val *val = g->values.at[v];
         const gi_node_offers *before = &o->node[val->node];
         const gi_layout have =
             before->n > 0 ? before->at[pick[val->node]].out[val->index] : GI_PLAIN;

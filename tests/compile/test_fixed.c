@@ -69,7 +69,7 @@ static void same(const glia_tensor *a, const glia_tensor *b, double tolerance) {
 static int count(const glia_plan *p, const char *op) {
   int n = 0;
   for (int i = 0; i < p->n_steps; i++)
-    n += strcmp(p->graph->nodes.at[p->steps[i].node].op->name, op) == 0;
+    n += strcmp(p->graph->nodes.at[p->steps[i].node]->op->name, op) == 0;
   return n;
 }
 

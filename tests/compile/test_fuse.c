@@ -131,7 +131,7 @@ static void test_slopes_sink_into_the_gradient(void **state) {
   OK(glia_graph_status(g));
   glia_plan *p = compile(g, "ref");
   for (int i = 0; i < p->n_steps; i++)
-    assert_int_equal(p->graph->nodes.at[p->steps[i].node].n_out, 1);
+    assert_int_equal(p->graph->nodes.at[p->steps[i].node]->n_out, 1);
   assert_int_equal(p->n_steps, 5); /* tanh, product, exp; its gradient, the slope */
   glia_plan_free(p);
   glia_graph_free(g);
@@ -165,7 +165,7 @@ static void test_inputs_of_a_program(void **state) {
     glia_plan *p = compile(g, i == 0 ? "ref" : NULL);
     assert_true(p->n_steps >= 4 && p->n_steps <= 8);
     for (int k = 0; k < p->n_steps; k++)
-      assert_true(p->graph->nodes.at[p->steps[k].node].n_in <= GI_FUSED_IN);
+      assert_true(p->graph->nodes.at[p->steps[k].node]->n_in <= GI_FUSED_IN);
     glia_plan_free(p);
   }
   glia_graph_free(g);
@@ -194,13 +194,13 @@ static void test_results_of_a_program(void **state) {
 static int steps_that_write(const glia_plan *p, const char *prefix) {
   int n = 0;
   for (int i = 0; i < p->n_steps; i++) {
-    const gi_node *node = &p->graph->nodes.at[p->steps[i].node];
+    const gi_node *node = p->graph->nodes.at[p->steps[i].node];
     bool writes = false;
     for (int k = 0; k < node->n_out; k++) {
       const gi_place *place = &p->memory.place[node->out + (uint32_t)k];
       if (place->kind != GI_IN_STORE) continue;
-      const gi_val *v = &p->graph->values.at[place->source];
-      const gi_input_attr *a = p->graph->nodes.at[v->node].attr;
+      const gi_val *v = p->graph->values.at[place->source];
+      const gi_input_attr *a = p->graph->nodes.at[v->node]->attr;
       writes |= strncmp(a->name, prefix, strlen(prefix)) == 0;
     }
     n += writes;

@@ -82,7 +82,7 @@ static void compare(const glia_plan *a, const glia_plan *b) {
 
 static int count(const glia_plan *p, const gi_op *op) {
   int n = 0;
-  for (int i = 0; i < p->n_steps; i++) n += p->graph->nodes.at[p->steps[i].node].op == op;
+  for (int i = 0; i < p->n_steps; i++) n += p->graph->nodes.at[p->steps[i].node]->op == op;
   return n;
 }
 

@@ -15,7 +15,7 @@ static bool has_cpu(void) {
 static int count(const glia_plan *p, const char *op) {
   int n = 0;
   for (size_t k = 0; k < p->graph->nodes.n; k++)
-    n += strcmp(p->graph->nodes.at[k].op->name, op) == 0;
+    n += strcmp(p->graph->nodes.at[k]->op->name, op) == 0;
   return n;
 }
 
@@ -25,7 +25,7 @@ static glia_plan *compile(glia_graph *g, const char *backend) {
   OK(glia_compile(g, &p, .backend = backend));
   check_plan(p);
   for (size_t i = 0; i < p->graph->roots.n; i++)
-    assert_int_equal(p->graph->values.at[p->graph->roots.at[i].value].layout, GI_PLAIN);
+    assert_int_equal(p->graph->values.at[p->graph->roots.at[i].value]->layout, GI_PLAIN);
   return p;
 }
 

@@ -74,12 +74,12 @@ static void check_updates(const glia_optimizer *o, const char *backend) {
   glia_plan *p = compile_perceptron(store, o, 0, backend);
   int updates = 0;
   for (int i = 0; i < p->n_steps; i++) {
-    const gi_node *n = &p->graph->nodes.at[p->steps[i].node];
+    const gi_node *n = p->graph->nodes.at[p->steps[i].node];
     if (n->n_out == 0 || p->memory.place[n->out].kind != GI_IN_STORE) continue;
-    if (p->graph->values.at[n->out].type.rank != 2) continue;
+    if (p->graph->values.at[n->out]->type.rank != 2) continue;
     int gradient = -1;
     for (int k = 0; k < n->n_in; k++)
-      gradient = GI_MAX(gradient, step_of(p, p->graph->values.at[n->in[k]].node));
+      gradient = GI_MAX(gradient, step_of(p, p->graph->values.at[n->in[k]]->node));
     assert_true(gradient >= 0);
     if (i - gradient > 3) fail_msg("update %d waits for %d steps", updates, i - gradient - 1);
     updates++;

@@ -63,8 +63,8 @@ static void compare(const glia_plan *a, const glia_plan *b, const char *name) {
 static int64_t elements_into(const glia_plan *p, const gi_op *op) {
   int64_t n = 0;
   for (size_t k = 0; k < p->graph->nodes.n; k++)
-    if (p->graph->nodes.at[k].op == op)
-      n += gi_type_count(&p->graph->values.at[p->graph->nodes.at[k].in[0]].type);
+    if (p->graph->nodes.at[k]->op == op)
+      n += gi_type_count(&p->graph->values.at[p->graph->nodes.at[k]->in[0]]->type);
   return n;
 }
 

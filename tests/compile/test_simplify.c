@@ -106,7 +106,7 @@ static void test_shape_from_a_constant(void **state) {
 static int nodes(const glia_plan *p, const char *op) {
   int n = 0;
   for (size_t k = 0; k < p->graph->nodes.n; k++)
-    n += strcmp(p->graph->nodes.at[k].op->name, op) == 0;
+    n += strcmp(p->graph->nodes.at[k]->op->name, op) == 0;
   return n;
 }
 

@@ -111,7 +111,7 @@ static glia_status choose(trial *t, const int64_t *lengths, int n, const char **
   glia_status s = gi_run_passes(g, &t->target, NULL, NULL, NULL, &out);
   int at = 0;
   for (size_t k = 0; s == GLIA_OK && k < out->nodes.n; k++)
-    if (out->nodes.at[k].kernel != NULL) names[at++] = out->nodes.at[k].kernel->name;
+    if (out->nodes.at[k]->kernel != NULL) names[at++] = out->nodes.at[k]->kernel->name;
   if (s == GLIA_OK) assert_int_equal(at, n);
   glia_graph_free(g);
   glia_graph_free(out);

@@ -285,7 +285,7 @@ static void test_second_derivatives_against_differences(void **state) {
 
 static bool holds(const glia_plan *p, const gi_op *op) {
   for (size_t k = 0; k < p->graph->nodes.n; k++)
-    if (p->graph->nodes.at[k].op == op) return true;
+    if (p->graph->nodes.at[k]->op == op) return true;
   return false;
 }
 

@@ -12,8 +12,8 @@ typedef struct dropout_opts {
 
 static bool taken(const glia_graph *g, uint64_t stream) {
   for (size_t i = 0; i < g->nodes.n; i++)
-    if (g->nodes.at[i].op == &gi_op_dropout &&
-        ((const gi_elementwise_attr *)g->nodes.at[i].attr)->stream == stream)
+    if (g->nodes.at[i]->op == &gi_op_dropout &&
+        ((const gi_elementwise_attr *)g->nodes.at[i]->attr)->stream == stream)
       return true;
   return false;
 }
