@@ -1,5 +1,6 @@
 /* loss.c - losses as compositions of ops; means over the batch. */
 #include "nn/scope.h"
+#include "ops/attrs.h"
 
 static bool same_shapes(glia_value a, glia_value b, const char *who) {
   if (gi_null(a) || gi_null(b)) return false;
@@ -43,26 +44,27 @@ glia_value glia_bce_with_logits_loss(glia_value logits, glia_value target) {
 
 /* ---- cross entropy ----------------------------------------------------------------------- */
 
-/* With indices y, weights w, logp = log softmax, smoothing e over C classes (as PyTorch):
- *   (1 - e) sum_i w[y_i] (-logp[i, y_i]) / W + e / C sum_i sum_c w[c] (-logp[i, c]) / W,
- *   W = sum_i w[y_i]. */
-static glia_value sparse(glia_value logp, glia_value target, const glia_cross_entropy_opts *o) {
-  const int64_t n = glia_value_dim(logp, 0), column[] = {n, 1}, flat[] = {n};
-  const double e = o->label_smoothing, c = (double)glia_value_dim(logp, 1);
-  const glia_value at =
-      glia_reshape(glia_take_along(logp, glia_reshape(target, 2, column), 1), 1, flat);
-  if (gi_null(o->class_weights)) {
-    const glia_value plain = glia_neg(glia_mean(at));
+/* With indices y, weights w, smoothing e over C classes (as PyTorch), l = log sum e^z by row
+ * and loss = l - z[y]: (1 - e) sum_i w[y_i] loss_i / W + e / C sum_i sum_c w[c] (l_i - z[i, c])
+ * / W, W = sum_i w[y_i]. */
+static glia_value sparse(glia_value z, glia_value target, const glia_cross_entropy_opts *o) {
+  const double e = o->label_smoothing, c = (double)glia_value_dim(z, 1);
+  glia_value out[GI_MAX_OUT], plain, even, w = o->class_weights;
+  gi_emit(NULL, &gi_op_cross_entropy, NULL, (glia_value[]){z, target}, 2, out);
+  const glia_value loss = out[0];
+  if (gi_null(loss)) return GLIA_NONE;
+  const glia_value l = glia_reshape(out[1], 2, (const int64_t[]){glia_value_dim(z, 0), 1});
+  if (gi_null(w)) {
+    plain = glia_mean(loss);
     if (e == 0) return plain;
-    const glia_value even = glia_neg(glia_mean(glia_sum(logp, .n = 1, .axes = {1})));
-    return glia_add(glia_mul(plain, glia_scalar_like(plain, 1 - e)),
-                    glia_mul(even, glia_scalar_like(even, e / c)));
+    even = glia_mean(glia_sum(glia_sub(l, z), .n = 1, .axes = {1}));
+  } else {
+    const glia_value own = glia_gather(w, target, 0), total = glia_sum(own);
+    plain = glia_div(glia_sum(glia_mul(own, loss)), total);
+    if (e == 0) return plain;
+    even = glia_div(glia_sum(glia_mul(glia_sub(l, z), w)), total);
   }
-  const glia_value w = glia_gather(o->class_weights, target, 0), total = glia_sum(w);
-  const glia_value loss = glia_neg(glia_div(glia_sum(glia_mul(w, at)), total));
-  if (e == 0) return loss;
-  const glia_value even = glia_neg(glia_div(glia_sum(glia_mul(logp, o->class_weights)), total));
-  return glia_add(glia_mul(loss, glia_scalar_like(loss, 1 - e)),
+  return glia_add(glia_mul(plain, glia_scalar_like(plain, 1 - e)),
                   glia_mul(even, glia_scalar_like(even, e / c)));
 }
 
@@ -117,7 +119,6 @@ glia_value glia_cross_entropy_loss_opt(glia_value logits, glia_value target,
   glia_cross_entropy_opts o;
   gi_opts(&o, sizeof o, opt);
   if (!cross_entropy_fits(logits, target, &o)) return GLIA_NONE;
-  const glia_value logp = glia_log_softmax(logits, 1);
-  return glia_dtype_is_float(glia_value_dtype(target)) ? categorical(logp, target, &o)
-                                                       : sparse(logp, target, &o);
+  if (!glia_dtype_is_float(glia_value_dtype(target))) return sparse(logits, target, &o);
+  return categorical(glia_log_softmax(logits, 1), target, &o);
 }

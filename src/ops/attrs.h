@@ -93,6 +93,10 @@ typedef struct gi_axis_attr {
 } gi_axis_attr;
 extern const gi_op gi_op_softmax, gi_op_log_softmax, gi_op_concat;
 
+/* cross_entropy       x [N, C], targets [N] -> loss [N], log sum e^x [N]; no attributes
+ * cross_entropy_grad  x, targets, log sum e^x, dloss [N][, its own d [N]] -> dx */
+extern const gi_op gi_op_cross_entropy, gi_op_cross_entropy_grad;
+
 /* dropout  x -> x / (1 - a) where gi_rng_uniform(stream, element) >= a, else 0; an elementwise
  * op (gi_elementwise_attr). The gradient is the same op on the cotangent. Elements count in
  * logical order. */

@@ -117,6 +117,56 @@ static void test_signs(void **state) {
     }
 }
 
+static void test_cross_entropy(void **state) {
+  (void)state;
+  const gi_type shapes[] = {F32(64, 10), F32(1, 1), F32(700, 37), F32(3, 5000), F32(0, 4)};
+  for (int i = 0; i < GI_COUNT(shapes); i++)
+    for (int wide = 0; wide < 2; wide++) {
+      const gi_type row = F32(shapes[i].dim[0]),
+                    target = with_dtype(row, wide ? GLIA_I64 : GLIA_I32);
+      trial t = {.op = &gi_op_cross_entropy, .n_in = 2, .in = {shapes[i], target}};
+      t.low[0] = -20, t.high[0] = 20;
+      t.high[1] = (double)shapes[i].dim[1];
+      try_kernel(&t, 71);
+      t.low[0] = 800, t.high[0] = 1200; /* e^x overflows */
+      t.tolerance = 1e-4;
+      try_kernel(&t, 72);
+      trial g = {.op = &gi_op_cross_entropy_grad, .n_in = wide ? 4 : 5};
+      g.in[0] = shapes[i], g.in[1] = target;
+      g.in[2] = g.in[3] = g.in[4] = row;
+      g.high[1] = t.high[1];
+      g.low[2] = 1, g.high[2] = 4;
+      try_kernel(&g, 73);
+    }
+}
+
+static void test_targets_are_checked(void **state) {
+  (void)state;
+  static const int64_t wrong[] = {3, -1};
+  for (int i = 0; i < 2; i++) {
+    const gi_type types[4] = {F32(2, 3), with_dtype(F32(2), GLIA_I64), F32(2), F32(2)};
+    const gi_layout plain[4] = {0};
+    const gi_problem p = {.op = &gi_op_cross_entropy,
+                          .n_in = 2,
+                          .n_out = 2,
+                          .in = types,
+                          .out = types + 2,
+                          .in_layout = plain,
+                          .out_layout = plain + 2,
+                          .threads = 1};
+    const gi_kernel *k = trial_fastest(&p, NULL);
+    gi_prepared made = {0};
+    OK(k->prepare(&p, &made));
+    const float x[6] = {0};
+    const int64_t target[2] = {2, wrong[i]};
+    float loss[2], logs[2];
+    const gi_exec e = {made.state, (const void *[]){x, target}, (void *[]){loss, logs}, NULL,
+                       NULL};
+    FAILS(k->run(&e), GLIA_INVALID, "target 1 is");
+    k->release(made.state);
+  }
+}
+
 static gi_type index_type(gi_type t, bool small) {
   return with_dtype(t, small ? GLIA_I32 : GLIA_I64);
 }
@@ -214,6 +264,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_softmax),        cmocka_unit_test(test_batch_norm),
       cmocka_unit_test(test_batch_norm_act), cmocka_unit_test(test_signs),
+      cmocka_unit_test(test_cross_entropy),  cmocka_unit_test(test_targets_are_checked),
       cmocka_unit_test(test_gather),         cmocka_unit_test(test_along),
       cmocka_unit_test(test_one_hot),        cmocka_unit_test(test_bad_index),
   };

@@ -1,5 +1,5 @@
-/* rows.c - loops of softmax. What does not fill a vector is computed in one that is filled up
- * with harmless numbers.
+/* rows.c - loops of softmax and cross entropy. What does not fill a vector is computed in one
+ * that is filled up with harmless numbers.
  */
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
@@ -78,4 +78,30 @@ static void softmax_columns(const float *x, int64_t n, int64_t step, int64_t wid
   if (j < width) softmax_vector(x + j, n, step, width - j, logarithm, y + j);
 }
 
-const gi_row_loops GI_ISA(gi_row_loops) = {softmax, softmax_columns};
+/* ---- cross entropy ---------------------------------------------------------------------- */
+
+static float log_sum_exp(const float *x, int64_t n) {
+  const int64_t whole = n - n % GI_LANES, rest = n - whole;
+  vec top = splat(-INFINITY), sum = splat(0);
+  for (int64_t i = 0; i < whole; i += GI_LANES) top = larger(top, load(x + i));
+  if (rest > 0) top = larger(top, load_part(x + whole, rest, -INFINITY));
+  const float m = lanes_max(top);
+  for (int64_t i = 0; i < whole; i += GI_LANES) sum += vector_exp(load(x + i) - splat(m));
+  if (rest > 0) sum += vector_exp(load_part(x + whole, rest, -INFINITY) - splat(m));
+  return m + vector_log(splat(lanes_sum(sum)))[0];
+}
+
+static void scaled_exp(const float *x, int64_t n, float l, float scale, float *y) {
+  int64_t i = 0;
+  for (; i + GI_LANES <= n; i += GI_LANES)
+    store(y + i, vector_exp(load(x + i) - splat(l)) * splat(scale));
+  if (i < n)
+    store_part(y + i, vector_exp(load_part(x + i, n - i, 0) - splat(l)) * splat(scale), n - i);
+}
+
+const gi_row_loops GI_ISA(gi_row_loops) = {
+    .softmax = softmax,
+    .softmax_columns = softmax_columns,
+    .log_sum_exp = log_sum_exp,
+    .scaled_exp = scaled_exp,
+};

@@ -1,4 +1,4 @@
-/* isa/rows.h - softmax along rows and columns. */
+/* isa/rows.h - softmax along rows and columns, and what cross entropy needs of it. */
 #ifndef GI_ROWS_H
 #define GI_ROWS_H
 
@@ -11,6 +11,10 @@ typedef struct gi_row_loops {
   /* The same for `width` neighbouring columns of n elements, `step` apart. */
   void (*softmax_columns)(const float *x, int64_t n, int64_t step, int64_t width,
                           bool logarithm, float *y);
+  /* log of the sum of e^x over n elements. */
+  float (*log_sum_exp)(const float *x, int64_t n);
+  /* y = e^(x - l) scale. */
+  void (*scaled_exp)(const float *x, int64_t n, float l, float scale, float *y);
 } gi_row_loops;
 
 #endif /* GI_ROWS_H */
