@@ -76,8 +76,15 @@ GLIA_API void glia_plan_clock(glia_plan *p, uint64_t seed, uint64_t step);
 GLIA_API size_t glia_plan_bytes(const glia_plan *p);
 /* Floating-point operations of one run. */
 GLIA_API double glia_plan_flops(const glia_plan *p);
-/* The plan as a table: each scheduled kernel with layer, shape, layout, offset, bytes, flops,
- * and the peak; behind it the dumps asked for. Owned, free(). */
+/* Runs the plan again and again for about so many seconds, three times at least, and keeps the
+ * shortest time of each kernel for glia_plan_text. Inputs to which nothing is bound get some
+ * numbers; variables change as in any run. */
+GLIA_NODISCARD GLIA_API glia_status glia_plan_time(glia_plan *p, double seconds);
+/* The plan as a table: each scheduled kernel with layer, shape, layout, offset, bytes, flops
+ * and time, and the kernels that were not taken with theirs, or why they do not fit; the peak;
+ * the dumps asked for. Times with "~" are modelled. Of a plan that was timed (glia_plan_time)
+ * also the share of the machine's limit, of arithmetic or of memory traffic, that each kernel
+ * reaches. Owned, free(). */
 GLIA_API char *glia_plan_text(const glia_plan *p);
 
 /* Computes one value that needs no inputs, on the backend GLIA_BACKEND names. Owned. */

@@ -11,6 +11,7 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
   GI_TRY(gi_backend_find(o->backend, &target->backend));
   target->threads = GI_MAX(o->threads, 1);
   target->fixed = o->fixed;
+  target->deterministic = o->deterministic;
   target->tune = o->deterministic ? 0 : o->tune;
   target->choices = o->choices;
 #ifdef _OPENMP
@@ -19,12 +20,14 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
   return GLIA_OK;
 }
 
-/* Nothing that was measured has a say in a deterministic plan. */
+/* Nothing that was measured has a say in a deterministic plan, nor has the number of threads:
+ * the model is that of one. */
 static glia_status load_times(gi_target *target, gi_times *times, const char *path,
                               bool deterministic) {
   if (!deterministic && path != NULL) GI_TRY(gi_times_load(times, path));
   target->times = deterministic ? NULL : times;
-  target->limits = gi_times_limits(target->times, target->backend, target->threads);
+  target->limits = gi_times_limits(target->times, target->backend,
+                                   deterministic ? 1 : target->threads, NULL);
   return GLIA_OK;
 }
 

@@ -41,12 +41,12 @@ static const gi_layout *kept(asker *a, const gi_layout *layouts, const gi_type *
   return copy;
 }
 
-bool gi_worth_measuring(const gi_kernel *k) { return k->cost != NULL && k->op != NULL; }
+bool gi_worth_measuring(const gi_kernel *k) { return k->op != NULL; }
 
 /* Measured, if it was; else modelled. */
 static double seconds_of(asker *a, const gi_kernel *kernel, bool *measured) {
   double seconds = 0;
-  if (a->target->times != NULL && gi_worth_measuring(kernel)) {
+  if (a->target->times != NULL && a->target->times->rows.n > 0 && gi_worth_measuring(kernel)) {
     a->key.n = 0;
     gi_time_key(kernel, &a->problem, a->setup.s, &a->key);
     if (!a->key.failed) seconds = gi_times_get(a->target->times, a->key.s);
@@ -65,6 +65,18 @@ static void correct_models(gi_offer *at, size_t n, const asker *a) {
   const double model = gi_kernel_cost(best->kernel, &a->problem, &a->target->limits);
   for (size_t i = 0; i < n; i++)
     if (!at[i].measured) at[i].seconds *= fmax(1, best->seconds / model);
+}
+
+/* Of a deterministic plan: without kernels whose bits depend on the number of threads, unless
+ * nothing but the reference remains. */
+static void keep_deterministic(asker *a) {
+  size_t n = 0;
+  bool others = false;
+  for (size_t i = 0; i < a->found.n; i++)
+    others |= !a->found.at[i].kernel->by_threads && a->found.at[i].kernel->op != NULL;
+  for (size_t i = 0; i < a->found.n && others; i++)
+    if (!a->found.at[i].kernel->by_threads) a->found.at[n++] = a->found.at[i];
+  if (others) a->found.n = n;
 }
 
 static bool ask(const gi_kernel *kernel, void *user) {
@@ -98,6 +110,7 @@ static glia_status ask_about(asker *a, const gi_node *n, gi_node_offers *out) {
     a->problem.known = known;
     for (int i = 0; i < n->n_in; i++) known[i] = a->o->fixed[n->in[i]] ? "" : NULL;
     gi_kernel_each(a->target->backend, n->op, ask, a);
+    if (a->target->deterministic) keep_deterministic(a);
     correct_models(a->found.at, a->found.n, a);
   }
   if (!a->failed && a->found.n > 0)

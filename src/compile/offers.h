@@ -46,7 +46,8 @@ glia_status gi_offers_seconds(const gi_offers *o, const int *pick, double *out);
  * shapes, for at most target->tune seconds, the longest first; adds the times to target->times
  * and says how many they were (tune.c). */
 glia_status gi_offers_tune(const gi_offers *o, const gi_target *target, int *measured);
-/* Is the time of a kernel worth measuring? That of others is traffic alone. */
+/* Is the time of a kernel worth measuring? Not that of those for any op: the reference, and
+ * elementwise loops, whose time is memory traffic. */
 bool gi_worth_measuring(const gi_kernel *k);
 
 /* What was picked for this graph before, as target->choices keeps it; *found: it is there and

@@ -304,6 +304,7 @@ void glia_plan_free(glia_plan *p) {
   gi_free(p->outputs);
   gi_free(p->order);
   gi_free(p->dump);
+  gi_free(p->seconds);
   gi_memory_free(&p->memory);
   gi_free_aligned(p->own_arena);
   gi_free_aligned(p->fixed);

@@ -55,8 +55,9 @@ struct glia_plan {
   int watch_step;   /* after this step the watched value is looked at; -1: none */
   const void *watch;
   glia_dtype watch_dtype;
-  char *dump;     /* text of the passes asked for */
-  gi_times times; /* that kernels were chosen by: target.times; owned */
+  char *dump;      /* text of the passes asked for */
+  double *seconds; /* of each step, as glia_plan_time found them; NULL: not timed */
+  gi_times times;  /* that kernels were chosen by: target.times; owned */
 };
 
 /* Takes the graph over, also on failure. The plan has no memory yet. */
@@ -67,6 +68,9 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
 /* Lets the plan work in this arena of glia_plan_bytes(p) or more, 64-byte aligned; plans that
  * never run at the same time may share one. May be called again with another. */
 glia_status gi_plan_attach(glia_plan *p, void *arena);
+/* Puts the pointers of what is bound to the inputs into the steps; GLIA_INVALID names an input
+ * to which nothing is bound. */
+glia_status gi_plan_patch_inputs(glia_plan *p);
 /* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
  * the run with GLIA_DIVERGED, naming layer and op. */
 glia_status gi_plan_execute(glia_plan *p, bool check);

@@ -244,18 +244,21 @@ void gi_time_key(const gi_kernel *k, const gi_problem *p, const char *setup, gi_
 
 static const char FLOPS[] = "operations a second; ", BYTES[] = "bytes a second; ";
 
-gi_limits gi_times_limits(const gi_times *t, const gi_backend *b, int threads) {
+gi_limits gi_times_limits(const gi_times *t, const gi_backend *b, int threads, bool *measured) {
   gi_limits l = b->limits != NULL ? b->limits(threads) : gi_backend_ref.limits(threads);
   const char *const names[] = {FLOPS, BYTES};
   double *const to[] = {&l.flops, &l.bytes};
+  int known = 0;
   for (int i = 0; i < 2 && t != NULL; i++) {
     gi_str key = {0};
     gi_str_puts(&key, names[i]);
     gi_setup_text(b, threads, &key);
     const double v = key.failed ? 0 : gi_times_get(t, key.s);
     if (v > 0) *to[i] = v;
+    known += v > 0;
     gi_str_free(&key);
   }
+  if (measured != NULL) *measured = known == 2;
   return l;
 }
 

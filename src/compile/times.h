@@ -59,8 +59,8 @@ void gi_setup_text(const gi_backend *b, int threads, gi_str *out);
  */
 void gi_time_key(const gi_kernel *k, const gi_problem *p, const char *setup, gi_str *out);
 
-/* The limits as measured, or as the backend assumes them. */
-gi_limits gi_times_limits(const gi_times *t, const gi_backend *b, int threads);
+/* The limits as measured, or as the backend assumes them; measured says which, or is NULL. */
+gi_limits gi_times_limits(const gi_times *t, const gi_backend *b, int threads, bool *measured);
 glia_status gi_times_put_limits(gi_times *t, const gi_backend *b, int threads,
                                 const gi_limits *limits);
 

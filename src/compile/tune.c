@@ -55,15 +55,20 @@ static bool has_a_chance(const gi_node_offers *of, const gi_offer *offer) {
          (offer->measured || offer->seconds < HOPELESS * fastest(of));
 }
 
-/* Is there more than one way, and one of them not measured? */
+/* Is there more than one way, and one of them not measured? Layouts of one kernel are two ways
+ * where its model says that they differ. */
 static bool is_open(const gi_node_offers *of) {
-  int ways = 0, unknown = 0;
+  const gi_offer *first = NULL;
+  int unknown = 0;
+  bool differ = false;
   for (int i = 0; i < of->n; i++) {
-    if (!has_a_chance(of, &of->at[i])) continue;
-    ways++;
-    unknown += !of->at[i].measured;
+    const gi_offer *o = &of->at[i];
+    if (!has_a_chance(of, o)) continue;
+    if (first == NULL) first = o;
+    differ |= o->kernel != first->kernel || o->seconds != first->seconds;
+    unknown += !o->measured;
   }
-  return ways > 1 && unknown > 0;
+  return differ && unknown > 0;
 }
 
 static size_t padded(const gi_type *t) { return (gi_type_bytes(t) + 63) / 64 * 64 + 64; }

@@ -31,7 +31,7 @@ glia_status glia_plan_bind(glia_plan *p, const char *input, const glia_tensor *t
   return GLIA_OK;
 }
 
-static glia_status patch_inputs(glia_plan *p) {
+glia_status gi_plan_patch_inputs(glia_plan *p) {
   for (int i = 0; i < p->n_inputs; i++)
     if (p->inputs[i].data == NULL)
       return gi_fail(GLIA_INVALID, "run: nothing is bound to input \"%s\"", p->inputs[i].name);
@@ -85,7 +85,7 @@ static glia_status check_step(const glia_plan *p, const gi_step *s) {
 }
 
 glia_status gi_plan_execute(glia_plan *p, bool check) {
-  GI_TRY(patch_inputs(p));
+  GI_TRY(gi_plan_patch_inputs(p));
   for (int i = 0; i < p->n_steps; i++) {
     const gi_step *s = &p->steps[i];
     const glia_status status = s->kernel->run(&s->exec);

@@ -1,25 +1,9 @@
-/* plan_text.c - a plan as a table: what `glia plan` prints. */
+/* plan_text.c - a plan as a table: what `glia plan` prints. Of times, those with a "~" are
+ * modelled, the others were measured.
+ */
 #include <stdlib.h>
 
-#include "compile/offers.h"
-#include "compile/plan.h"
-
-enum { MANY = 64 };
-
-gi_cost gi_step_cost(const glia_plan *p, const gi_step *s) {
-  const gi_node *n = p->graph->nodes.at[s->node];
-  gi_type types[MANY + GI_MAX_OUT];
-  gi_layout layouts[MANY + GI_MAX_OUT] = {GI_PLAIN};
-  if (n->n_in > MANY) return (gi_cost){0, 0};
-  const gi_problem problem = gi_node_problem(p->graph, n, p->target.threads, types, layouts);
-  return gi_problem_cost(&problem);
-}
-
-double glia_plan_flops(const glia_plan *p) {
-  double flops = 0;
-  for (int i = 0; i < p->n_steps; i++) flops += gi_step_cost(p, &p->steps[i]).flops;
-  return flops;
-}
+#include "run/plan_view.h"
 
 static void place_text(const glia_plan *p, uint32_t v, char *buf, size_t n) {
   const gi_place *place = &p->memory.place[v];
@@ -30,52 +14,41 @@ static void place_text(const glia_plan *p, uint32_t v, char *buf, size_t n) {
     snprintf(buf, n, "%s", kinds[place->kind]);
 }
 
-/* ---- what else there was ----------------------------------------------------------------- */
+/* "1.23 ms", "~456 us" */
+static const char *time_text(double seconds, bool measured, char *buf, size_t n) {
+  const double scale = seconds >= 1 ? 1 : seconds >= 1e-3 ? 1e3 : 1e6, v = seconds * scale;
+  const char *unit = seconds >= 1 ? "s" : seconds >= 1e-3 ? "ms" : "us";
+  snprintf(buf, n, "%s%.*f %s", measured ? "" : "~", v < 10 ? 2 : v < 100 ? 1 : 0, v, unit);
+  return buf;
+}
 
-typedef struct others {
-  const glia_plan *p;
-  const gi_node *n;
-  gi_problem problem;
-  gi_str text;
-} others;
+/* The time it took in the plan, or is expected to take; and the limit it comes near. */
+static void speed_text(const gi_step_view *v, gi_str *out) {
+  char text[32];
+  if (v->seconds > 0)
+    gi_str_printf(out, " %9s %4.0f %% %s", time_text(v->seconds, true, text, sizeof text),
+                  100 * v->share, v->arithmetic ? "arithmetic" : "memory");
+  else if (v->expected > 0)
+    gi_str_printf(out, " %9s", time_text(v->expected, v->measured, text, sizeof text));
+}
 
-/* A kernel that does not fit, with its reason, or its choices, with their times. An empty
- * reason says that the kernel is for other ops. */
-static bool add_kernel(const gi_kernel *k, void *user) {
-  others *o = user;
-  gi_layout in[MANY], out[GI_MAX_OUT];
-  const char *reason = k->fits != NULL ? k->fits(&o->problem) : NULL;
-  if (reason != NULL && reason[0] != '\0')
-    gi_str_printf(&o->text, "%s%s: %s", o->text.n > 0 ? "; " : "", k->name, reason);
-  if (reason != NULL) return true;
-  o->problem.in_layout = in;
-  o->problem.out_layout = out;
-  for (int c = 0; gi_kernel_layouts(k, &o->problem, c, in, out); c++) {
-    if (k == o->n->kernel && c == o->n->choice) continue;
-    bool last = false;
-    for (int i = 0; i < o->n->n_in; i++) last |= in[i] != GI_PLAIN;
-    gi_str_printf(&o->text, "%s%s%s %.1f us", o->text.n > 0 ? "; " : "", k->name,
-                  last ? " nhwc" : "",
-                  1e6 * gi_kernel_cost(k, &o->problem, &o->p->target.limits));
+static void others_text(const gi_step_view *v, gi_str *out) {
+  char text[32];
+  if (v->n_others > 0) gi_str_puts(out, "      not taken: ");
+  for (int i = 0; i < v->n_others; i++) {
+    const gi_other *o = &v->others[i];
+    gi_str_printf(out, "%s%s", i > 0 ? "; " : "", o->kernel->name);
+    if (o->reason != NULL)
+      gi_str_printf(out, ": %s", o->reason);
+    else
+      gi_str_printf(out, "%s %s", o->channels_last ? " nhwc" : "",
+                    time_text(o->seconds, o->measured, text, sizeof text));
   }
-  return true;
+  if (v->n_others > 0) gi_str_puts(out, "\n");
 }
 
-static void others_text(const glia_plan *p, const gi_node *n, gi_str *out) {
-  gi_type types[MANY + GI_MAX_OUT];
-  gi_layout layouts[MANY + GI_MAX_OUT] = {GI_PLAIN};
-  if (n->n_in > MANY) return;
-  others o = {.p = p, .n = n};
-  o.problem = gi_node_problem(p->graph, n, p->target.threads, types, layouts);
-  gi_kernel_each(p->target.backend, n->op, add_kernel, &o);
-  if (o.text.n > 0) gi_str_printf(out, "      not taken: %s\n", o.text.s);
-  gi_str_free(&o.text);
-}
-
-static void step_text(const glia_plan *p, int i, gi_str *out) {
-  const gi_step *s = &p->steps[i];
-  const gi_node *n = p->graph->nodes.at[s->node];
-  const gi_cost c = gi_step_cost(p, s);
+static void step_text(const glia_plan *p, int i, const gi_step_view *view, gi_str *out) {
+  const gi_node *n = view->node;
   char shape[128] = "", place[32] = "";
   const char *layout = "";
   if (n->n_out > 0) {
@@ -84,8 +57,11 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
     layout = gi_layout_name(v->layout);
     place_text(p, n->out, place, sizeof place);
   }
-  gi_str_printf(out, "%4d  %-22s %-18s %-20s %-24s %-6s %12s %12.0f %14.0f\n", i, n->path,
-                n->op->name, s->kernel->name, shape, layout, place, c.bytes, c.flops);
+  gi_str_printf(out, "%4d  %-22s %-18s %-20s %-24s %-6s %12s %12.0f %14.0f", i, n->path,
+                n->op->name, view->step->kernel->name, shape, layout, place, view->cost.bytes,
+                view->cost.flops);
+  speed_text(view, out);
+  gi_str_puts(out, "\n");
   for (int k = 1; k < n->n_out; k++) {
     const gi_val *v = p->graph->values.at[n->out + (uint32_t)k];
     place_text(p, n->out + (uint32_t)k, place, sizeof place);
@@ -93,27 +69,52 @@ static void step_text(const glia_plan *p, int i, gi_str *out) {
                   gi_type_text(&v->type, shape, sizeof shape), gi_layout_name(v->layout),
                   place);
   }
-  others_text(p, n, out);
+  others_text(view, out);
 }
 
-char *glia_plan_text(const glia_plan *p) {
-  gi_str out = {0};
-  gi_str_printf(&out, "backend %s, %d threads\n", p->target.backend->name, p->target.threads);
-  gi_str_printf(&out, "%4s  %-22s %-18s %-20s %-24s %-6s %12s %12s %14s\n", "step", "layer",
-                "op", "kernel", "result", "layout", "offset", "bytes", "flops");
-  for (int i = 0; i < p->n_steps; i++) step_text(p, i, &out);
-  gi_str_printf(&out, "peak %zu bytes: %zu arena, %zu scratch; %.0f flops a step\n",
+static void head_text(const gi_plan_view *v, gi_str *out) {
+  const gi_target *t = &v->p->target;
+  gi_str_puts(out, "backend ");
+  gi_setup_text(t->backend, t->threads, out);
+  gi_str_printf(out, "; limits, %s: %.0f GFLOP/s, %.1f GB/s\n",
+                v->limits_measured ? "measured" : "assumed", v->limits.flops * 1e-9,
+                v->limits.bytes * 1e-9);
+  gi_str_printf(out, "%4s  %-22s %-18s %-20s %-24s %-6s %12s %12s %14s %9s%s\n", "step",
+                "layer", "op", "kernel", "result", "layout", "offset", "bytes", "flops", "time",
+                v->p->seconds != NULL ? " of its limit" : "");
+}
+
+static void foot_text(const glia_plan *p, gi_str *out) {
+  char text[32];
+  double seconds = 0;
+  gi_str_printf(out, "peak %zu bytes: %zu arena, %zu scratch; %.0f flops a step\n",
                 glia_plan_bytes(p), p->memory.arena, p->scratch, glia_plan_flops(p));
+  for (int i = 0; i < p->n_steps && p->seconds != NULL; i++) seconds += p->seconds[i];
+  if (seconds > 0)
+    gi_str_printf(out, "all kernels together %s\n",
+                  time_text(seconds, true, text, sizeof text));
   if (p->recomputed.values > 0)
-    gi_str_printf(&out,
+    gi_str_printf(out,
                   "recomputed: %d values are computed a second time, about %.0f %% more work\n",
                   p->recomputed.values, 100 * p->recomputed.share);
   if (p->n_fixed > 0)
-    gi_str_printf(&out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
+    gi_str_printf(out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
                   p->n_fixed, p->memory.fixed);
-  if (p->kept > 0) gi_str_printf(&out, "kernels keep %zu bytes of packed weights\n", p->kept);
-  if (p->dump != NULL) gi_str_puts(&out, p->dump);
-  char *text = out.failed ? NULL : strdup(out.s); /* the caller's: free() */
+  if (p->kept > 0) gi_str_printf(out, "kernels keep %zu bytes of packed weights\n", p->kept);
+  if (p->dump != NULL) gi_str_puts(out, p->dump);
+}
+
+char *glia_plan_text(const glia_plan *p) {
+  gi_plan_view view;
+  gi_str out = {0};
+  const glia_status s = gi_plan_view_new(p, &view);
+  if (s == GLIA_OK) {
+    head_text(&view, &out);
+    for (int i = 0; i < p->n_steps; i++) step_text(p, i, &view.steps[i], &out);
+    foot_text(p, &out);
+  }
+  gi_plan_view_free(&view);
+  char *text = s != GLIA_OK || out.failed ? NULL : strdup(out.s); /* the caller's: free() */
   gi_str_free(&out);
   return text;
 }

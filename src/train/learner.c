@@ -158,20 +158,25 @@ glia_status glia_learner_plan_bytes(glia_learner *l, int batch, size_t *out) {
   return GLIA_OK;
 }
 
-glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump, bool infer,
-                                   char **out) {
+glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool infer,
+                            glia_plan **out) {
   gi_type types[3];
   glia_graph *g = NULL;
-  glia_plan *p = NULL;
   batch_types(l, batch, types);
   GI_TRY(glia_graph_new(&g));
   trace(g, infer ? GI_MODE_FORWARD : GI_MODE_TRAIN, types, infer ? 1 : 3, l);
-  glia_status s = glia_compile(g, &p, .backend = l->o.backend, .threads = l->o.threads,
-                               .seed = l->o.seed, .dump = dump, .watch = infer ? NULL : "loss",
-                               .memory_limit = infer ? 0 : l->o.memory_limit, .fixed = infer,
-                               .deterministic = l->o.deterministic, .tune = l->o.tune);
+  const glia_status s = glia_compile(
+      g, out, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed, .dump = dump,
+      .watch = infer ? NULL : "loss", .memory_limit = infer ? 0 : l->o.memory_limit,
+      .fixed = infer, .deterministic = l->o.deterministic, .tune = l->o.tune);
   glia_graph_free(g);
-  if (s != GLIA_OK) return s;
+  return s;
+}
+
+glia_status glia_learner_plan_text(glia_learner *l, int batch, const char *dump, bool infer,
+                                   char **out) {
+  glia_plan *p = NULL;
+  GI_TRY(gi_learner_plan(l, batch, dump, infer, &p));
   *out = glia_plan_text(p);
   glia_plan_free(p);
   return *out != NULL ? GLIA_OK : gi_fail_nomem(1);

@@ -19,6 +19,10 @@ struct glia_learner {
 /* One step in evaluation: loss of the batch and the model's result (borrowed). */
 glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
                                 double *loss, const glia_tensor **out);
+/* The plan of a training step or, with infer, of a prediction, that a batch of this size gets;
+ * dump as in glia_compile_opts. Owned (glia_plan_free). */
+glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool infer,
+                            glia_plan **out);
 /* Learning rate of step `step` of `steps`. */
 double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps);
 

@@ -4,6 +4,8 @@
 
 #include "cli/show.h"
 #include "cli/table.h"
+#include "run/plan_view.h"
+#include "train/learner.h"
 
 /* "1x28x28" as [1, 28, 28]. */
 static glia_status parse_shape(const char *text, int64_t *shape, int *rank) {
@@ -54,30 +56,45 @@ static glia_status make_learner(const gi_cli *c, glia_net *net, const glia_sampl
   return glia_learner_new(&opt, out);
 }
 
-static glia_status show(const gi_cli *c, glia_learner *l, const glia_summary *s) {
-  const int batch = (int)gi_cli_i64(c, "batch");
-  size_t bytes = 0;
-  char *plan = NULL;
-  GI_TRY(glia_learner_plan_bytes(l, batch, &bytes));
-  GI_TRY(
-      glia_learner_plan_text(l, batch, gi_cli_text(c, "dump"), gi_cli_flag(c, "infer"), &plan));
-  if (c->json) {
-    gi_json *j = gi_json_object();
-    gi_json_set_int(j, "batch", batch);
-    gi_json_set(j, "layers", gi_show_summary_json(s));
-    gi_json_set_int(j, "parameters", s->parameters);
-    gi_json_set_num(j, "flops", s->flops * batch);
-    gi_json_set_int(j, "bytes", (int64_t)bytes);
-    gi_json_set_str(j, "plan", plan);
-    free(plan);
-    return gi_cli_print_json(j);
-  }
+static glia_status show_json(const glia_plan *p, const glia_summary *s, int batch) {
+  gi_plan_view view;
+  const glia_status made = gi_plan_view_new(p, &view);
+  gi_json *j = gi_json_object();
+  gi_json_set_int(j, "batch", batch);
+  gi_json_set(j, "layers", gi_show_summary_json(s));
+  gi_json_set_int(j, "parameters", s->parameters);
+  gi_json_set_num(j, "flops", s->flops * batch);
+  gi_json_set_int(j, "bytes", (int64_t)glia_plan_bytes(p));
+  if (made == GLIA_OK) gi_json_set(j, "plan", gi_plan_view_json(&view));
+  gi_plan_view_free(&view);
+  if (made == GLIA_OK) return gi_cli_print_json(j);
+  gi_json_free(j);
+  return made;
+}
+
+static glia_status show_text(const glia_plan *p, const glia_summary *s, int batch, bool infer) {
   gi_str text = {0};
+  char *plan = glia_plan_text(p);
+  if (plan == NULL) return gi_fail_nomem(1);
   gi_show_summary(&text, s, batch);
-  gi_str_printf(&text, "%s of memory planned for a training step\n\n%s",
-                gi_table_bytes((double)bytes), plan);
+  gi_str_printf(&text, "%s of memory planned for a %s\n\n%s",
+                gi_table_bytes((double)glia_plan_bytes(p)),
+                infer ? "prediction" : "training step", plan);
   free(plan);
   return gi_cli_print_text(&text);
+}
+
+static glia_status show(const gi_cli *c, glia_learner *l, const glia_summary *s) {
+  const int batch = (int)gi_cli_i64(c, "batch");
+  const bool infer = gi_cli_flag(c, "infer");
+  glia_plan *p = NULL;
+  GI_TRY(gi_learner_plan(l, batch, gi_cli_text(c, "dump"), infer, &p));
+  glia_status status = GLIA_OK;
+  if (gi_cli_flag(c, "time")) status = glia_plan_time(p, 1);
+  if (status == GLIA_OK)
+    status = c->json ? show_json(p, s, batch) : show_text(p, s, batch, infer);
+  glia_plan_free(p);
+  return status;
 }
 
 static glia_status run(gi_cli *c) {
@@ -129,6 +146,9 @@ static const gi_option options[] = {
      .fallback = "64",
      .help = "samples in a step"},
     {.name = "infer", .help = "the plan of a prediction instead of a training step"},
+    {.name = "time",
+     .help = "run the plan for a second and show how long each kernel takes, and how near it "
+             "comes to the machine's limits"},
     {.name = "optimizer",
      .kind = GI_OPTION_TEXT,
      .value = "RULE",
@@ -152,10 +172,13 @@ static const gi_command plan = {
     .summary = "show what a network costs and how it is computed",
     .help =
         "Compiles a training step of NET and prints its layers with shapes, parameters and "
-        "flops; then each scheduled kernel with layout, place in memory, bytes and flops, "
-        "and the peak. No data are read.",
+        "flops; then each scheduled kernel with layout, place in memory, bytes, flops and "
+        "time, the kernels that were not taken with theirs, or why they do not fit, and the "
+        "peak. Times with ~ are modelled, others were measured (--tune, --time). No data are "
+        "read.",
     .example =
         "glia plan lenet.net --input 1x28x28 --batch 64\n"
+        "glia plan lenet.net --tune 10 --time\n"
         "glia plan lenet.net --infer --batch 1 --dump fuse",
     .arguments = arguments,
     .options = options,
