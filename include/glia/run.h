@@ -27,8 +27,10 @@ typedef struct glia_compile_opts {
   const char *dump;   /* passes after which the graph is printed into glia_plan_text; "grad" is
                          the graph as given; NULL: none */
   bool deterministic; /* kernels are chosen by a model of their times that depends on nothing
-                         but the graph, the processor and the number of threads; else what was
-                         measured on this machine has its say, see tune */
+                         but the graph and the processor, and their bits do not depend on the
+                         number of threads: what can only be computed by one whose bits do, runs
+                         on one thread. Else what was measured on this machine has its say, see
+                         tune */
   double tune;        /* seconds that may be spent on measuring kernels that compete, on the
                          shapes of this graph; 0: none. The times are kept in the cache (a file,
                          see GLIA_CACHE) and serve every graph from then on */

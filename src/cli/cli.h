@@ -108,7 +108,7 @@ glia_status gi_command_unknown(const char *name);
     .name = "deterministic",                                                         \
     .help =                                                                          \
         "choose kernels by a model, not by times: the same choice, and so the same " \
-        "bits, on every run"                                                         \
+        "bits, on every run and with any number of threads"                          \
   }
 
 #define GI_OPTION_BACKEND                                                    \

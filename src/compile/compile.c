@@ -21,10 +21,10 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
 }
 
 /* Nothing that was measured has a say in a deterministic plan, nor has the number of threads:
- * the model is that of one. */
+ * the model is that of one. The plan tells of measured limits all the same. */
 static glia_status load_times(gi_target *target, gi_times *times, const char *path,
                               bool deterministic) {
-  if (!deterministic && path != NULL) GI_TRY(gi_times_load(times, path));
+  if (path != NULL) GI_TRY(gi_times_load(times, path));
   target->times = deterministic ? NULL : times;
   target->limits = gi_times_limits(target->times, target->backend,
                                    deterministic ? 1 : target->threads, NULL);

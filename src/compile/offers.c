@@ -43,6 +43,10 @@ static const gi_layout *kept(asker *a, const gi_layout *layouts, const gi_type *
 
 bool gi_worth_measuring(const gi_kernel *k) { return k->op != NULL; }
 
+int gi_kernel_threads(const gi_kernel *k, const gi_target *target) {
+  return target->deterministic && k->by_threads ? 1 : target->threads;
+}
+
 /* Measured, if it was; else modelled. */
 static double seconds_of(asker *a, const gi_kernel *kernel, bool *measured) {
   double seconds = 0;
@@ -68,7 +72,7 @@ static void correct_models(gi_offer *at, size_t n, const asker *a) {
 }
 
 /* Of a deterministic plan: without kernels whose bits depend on the number of threads, unless
- * nothing but the reference remains. */
+ * nothing but the reference remains. Those run on one thread then (gi_kernel_threads). */
 static void keep_deterministic(asker *a) {
   size_t n = 0;
   bool others = false;

@@ -50,6 +50,10 @@ glia_status gi_offers_tune(const gi_offers *o, const gi_target *target, int *mea
  * elementwise loops, whose time is memory traffic. */
 bool gi_worth_measuring(const gi_kernel *k);
 
+/* How many threads the kernel runs on: in a deterministic plan one, if its bits depend on them.
+ */
+int gi_kernel_threads(const gi_kernel *k, const gi_target *target);
+
 /* What was picked for this graph before, as target->choices keeps it; *found: it is there and
  * can be had here. And keeping it there (choices.c). */
 glia_status gi_choices_read(const gi_offers *o, const gi_target *target, int *pick,

@@ -65,7 +65,8 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
   if (types == NULL || layouts == NULL || known == NULL || in == NULL || out == NULL)
     s = gi_fail_nomem(args * sizeof *types);
   if (s == GLIA_OK) {
-    gi_problem problem = gi_node_problem(g, n, p->target.threads, types, layouts);
+    gi_problem problem =
+        gi_node_problem(g, n, gi_kernel_threads(n->kernel, &p->target), types, layouts);
     for (int i = 0; i < n->n_in; i++) known[i] = known_elements(p, n->in[i]);
     problem.known = known;
     gi_kernel_layouts(n->kernel, &problem, n->choice, layouts, layouts + n->n_in);

@@ -32,16 +32,24 @@ static bool is_last(const gi_node *n, const gi_offer *o) {
 }
 
 typedef struct refused {
-  const glia_plan *p;
+  const gi_node_offers *offers;
   gi_problem problem;
   gi_step_view *view;
   int room;
 } refused;
 
+static bool is_offered(const gi_node_offers *of, const gi_kernel *k) {
+  for (int i = 0; i < of->n; i++)
+    if (of->at[i].kernel == k) return true;
+  return false;
+}
+
 /* An empty reason says that the kernel is for other ops. */
 static bool add_refused(const gi_kernel *k, void *user) {
   refused *r = user;
   const char *reason = k->fits != NULL ? k->fits(&r->problem) : NULL;
+  if (reason == NULL && k->by_threads && !is_offered(r->offers, k))
+    reason = "its bits depend on the number of threads";
   if (reason != NULL && reason[0] != '\0' && r->view->n_others < r->room)
     r->view->others[r->view->n_others++] = (gi_other){.kernel = k, .reason = reason};
   return true;
@@ -69,7 +77,7 @@ static glia_status view_others(gi_plan_view *v, gi_step_view *view, const gi_nod
                                                 .seconds = o->seconds,
                                                 .measured = o->measured};
   }
-  refused r = {.p = p, .view = view, .room = (int)room};
+  refused r = {.offers = of, .view = view, .room = (int)room};
   r.problem = gi_node_problem(p->graph, n, p->target.threads, types, layouts);
   gi_kernel_each(p->target.backend, n->op, add_refused, &r);
   return GLIA_OK;
@@ -102,8 +110,8 @@ static glia_status view_steps(gi_plan_view *v, const gi_offers *offers) {
 
 glia_status gi_plan_view_new(const glia_plan *p, gi_plan_view *out) {
   *out = (gi_plan_view){.p = p};
-  out->limits = gi_times_limits(p->target.times, p->target.backend, p->target.threads,
-                                &out->limits_measured);
+  out->limits =
+      gi_times_limits(&p->times, p->target.backend, p->target.threads, &out->limits_measured);
   gi_offers offers = {.g = NULL};
   bool *live = gi_alloc(p->graph->nodes.n + 1);
   glia_status s = live == NULL ? gi_fail_nomem(p->graph->nodes.n) : GLIA_OK;
