@@ -36,6 +36,8 @@ typedef struct gi_prepared {
   void *state;    /* owned by the plan's step; given to kernel->release */
   size_t scratch; /* bytes needed while it runs, 64-byte aligned; all steps share them */
   size_t kept;    /* bytes that state holds on to: known inputs in another form */
+  int threads;    /* that run shares loops out to, by the backend's own means; 0: none */
+  bool apart; /* run starts threads by other means: none may stand by (gi_backend.together) */
 } gi_prepared;
 
 typedef struct gi_exec {
@@ -69,6 +71,9 @@ typedef struct gi_backend {
   /* What to assume of this machine as long as nothing was measured: depends on the processor
    * and the instruction sets allowed, never on the moment. */
   gi_limits (*limits)(int threads);
+  /* Calls fn(user), on the caller's thread, while so many threads stand by for the kernels that
+   * it runs. NULL: kernels need nobody. */
+  void (*together)(int threads, void (*fn)(void *user), void *user);
   /* Measures them, in about a second. NULL: they can only be assumed. */
   glia_status (*measure)(int threads, gi_limits *out);
   /* Appends what times depend on beside the processor: instruction sets in use, libraries. */

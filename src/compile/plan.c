@@ -72,8 +72,11 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
     gi_kernel_layouts(n->kernel, &problem, n->choice, layouts, layouts + n->n_in);
     s = n->kernel->prepare(&problem, &made);
     if (s == GLIA_OK) {
-      p->steps[p->n_steps++] = (gi_step){
-          .kernel = n->kernel, .node = k, .exec = {made.state, in, out, NULL, &p->clock}};
+      p->steps[p->n_steps++] = (gi_step){.kernel = n->kernel,
+                                         .exec = {made.state, in, out, NULL, &p->clock},
+                                         .node = k,
+                                         .threads = made.threads,
+                                         .apart = made.apart};
       p->scratch = GI_MAX(p->scratch, made.scratch);
       p->kept += made.kept;
     }
@@ -90,6 +93,18 @@ static glia_status prepare_steps(glia_plan *p, int first, int last) {
     if (!(p->graph->nodes.at[p->order[i]]->op->flags & GI_VIEW))
       GI_TRY(prepare_step(p, p->order[i]));
   return GLIA_OK;
+}
+
+/* Threads stand by from the first step that shares its loops out to the last before one that
+ * starts threads of its own. */
+static void find_stretches(glia_plan *p) {
+  for (int i = 0; i < p->n_steps && p->target.backend->together != NULL; i++) {
+    gi_step *first = &p->steps[i];
+    if (first->threads <= 1) continue;
+    for (int k = i; k < p->n_steps && !p->steps[k].apart; k++)
+      if (p->steps[k].threads > 1) first->until = k + 1;
+    i = first->until - 1;
+  }
 }
 
 static void resolve_steps(glia_plan *p) {
@@ -262,7 +277,9 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->n_fixed, p->watched, &p->memory));
   GI_TRY(make_lists(p));
   GI_TRY(compute_fixed(p));
-  return prepare_steps(p, p->n_fixed, p->n_order);
+  GI_TRY(prepare_steps(p, p->n_fixed, p->n_order));
+  find_stretches(p);
+  return GLIA_OK;
 }
 
 glia_status gi_plan_attach(glia_plan *p, void *arena) {

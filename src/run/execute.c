@@ -84,9 +84,16 @@ static glia_status check_step(const glia_plan *p, const gi_step *s) {
   return GLIA_OK;
 }
 
-glia_status gi_plan_execute(glia_plan *p, bool check) {
-  GI_TRY(gi_plan_patch_inputs(p));
-  for (int i = 0; i < p->n_steps; i++) {
+/* Steps that threads stand by for. */
+typedef struct stretch {
+  glia_plan *p;
+  int first, last;
+  bool check;
+  glia_status status;
+} stretch;
+
+static glia_status run_steps(const glia_plan *p, int first, int last, bool check) {
+  for (int i = first; i < last; i++) {
     const gi_step *s = &p->steps[i];
     const glia_status status = s->kernel->run(&s->exec);
     if (status != GLIA_OK) return gi_where(status, "%s", step_path(p, s));
@@ -94,6 +101,25 @@ glia_status gi_plan_execute(glia_plan *p, bool check) {
     if (i == p->watch_step && !isfinite(gi_load(p->watch_dtype, p->watch, 0)))
       return gi_fail(GLIA_DIVERGED, "the watched value is %g",
                      gi_load(p->watch_dtype, p->watch, 0));
+  }
+  return GLIA_OK;
+}
+
+static void run_stretch(void *user) {
+  stretch *s = user;
+  s->status = run_steps(s->p, s->first, s->last, s->check);
+}
+
+glia_status gi_plan_execute(glia_plan *p, bool check) {
+  GI_TRY(gi_plan_patch_inputs(p));
+  for (int i = 0, next; i < p->n_steps; i = next) {
+    stretch s = {p, i, p->steps[i].until, check, GLIA_OK};
+    next = GI_MAX(s.last, i + 1);
+    if (s.last > 0)
+      p->target.backend->together(p->target.threads, run_stretch, &s);
+    else
+      s.status = run_steps(p, i, next, check);
+    GI_TRY(s.status);
   }
   for (int i = 0; i < p->n_copies; i++)
     memcpy(p->copies[i].to, p->copies[i].from, p->copies[i].bytes);

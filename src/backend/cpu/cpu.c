@@ -1,12 +1,9 @@
-/* cpu.c - the cpu backend: which vector loops this processor can run, and threads.
+/* cpu.c - the cpu backend: which vector loops this processor can run.
  *
- * Kernels are found by file name (kernels/<family>.c, cmake/table.cmake). Threads are OpenMP's,
- * because oneDNN brings that run-time too, and two pools of threads on the same cores would
- * fight.
+ * Kernels are found by file name (kernels/<family>.c, cmake/table.cmake).
  */
 #include "backend/cpu/cpu.h"
 
-#include <omp.h>
 #include <stdlib.h>
 
 #include "backend/cpu/limits.h"
@@ -46,20 +43,11 @@ const gi_backend gi_backend_cpu = {
     .name = "cpu",
     .kernels = gi_cpu_kernels_table,
     .limits = gi_cpu_limits,
+    .together = gi_cpu_together,
     .measure = gi_cpu_measure,
     .setup = gi_cpu_setup,
 };
 
 int gi_cpu_parts(int threads, int64_t work, int64_t least) {
   return (int)GI_MAX(1, GI_MIN((int64_t)threads, work / least));
-}
-
-void gi_cpu_for(int threads, int64_t parts, void (*fn)(void *user, int64_t part), void *user) {
-  const int n = (int)GI_MIN((int64_t)threads, parts);
-  if (n <= 1) {
-    for (int64_t i = 0; i < parts; i++) fn(user, i);
-    return;
-  }
-#pragma omp parallel for schedule(static) num_threads(n)
-  for (int64_t i = 0; i < parts; i++) fn(user, i);
 }

@@ -14,9 +14,12 @@ const gi_isa *gi_cpu_isa(void);
 /* How many parts to cut `work` into, so that each is worth a thread: 1 .. threads. */
 int gi_cpu_parts(int threads, int64_t work, int64_t least);
 
-/* Calls fn(user, part) for part = 0 .. parts - 1 on at most `threads` threads, each taking one
- * run of neighbouring parts. What a part computes must not depend on who takes it: then results
- * are the same for any number of threads. With one thread or one part nobody else is woken. */
+/* Calls fn(user, part) for part = 0 .. parts - 1, cut for so many threads, each of which begins
+ * with its own run of neighbouring parts and then helps others. What a part computes must not
+ * depend on who takes it, nor on the order: then results are the same for any number of
+ * threads. With one thread or one part nobody else is woken. (team.c) */
 void gi_cpu_for(int threads, int64_t parts, void (*fn)(void *user, int64_t part), void *user);
+/* Calls fn(user) while so many threads stand by for the loops in it. */
+void gi_cpu_together(int threads, void (*fn)(void *user), void *user);
 
 #endif /* GI_CPU_H */

@@ -258,6 +258,7 @@ void gi_chain_finish(gi_chain *c, gi_prepared *out) {
   out->state = c;
   out->scratch = c->scratch + c->scratchpad;
   out->kept = c->kept_bytes;
+  out->apart = c->threads > 1;
 }
 
 /* oneDNN takes all memory as writable; the inputs among it are only read. */

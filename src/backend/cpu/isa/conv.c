@@ -55,9 +55,8 @@ static inline __attribute__((always_inline)) void outer_rows(const gi_conv_outer
                                                              const int rows) {
 #define START(i) vec a##i = splat(0), b##i = splat(0);
   EACH_PLACE(START)
-  const float *dy = o->dy;
-  for (int64_t p = 0; p < o->places; p++, dy += WIDTH) {
-    const float *x = o->x[p] + o->c;
+  for (int64_t p = 0; p < o->places; p++) {
+    const float *x = o->x[p] + o->c, *dy = o->dy + o->row[p];
     const vec d0 = load(dy), d1 = load(dy + GI_LANES);
 #define STEP(i)                       \
   if (i < rows) {                     \
@@ -67,11 +66,12 @@ static inline __attribute__((always_inline)) void outer_rows(const gi_conv_outer
   }
     EACH_PLACE(STEP)
   }
-#define ADD(i)                                      \
-  if (i < rows) {                                   \
-    float *s = o->sum + i * o->sum_row;             \
-    store(s, load(s) + a##i);                       \
-    store(s + GI_LANES, load(s + GI_LANES) + b##i); \
+#define ADD(i)                                \
+  if (i < rows) {                             \
+    float *s = o->sum + i * o->sum_row;       \
+    store(s, o->add ? load(s) + a##i : a##i); \
+    s += GI_LANES;                            \
+    store(s, o->add ? load(s) + b##i : b##i); \
   }
   EACH_PLACE(ADD)
 #undef START

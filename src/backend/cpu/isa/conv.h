@@ -30,14 +30,16 @@ typedef struct gi_conv_tile {
   bool relu;
 } gi_conv_tile;
 
-/* Sum over places of x[place][c + i] dy[place][f] for i = 0 .. rows - 1 and a panel's width of
- * f, added to sum[i * sum_row + f]. dy lies densely, [places][width]. */
+/* Sum over places of x[place][c + i] dy[row[place] + f] for i = 0 .. rows - 1 and a panel's
+ * width of f, to sum[i * sum_row + f]. */
 typedef struct gi_conv_outer {
   const float *const *x; /* by place: channel 0, under one tap */
   int64_t c;
   const float *dy;
+  const int32_t *row; /* by place */
   int64_t places;
   int rows; /* at most GI_CONV_PLACES */
+  bool add; /* to what is there */
   float *sum;
   int64_t sum_row;
 } gi_conv_outer;

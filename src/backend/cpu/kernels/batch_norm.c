@@ -85,6 +85,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->fold = gi_cpu_isa()->fold;
   s->loops = gi_cpu_isa()->norm;
   out->state = s;
+  out->threads = s->threads;
   out->scratch = (size_t)(s->blocks * 2 + 5) * (size_t)s->channels * sizeof(float);
   return GLIA_OK;
 }

@@ -17,11 +17,15 @@
 #include "ops/attrs.h"
 
 enum {
-  TAPS = 64,     /* most taps of a kernel */
-  TILES = 16,    /* tiles of places that see a panel one after the other */
-  DEPTH = 16,    /* depths packed together */
-  PHASES = 16,   /* most phases: stride 4 x 4 */
-  PART = 1 << 16 /* multiply-adds worth a thread */
+  TAPS = 64,             /* most taps of a kernel */
+  TILES = 16,            /* tiles of places that see a panel one after the other */
+  DEPTH = 16,            /* depths packed together */
+  WIDEST = 2 * GI_SPLAT, /* channels of a panel, at most */
+  PHASES = 16,           /* most phases: stride 4 x 4 */
+  BLOCK = 128,           /* places of dw together: what is read stays in the first cache */
+  SHARES = 4,            /* parts a thread at least, so that none waits long for another */
+  SMALL = 256,           /* places of an image that is small */
+  PART = 1 << 16         /* multiply-adds worth a thread */
 };
 
 typedef struct tap {
@@ -46,6 +50,7 @@ typedef struct state {
   int64_t step[2], to_step[2];           /* of places: in what is read, in what is written */
   int64_t kernel;                        /* taps in all */
   bool backward, relu, has_bias;
+  bool across;    /* places are counted through the images before through an image */
   int64_t panels; /* channels by width */
   int n_phases;
   phase *phases;
@@ -55,6 +60,7 @@ typedef struct state {
   size_t zeros_at, packed_at; /* floats, in the scratch */
   /* for the time of a run */
   const phase *now;
+  int64_t runs, groups; /* that places and panels are cut into */
   const float *from, *zeros, *packed, *bias;
   float *to;
   float *kept; /* owned: packed weights that never change; NULL: they are packed in each run */
@@ -147,30 +153,65 @@ static void list_backward(state *s, const gi_conv_attr *a, const gi_type *w) {
   }
 }
 
-/* Points to the channels of the places first .. first + n - 1, counted through all images in
- * row order, for each tap; `step` is the number of pointers between taps. Says whether no tap
- * of any place lies in the padding. */
-static bool point(const state *s, const phase *f, int64_t first, int n, int64_t step,
-                  const float **at) {
-  const int64_t plane = f->rows * f->cols, image = s->height * s->width * s->depth;
-  int64_t m = first / plane, i = first % plane / f->cols, j = first % f->cols;
+/* Places are counted in row order, image by image; or, across small images, through as many as
+ * a tile has places at one position and then the next: they have the same taps in the padding,
+ * and those are left out. */
+typedef struct place {
+  int64_t image, row, col;
+} place;
+
+static place place_at(const state *s, const phase *f, int64_t n) {
+  const int64_t together = s->across ? GI_CONV_PLACES : 1, group = together * f->rows * f->cols;
+  const int64_t first = n / group * together, of = GI_MIN(together, s->images - first);
+  const int64_t at = n % group / of;
+  return (place){first + n % group % of, at / f->cols, at % f->cols};
+}
+
+static void next_place(const state *s, const phase *f, place *p) {
+  const int64_t together = s->across ? GI_CONV_PLACES : 1;
+  const int64_t first = p->image / together * together;
+  if (++p->image < GI_MIN(first + together, s->images)) return;
+  const int64_t next = p->image;
+  p->image = first;
+  if (++p->col < f->cols) return;
+  p->col = 0;
+  if (++p->row < f->rows) return;
+  p->row = 0;
+  p->image = next;
+}
+
+static bool goes_across(const state *s, const phase *f) {
+  const bool padded = f->low[0] < 0 || f->low[1] < 0 ||
+                      (f->rows - 1) * s->step[0] + f->high[0] >= s->height ||
+                      (f->cols - 1) * s->step[1] + f->high[1] >= s->width;
+  return padded && s->images >= GI_CONV_PLACES && f->rows * f->cols <= SMALL;
+}
+
+/* The cell of what is read that belongs to a place, and whether all its taps lie inside. */
+static const float *own_cell(const state *s, const phase *f, const place *p, bool *inside) {
+  const int64_t row = p->row * s->step[0], col = p->col * s->step[1];
+  *inside = row + f->low[0] >= 0 && row + f->high[0] < s->height && col + f->low[1] >= 0 &&
+            col + f->high[1] < s->width;
+  return s->from + ((p->image * s->height + row) * s->width + col) * s->depth;
+}
+
+static bool tap_inside(const state *s, const place *p, const tap *t) {
+  const int64_t y = p->row * s->step[0] + t->row, x = p->col * s->step[1] + t->col;
+  return y >= 0 && y < s->height && x >= 0 && x < s->width;
+}
+
+/* Points to the channels of the places first .. first + n - 1, for each tap. Says whether no
+ * tap of any place lies in the padding. */
+static bool point(const state *s, const phase *f, int64_t first, int n, const float **at) {
+  place p = place_at(s, f, first);
   bool all_inside = true;
-  for (int p = 0; p < n; p++) {
-    const int64_t row = i * s->step[0], col = j * s->step[1];
-    const float *own = s->from + m * image + (row * s->width + col) * s->depth;
-    const bool inside = row + f->low[0] >= 0 && row + f->high[0] < s->height &&
-                        col + f->low[1] >= 0 && col + f->high[1] < s->width;
+  for (int i = 0; i < n; i++, next_place(s, f, &p)) {
+    bool inside;
+    const float *own = own_cell(s, f, &p, &inside);
     all_inside = all_inside && inside;
-    for (int64_t t = 0; t < f->n_taps; t++) {
-      const int64_t y = row + f->taps[t].row, x = col + f->taps[t].col;
-      const bool seen = inside || (y >= 0 && y < s->height && x >= 0 && x < s->width);
-      at[t * step + p] = seen ? own + f->taps[t].offset : s->zeros;
-    }
-    if (++j < f->cols) continue;
-    j = 0;
-    if (++i < f->rows) continue;
-    i = 0;
-    m++;
+    for (int64_t t = 0; t < f->n_taps; t++)
+      at[t * GI_CONV_PLACES + i] =
+          inside || tap_inside(s, &p, &f->taps[t]) ? own + f->taps[t].offset : s->zeros;
   }
   return all_inside;
 }
@@ -191,7 +232,6 @@ static void pack_part(void *user, int64_t part) {
   const packing *k = user;
   const state *s = k->s;
   const phase *f = k->f;
-  enum { WIDEST = 2 * GI_SPLAT };
   float side[DEPTH * TAPS * WIDEST];
   const int64_t width = s->loops->width, first = part * width;
   const int64_t n = GI_MIN(width, s->channels - first);
@@ -228,12 +268,11 @@ static void pack(const state *s, const float *w, float *packed) {
 /* ---- y and dx ---------------------------------------------------------------------------- */
 
 static void point_to(const state *s, const phase *f, int64_t first, int n, float **to) {
-  const int64_t plane = f->rows * f->cols;
-  for (int p = 0; p < n; p++) {
-    const int64_t m = (first + p) / plane, at = (first + p) % plane;
-    const int64_t row = f->to_row + at / f->cols * s->to_step[0];
-    const int64_t col = f->to_col + at % f->cols * s->to_step[1];
-    to[p] = s->to + ((m * s->to_height + row) * s->to_width + col) * s->channels;
+  place p = place_at(s, f, first);
+  for (int i = 0; i < n; i++, next_place(s, f, &p)) {
+    const int64_t row = f->to_row + p.row * s->to_step[0];
+    const int64_t col = f->to_col + p.col * s->to_step[1];
+    to[i] = s->to + ((p.image * s->to_height + row) * s->to_width + col) * s->channels;
   }
 }
 
@@ -252,7 +291,7 @@ typedef struct spot {
 
 /* Taps that lie in the padding for all places of the tile are left out. */
 static void prepare_spot(const state *s, const phase *f, int64_t first, int n, spot *o) {
-  const bool all = point(s, f, first, n, GI_CONV_PLACES, o->at);
+  const bool all = point(s, f, first, n, o->at);
   point_to(s, f, first, n, o->to);
   o->places = n;
   o->n_taps = 0;
@@ -270,7 +309,8 @@ static void prepare_spot(const state *s, const phase *f, int64_t first, int n, s
 static void tiles_part(void *user, int64_t part) {
   const state *s = user;
   const phase *f = s->now;
-  const int64_t first = part * GI_CONV_PLACES * TILES, places = places_of(s, f);
+  const int64_t first = part % s->runs * GI_CONV_PLACES * TILES, places = places_of(s, f);
+  const int64_t group = part / s->runs;
   const int64_t width = s->loops->width;
   spot spots[TILES];
   int tiles = 0;
@@ -279,7 +319,8 @@ static void tiles_part(void *user, int64_t part) {
     prepare_spot(s, f, p, (int)GI_MIN(GI_CONV_PLACES, places - p), &spots[tiles]);
   }
   gi_conv_tile tile = {.depth = s->depth, .relu = s->relu};
-  for (int64_t k = 0; k < s->panels; k++) {
+  for (int64_t k = s->panels * group / s->groups; k < s->panels * (group + 1) / s->groups;
+       k++) {
     tile.panel = s->packed + f->first_weight + k * f->n_taps * s->depth * width;
     tile.channels = GI_MIN(width, s->channels - k * width);
     tile.bias = s->has_bias ? s->bias + k * width : NULL;
@@ -295,6 +336,18 @@ static void tiles_part(void *user, int64_t part) {
   }
 }
 
+/* Few places, as of one image: panels are shared out too, each thread taking neighbours. */
+static void run_phase(state *s, const phase *f) {
+  const int64_t most = GI_CONV_PLACES * TILES,
+                wanted = s->threads > 1 ? SHARES * s->threads : 1;
+  s->now = f;
+  s->across = goes_across(s, f);
+  s->runs = (places_of(s, f) + most - 1) / most;
+  if (s->runs == 0) return;
+  s->groups = GI_MIN(s->panels, (wanted + s->runs - 1) / s->runs);
+  gi_cpu_for(s->threads, s->runs * s->groups, tiles_part, s);
+}
+
 static glia_status run(const gi_exec *x) {
   state *s = x->state;
   float *scratch = x->scratch;
@@ -305,11 +358,7 @@ static glia_status run(const gi_exec *x) {
   if (s->has_bias) s->bias = x->in[2];
   memset(scratch + s->zeros_at, 0, (size_t)s->depth * sizeof(float));
   if (s->kept == NULL) pack(s, x->in[1], scratch + s->packed_at);
-  for (int i = 0; i < s->n_phases; i++) {
-    s->now = &s->phases[i];
-    const int64_t most = GI_CONV_PLACES * TILES;
-    gi_cpu_for(s->threads, (places_of(s, s->now) + most - 1) / most, tiles_part, s);
-  }
+  for (int i = 0; i < s->n_phases; i++) run_phase(s, &s->phases[i]);
   return GLIA_OK;
 }
 
@@ -317,16 +366,16 @@ static glia_status run(const gi_exec *x) {
 
 /* The sums are cut into tiles of (a panel's width of F, tap, some of C); a part is a run of
  * tiles, for which it goes through all places, a block at a time. Of dy it first makes a dense
- * copy of what the tiles of one panel read many times. sum[(tap C + c) sum_row + f] is brought
- * in order at the end. */
+ * copy of what the tiles of one panel read many times. Under each tap only those places are
+ * listed that it sees. sum[(tap C + c) sum_row + f] is brought in order at the end. */
 typedef struct grad_state {
   state s; /* reads x at the places of y */
   int64_t filters, c_tiles, f_tiles, parts, sum_row;
-  int64_t block; /* places summed before the sums go back to memory */
-  size_t sum_at, dense_at, at_at;
-  const float **at; /* by part: pointers to x, [taps][block] */
+  size_t sum_at, dense_at, at_at, row_at;
+  const float **at; /* by part: pointers to x, [taps][BLOCK] */
+  int32_t *row;     /* by part: where dy's lie in dense, [taps][BLOCK] */
   const float *dy;
-  float *sum, *dense, *dw; /* dense: by part, [block][width] */
+  float *sum, *dense, *dw; /* dense: by part, [BLOCK][width] */
 } grad_state;
 
 static void copy_panel(const grad_state *g, int64_t f_tile, int64_t first, int64_t places,
@@ -338,24 +387,46 @@ static void copy_panel(const grad_state *g, int64_t f_tile, int64_t first, int64
   g->s.move(&r, g->dy + first * g->filters + f, to);
 }
 
+/* Lists by tap the places first .. first + n - 1 that it sees. */
+static void list_places(const grad_state *g, int64_t first, int64_t n, const float **at,
+                        int32_t *row, int64_t *count) {
+  const state *s = &g->s;
+  const phase *f = &s->phases[0];
+  place p = place_at(s, f, first);
+  memset(count, 0, (size_t)f->n_taps * sizeof *count);
+  for (int64_t i = 0; i < n; i++, next_place(s, f, &p)) {
+    bool inside;
+    const float *own = own_cell(s, f, &p, &inside);
+    for (int64_t t = 0; t < f->n_taps; t++) {
+      if (!inside && !tap_inside(s, &p, &f->taps[t])) continue;
+      at[t * BLOCK + count[t]] = own + f->taps[t].offset;
+      row[t * BLOCK + count[t]++] = (int32_t)(i * s->loops->width);
+    }
+  }
+}
+
 static void sum_part(void *user, int64_t part) {
   const grad_state *g = user;
   const state *s = &g->s;
-  const phase *f = &s->phases[0];
   const int64_t in_panel = s->kernel * g->c_tiles, tiles = in_panel * g->f_tiles;
   const int64_t first = tiles * part / g->parts, last = tiles * (part + 1) / g->parts;
-  const int64_t width = s->loops->width, places = places_of(s, f);
-  const float **at = g->at + part * s->kernel * g->block;
-  float *dense = g->dense + part * g->block * width;
+  const int64_t width = s->loops->width, places = places_of(s, &s->phases[0]);
+  const float **at = g->at + part * s->kernel * BLOCK;
+  int32_t *row = g->row + part * s->kernel * BLOCK;
+  int64_t count[TAPS];
+  float *dense = g->dense + part * BLOCK * width;
   gi_conv_outer o = {.dy = dense, .sum_row = g->sum_row};
-  for (int64_t p = 0; p < places; p += g->block) {
-    o.places = GI_MIN(g->block, places - p);
-    point(s, f, p, (int)o.places, g->block, at);
+  for (int64_t p = 0; p < places; p += BLOCK) {
+    const int64_t n = GI_MIN(BLOCK, places - p);
+    list_places(g, p, n, at, row, count);
+    o.add = p > 0;
     for (int64_t i = first; i < last; i++) {
       const int64_t f_tile = i / in_panel, t = i % in_panel / g->c_tiles,
                     c_tile = i % g->c_tiles;
-      if (i == first || i % in_panel == 0) copy_panel(g, f_tile, p, o.places, dense);
-      o.x = at + t * g->block;
+      if (i == first || i % in_panel == 0) copy_panel(g, f_tile, p, n, dense);
+      o.x = at + t * BLOCK;
+      o.row = row + t * BLOCK;
+      o.places = count[t];
       o.c = s->depth * c_tile / g->c_tiles;
       o.rows = (int)(s->depth * (c_tile + 1) / g->c_tiles - o.c);
       o.sum = g->sum + (t * s->depth + o.c) * g->sum_row + f_tile * width;
@@ -364,14 +435,25 @@ static void sum_part(void *user, int64_t part) {
   }
 }
 
-/* Filter f of the result: [C, taps] from columns of the sums. */
-static void order_part(void *user, int64_t f) {
+/* Some channels of x of a panel of filters, into dw [F, C, taps]. */
+static void order_part(void *user, int64_t part) {
   const grad_state *g = user;
-  const int64_t depth = g->s.depth, kernel = g->s.kernel;
-  float *to = g->dw + f * depth * kernel;
-  for (int64_t c = 0; c < depth; c++)
-    for (int64_t t = 0; t < kernel; t++)
-      to[c * kernel + t] = g->sum[(t * depth + c) * g->sum_row + f];
+  const int64_t depth = g->s.depth, kernel = g->s.kernel, width = g->s.loops->width;
+  const int64_t slices = (depth + DEPTH - 1) / DEPTH, d = part % slices * DEPTH;
+  const int64_t first = part / slices * width, deep = GI_MIN(DEPTH, depth - d);
+  float side[DEPTH * TAPS * WIDEST];
+  for (int64_t t = 0; t < kernel; t++)
+    for (int64_t c = 0; c < deep; c++)
+      memcpy(side + (c * kernel + t) * width, g->sum + (t * depth + d + c) * g->sum_row + first,
+             (size_t)width * sizeof *side);
+  const gi_rectangle turn = {.rows = deep * kernel,
+                             .cols = GI_MIN(width, g->filters - first),
+                             .from_row = width,
+                             .from_col = 1,
+                             .to_row = 1,
+                             .to_col = depth * kernel,
+                             .size = sizeof(float)};
+  g->s.move(&turn, side, g->dw + (first * depth + d) * kernel);
 }
 
 static glia_status run_weight_grad(const gi_exec *x) {
@@ -384,11 +466,11 @@ static glia_status run_weight_grad(const gi_exec *x) {
   g->sum = scratch + g->sum_at;
   g->dense = scratch + g->dense_at;
   g->at = (const float **)(void *)(scratch + g->at_at);
+  g->row = (int32_t *)(void *)(scratch + g->row_at);
   g->dw = x->out[0];
   memset(scratch + s->zeros_at, 0, (size_t)s->depth * sizeof(float));
-  memset(g->sum, 0, (size_t)(s->kernel * s->depth * g->sum_row) * sizeof(float));
   gi_cpu_for((int)g->parts, g->parts, sum_part, g);
-  gi_cpu_for(s->threads, g->filters, order_part, g);
+  gi_cpu_for(s->threads, g->f_tiles * ((s->depth + DEPTH - 1) / DEPTH), order_part, g);
   return GLIA_OK;
 }
 
@@ -441,6 +523,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     list_forward(s, p->attr, &p->in[1]);
   const size_t packed = (size_t)(s->panels * s->loops->width * s->kernel * s->depth);
   out->state = s;
+  out->threads = s->threads;
   if (p->known == NULL || p->known[1] == NULL) {
     out->scratch = (s->packed_at + packed) * sizeof(float);
     return GLIA_OK;
@@ -469,16 +552,17 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   g->c_tiles = (g->s.depth + GI_CONV_PLACES - 1) / GI_CONV_PLACES;
   g->f_tiles = (g->filters + g->s.loops->width - 1) / g->s.loops->width;
   g->parts = GI_MIN((int64_t)g->s.threads, g->s.kernel * g->c_tiles * g->f_tiles);
-  /* Many sums: fewer times through them; few: what is read stays in the first cache. */
   const int64_t width = g->s.loops->width, sums = g->s.kernel * g->s.depth * g->f_tiles * width;
   g->sum_row = g->f_tiles * width;
-  g->block = sums > 1 << 16 ? 512 : 128;
   g->sum_at = g->s.packed_at;
   g->dense_at = g->sum_at + (size_t)round_up(sums);
-  g->at_at = g->dense_at + (size_t)(g->parts * g->block * width);
+  g->at_at = g->dense_at + (size_t)(g->parts * BLOCK * width);
   out->state = g;
-  out->scratch =
-      g->at_at * sizeof(float) + (size_t)(g->parts * g->s.kernel * g->block) * sizeof(float *);
+  out->threads = g->s.threads;
+  const size_t listed = (size_t)(g->parts * g->s.kernel * BLOCK);
+  const size_t pointers = listed * sizeof *g->at;
+  g->row_at = g->at_at + pointers / sizeof(float);
+  out->scratch = g->row_at * sizeof(float) + listed * sizeof(int32_t);
   return GLIA_OK;
 }
 

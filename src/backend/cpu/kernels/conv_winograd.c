@@ -8,7 +8,9 @@
  *
  * y and dx: the weights are transformed first. Then each thread takes blocks of tiles: it
  * transforms what they read, multiplies at each of the 36 points, and transforms back, all in
- * its own cache. Every result is summed over the channels by one thread in one order.
+ * its own cache. Where tiles are few, as of one image, all threads transform all of them, and
+ * then take panels: so each weight is read once, by one of them. Every result is summed over
+ * the channels by one thread in one order.
  *
  * dw: for some tiles at a time, x and dy are transformed by all threads, then each takes some
  * points and adds up its products over these tiles. Sums are shared out by points and panels,
@@ -34,6 +36,7 @@ enum {
   BLOCK = 24,            /* tiles that a thread takes together */
   CHUNK = 4,             /* panels multiplied before they are transformed back */
   GRAD_BLOCK = 48,       /* tiles that are added to the sums of dw together */
+  SHARES = 4,            /* parts a thread, that none waits long for another */
   PART = 1 << 16         /* multiply-adds worth a thread */
 };
 
@@ -48,6 +51,7 @@ typedef struct grid {
 typedef struct state {
   grid g;
   bool backward, relu, has_bias;
+  bool few;                  /* tiles: panels are shared out, not blocks of tiles */
   int64_t panels;            /* channels by loops->width */
   int64_t block, chunk;      /* tiles, panels taken together */
   int64_t row;               /* floats of a tile's depth, at one point */
@@ -56,7 +60,7 @@ typedef struct state {
   int threads, parts;
   const gi_winograd_loops *loops;
   gi_move_rectangle *move;
-  size_t weight_at, part_at, part_size; /* floats, in the scratch */
+  size_t weight_at, part_at, part_size, space_size; /* floats, in the scratch */
   float *kept; /* owned: transformed weights that never change; NULL: transformed in each run */
   /* for the time of a run */
   const float *from, *w, *zeros, *bias;
@@ -263,6 +267,26 @@ static void tiles_part(void *user, int64_t part) {
   }
 }
 
+/* ROWS tiles of all, into the one `in` of few tiles. */
+static void few_transformed(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t first = part * ROWS, n = GI_MIN(ROWS, s->g.tiles - first);
+  transform_tiles(s, first, n, s->space + first * s->row);
+  fill_up(s, n, s->space + first * s->row);
+}
+
+/* A chunk of panels for a block of few tiles; each part has products of its own. */
+static void few_part(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t blocks = (s->g.tiles + s->block - 1) / s->block;
+  const int64_t panel = part / blocks * s->chunk, first = part % blocks * s->block;
+  const int64_t chunk = GI_MIN(s->chunk, s->panels - panel);
+  const int64_t n = GI_MIN(s->block, s->g.tiles - first);
+  float *out = s->space + POINTS * s->in_step + part * POINTS * s->out_step;
+  multiply_block(s, panel, chunk, n, s->space + first * s->row, out);
+  write_block(s, panel, chunk, first, n, out);
+}
+
 /* What lies outside of the image; it begins the scratch. */
 static void zero_cell(state *s, float *scratch) {
   memset(scratch, 0, (size_t)s->g.depth * sizeof *scratch);
@@ -278,7 +302,8 @@ static glia_status run(const gi_exec *x) {
   s->space = scratch + s->part_at;
   zero_cell(s, scratch);
   if (s->kept == NULL) transform_weights(s, x->in[1], scratch + s->weight_at);
-  gi_cpu_for(s->threads, s->parts, tiles_part, s);
+  if (s->few) gi_cpu_for(s->threads, (s->g.tiles + ROWS - 1) / ROWS, few_transformed, s);
+  gi_cpu_for(s->threads, s->parts, s->few ? few_part : tiles_part, s);
   return GLIA_OK;
 }
 
@@ -405,6 +430,26 @@ static glia_status keep_weights(state *s, const float *w, size_t floats) {
   return GLIA_OK;
 }
 
+/* The work into blocks of tiles, or for few into chunks of panels. */
+static void cut(state *s) {
+  const int64_t blocks = (s->g.tiles + BLOCK - 1) / BLOCK, shares = SHARES * s->threads;
+  s->block = BLOCK;
+  s->chunk = GI_MIN(CHUNK, s->panels);
+  s->few = s->threads > 1 && blocks < shares;
+  if (s->few) { /* as many chunks as there are shares for each block */
+    const int64_t chunks = (shares + blocks - 1) / blocks;
+    s->chunk = GI_MIN(s->chunk, (s->panels + chunks - 1) / chunks);
+  }
+  const int64_t in_block = s->few ? round_up(s->g.tiles, ROWS) : s->block;
+  s->in_step = odd_lines(in_block * s->row);
+  s->out_step = odd_lines(s->block * s->chunk * s->loops->width);
+  s->parts = (int)(s->few ? blocks * ((s->panels + s->chunk - 1) / s->chunk)
+                          : GI_MIN((int64_t)s->threads, blocks));
+  s->part_size = (size_t)(POINTS * (s->in_step + s->out_step));
+  s->space_size = s->few ? (size_t)(POINTS * (s->in_step + s->parts * s->out_step))
+                         : (size_t)s->parts * s->part_size;
+}
+
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   const gi_conv_attr *a = p->attr;
   state *s = gi_alloc(sizeof *s);
@@ -414,13 +459,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->g = make_grid(&p->in[0], &p->out[0], turned + sign * a->padding.at[0],
                    turned + sign * a->padding.at[1]);
   begin(s, p);
-  const int64_t width = s->loops->width;
-  s->block = BLOCK;
-  s->chunk = GI_MIN(CHUNK, s->panels);
-  s->in_step = odd_lines(s->block * s->row);
-  s->out_step = odd_lines(s->block * s->chunk * width);
-  s->parts = (int)GI_MIN((int64_t)s->threads, (s->g.tiles + s->block - 1) / s->block);
-  s->part_size = (size_t)(POINTS * (s->in_step + s->out_step));
+  cut(s);
   s->part_at = s->weight_at;
   const size_t weights = (size_t)(s->panels * POINTS * s->weight_step);
   glia_status made = GLIA_OK;
@@ -433,7 +472,9 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     return made;
   }
   out->state = s;
-  out->scratch = (s->part_at + (size_t)s->parts * s->part_size) * sizeof(float);
+  out->threads = s->threads;
+  out->scratch = (s->part_at + s->space_size) * sizeof(float);
+  out->kept = s->kept != NULL ? weights * sizeof(float) : 0;
   return GLIA_OK;
 }
 
@@ -450,6 +491,7 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   g->dy_step = odd_lines(s->block * s->panels * s->loops->width);
   s->part_at = s->weight_at + (size_t)(s->panels * POINTS * s->weight_step);
   out->state = g;
+  out->threads = g->s.threads;
   out->scratch = (s->part_at + (size_t)(POINTS * (s->in_step + g->dy_step))) * sizeof(float);
   return GLIA_OK;
 }

@@ -34,6 +34,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->threads = gi_cpu_parts(p->threads, s->rows * s->classes, PART);
   s->loops = gi_cpu_isa()->row;
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }

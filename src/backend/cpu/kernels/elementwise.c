@@ -233,6 +233,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   }
   s->parts = GI_MAX(s->parts, 1);
   out->state = s;
+  out->threads = s->parts;
   out->scratch =
       ((size_t)s->parts * (size_t)gi_group_scratch(g) + (size_t)fold_floats(s)) * sizeof(float);
   return GLIA_OK;

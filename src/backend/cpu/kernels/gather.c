@@ -63,6 +63,7 @@ static glia_status prepare_on(const gi_problem *p, const gi_type *indexed, gi_pr
   s->widths = (s->inner + WIDTH - 1) / WIDTH;
   s->threads = gi_cpu_parts(p->threads, s->outer * s->count * s->inner, PART);
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }

@@ -7,9 +7,13 @@
  *
  * [..., M, K] x [K, N] is one product of all rows, where a is not transposed.
  */
+#include <math.h>
+
 #include "backend/cpu/dnnl.h"
 #include "backend/cpu/matrix.h"
 #include "ops/attrs.h"
+
+enum { PART = 1 << 18 /* operations worth a thread */ };
 
 static const char *fits(const gi_problem *p) {
   for (int i = 0; i < p->n_in; i++) {
@@ -68,8 +72,10 @@ static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd) {
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   gi_chain *c = NULL;
   dnnl_primitive_desc_t pd;
-  GI_TRY(gi_chain_new(p->threads, &c));
-  const int before = gi_dnnl_enter(p->threads);
+  const int threads =
+      gi_cpu_parts(p->threads, (int64_t)fmin(gi_problem_cost(p).flops, 1e18), PART);
+  GI_TRY(gi_chain_new(threads, &c));
+  const int before = gi_dnnl_enter(threads);
   glia_status s = create(p, &pd);
   gi_dnnl_leave(before);
   const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},

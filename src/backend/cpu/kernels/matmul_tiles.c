@@ -360,11 +360,13 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
   const glia_status made = fill(s, p, out);
-  if (made != GLIA_OK)
+  if (made != GLIA_OK) {
     release(s);
-  else
-    out->state = s;
-  return made;
+    return made;
+  }
+  out->state = s;
+  out->threads = s->threads;
+  return GLIA_OK;
 }
 
 #define ROW(op_name)                                                                       \

@@ -166,6 +166,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     return made;
   }
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }

@@ -36,6 +36,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->a = (float)a->a;
   s->b = (float)(s->normal ? a->b : a->b - a->a);
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }

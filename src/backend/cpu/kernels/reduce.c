@@ -165,6 +165,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   cut_blocks(s, p->threads);
   const int64_t centres = s->variance ? s->results * (s->columns ? s->inner : 1) : 0;
   out->state = s;
+  out->threads = s->threads;
   out->scratch = (size_t)(partial_floats(s) + centres) * sizeof(float);
   return GLIA_OK;
 }
@@ -321,6 +322,7 @@ static glia_status prepare_arg(const gi_problem *p, gi_prepared *out) {
   s->threads = gi_cpu_parts(p->threads, s->outer * s->n * s->inner, PART);
   s->loops = gi_cpu_isa()->fold;
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }

@@ -53,6 +53,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->groups = (all + s->group - 1) / s->group;
   s->loops = gi_cpu_isa()->row;
   out->state = s;
+  out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
 }
