@@ -49,6 +49,7 @@ typedef struct glia_learner_opts {
                  it gets faster; GLIA_INVALID if it is trained all the same */
   const char *weights; /* file that the parameters are loaded from, as by glia_load; NULL: they
                           begin as the initialisers make them */
+  bool exact_conv;     /* as in glia_compile_opts */
 } glia_learner_opts;
 
 typedef struct glia_learner glia_learner;
@@ -206,6 +207,7 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   bool deterministic;   /* as in glia_compile_opts */
   double tune; /* seconds at most, for each shape of batch, in which kernels that compete are
                   measured before the first step; 0 -> 10; below 0: none */
+  bool exact_conv; /* as in glia_compile_opts; also when the run is opened for use */
 } glia_train_opts;
 
 typedef struct glia_run glia_run;
@@ -215,9 +217,20 @@ typedef struct glia_run glia_run;
 GLIA_NODISCARD GLIA_API glia_status glia_run_new(const glia_train_opts *opt, glia_run **out);
 /* Opens a run that was stopped, from its last checkpoint (or its beginning). */
 GLIA_NODISCARD GLIA_API glia_status glia_run_resume(const char *dir, glia_run **out);
+typedef struct glia_run_open_opts {
+  size_t size;
+  bool exact_conv; /* as in glia_compile_opts, whether the run was trained so or not */
+} glia_run_open_opts;
 /* Opens a run for use: the model as it was saved, the data only when they are asked for. Also a
- * model file alone. */
-GLIA_NODISCARD GLIA_API glia_status glia_run_open(const char *dir, glia_run **out);
+ * model file alone. opt may be NULL. */
+GLIA_NODISCARD GLIA_API glia_status glia_run_open_opt(const char *dir,
+                                                      const glia_run_open_opts *opt,
+                                                      glia_run **out);
+#ifndef __cplusplus /* glia_run_open(dir, &run, .exact_conv = true) */
+#define GLIA_RUN_OPEN_(dir, out, ...) \
+  glia_run_open_opt((dir), &(glia_run_open_opts){__VA_ARGS__}, (out))
+#define glia_run_open(...) GLIA_RUN_OPEN_(__VA_ARGS__, .size = sizeof(glia_run_open_opts))
+#endif
 GLIA_API void glia_run_free(glia_run *r);
 /* Trains to the last epoch; after each writes checkpoint and log, at the end model, plots,
  * report. */

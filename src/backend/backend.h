@@ -52,6 +52,10 @@ typedef struct gi_kernel {
   const char *op;   /* name of the op that it computes; NULL: any op (the reference) */
   const char *name; /* "conv_onednn"; shown in plans */
   bool by_threads;  /* the bits of its results depend on the number of threads */
+  /* The largest error of its results as a share of their root mean square, as measured, where
+   * it rounds worse than summing one product after the other does; 0: it does not. Plans may
+   * refuse such kernels (gi_target.exact). */
+  double inexact;
   /* NULL if it can compute the problem, else the reason why not. Layouts are not yet settled.
    * Slow is no reason: that is for `cost` to say. */
   const char *(*fits)(const gi_problem *p);

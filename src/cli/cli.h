@@ -111,6 +111,14 @@ glia_status gi_command_unknown(const char *name);
         "bits, on every run and with any number of threads"                          \
   }
 
+#define GI_OPTION_EXACT_CONV                                                         \
+  {                                                                                  \
+    .name = "exact-conv",                                                            \
+    .help =                                                                          \
+        "no convolution by Winograd's algorithm, which is faster and whose largest " \
+        "error is 3e-5 of the results' root mean square"                             \
+  }
+
 #define GI_OPTION_BACKEND                                                    \
   {                                                                          \
     .name = "backend", .kind = GI_OPTION_TEXT, .value = "NAME",              \

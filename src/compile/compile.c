@@ -12,6 +12,7 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
   target->threads = GI_MAX(o->threads, 1);
   target->fixed = o->fixed;
   target->deterministic = o->deterministic;
+  target->exact = o->exact_conv;
   target->tune = o->deterministic ? 0 : o->tune;
   target->choices = o->choices;
 #ifdef _OPENMP

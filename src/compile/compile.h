@@ -17,6 +17,7 @@ typedef struct gi_target { /* what is compiled for */
   int threads;
   bool fixed;          /* variables keep their values while the plan lives */
   bool deterministic;  /* no kernel whose bits depend on threads, where another fits */
+  bool exact;          /* no kernels that are gi_kernel.inexact */
   gi_limits limits;    /* that kernels' times are modelled from */
   gi_times *times;     /* measured; borrowed. NULL: all are modelled */
   double tune;         /* seconds that may be spent on measuring more of them; 0: none */

@@ -86,6 +86,7 @@ static void keep_deterministic(asker *a) {
 static bool ask(const gi_kernel *kernel, void *user) {
   asker *a = user;
   const gi_problem *p = &a->problem;
+  if (a->target->exact && kernel->inexact > 0) return true;
   if (kernel->fits != NULL && kernel->fits(p) != NULL) return true;
   for (int c = 0; gi_kernel_layouts(kernel, p, c, a->in, a->out); c++) {
     gi_offer offer = {.kernel = kernel,

@@ -48,6 +48,8 @@ static bool is_offered(const gi_node_offers *of, const gi_kernel *k) {
 static bool add_refused(const gi_kernel *k, void *user) {
   refused *r = user;
   const char *reason = k->fits != NULL ? k->fits(&r->problem) : NULL;
+  if (reason == NULL && k->inexact > 0 && !is_offered(r->offers, k))
+    reason = "rounds worse than direct summation";
   if (reason == NULL && k->by_threads && !is_offered(r->offers, k))
     reason = "its bits depend on the number of threads";
   if (reason != NULL && reason[0] != '\0' && r->view->n_others < r->room)

@@ -114,7 +114,8 @@ static glia_status build(glia_learner *l) {
                                .deterministic = l->o.deterministic,
                                .tune = l->o.tune,
                                .choices = l->o.choices,
-                               .fixed = l->o.fixed};
+                               .fixed = l->o.fixed,
+                               .exact_conv = l->o.exact_conv};
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
@@ -168,7 +169,8 @@ glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool i
   const glia_status s = glia_compile(
       g, out, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed, .dump = dump,
       .watch = infer ? NULL : "loss", .memory_limit = infer ? 0 : l->o.memory_limit,
-      .fixed = infer, .deterministic = l->o.deterministic, .tune = l->o.tune);
+      .fixed = infer, .deterministic = l->o.deterministic, .tune = l->o.tune,
+      .exact_conv = l->o.exact_conv);
   glia_graph_free(g);
   return s;
 }

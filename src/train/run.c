@@ -82,7 +82,8 @@ static glia_status make_learner(glia_run *r, const char *weights) {
                          .memory_limit = r->o.memory_limit,
                          .deterministic = r->o.deterministic,
                          .fixed = weights != NULL,
-                         .weights = weights};
+                         .weights = weights,
+                         .exact_conv = r->o.exact_conv};
   if (weights == NULL) { /* it trains: the choice of kernels stays the run's */
     o.tune = GI_MAX(r->o.tune, 0);
     o.choices = gi_arena_printf(&r->arena, "%s/kernels.json", r->o.run);
@@ -253,12 +254,13 @@ static glia_status model_path(glia_run *r, const char *dir, char **out) {
                  dir, dir);
 }
 
-static glia_status make_opened(glia_run *r, const char *dir) {
+static glia_status make_opened(glia_run *r, const char *dir, const glia_run_open_opts *o) {
   const char *net = NULL;
   char *path = NULL;
   GI_TRY(model_path(r, dir, &path));
   glia_status s = GLIA_OK;
   if (gi_is_dir(dir)) s = gi_settings_read(r, dir, &net);
+  r->o.exact_conv |= o->exact_conv;
   if (s == GLIA_OK) s = gi_read_info(&r->arena, path, &r->info, &r->history, NULL);
   if (s == GLIA_OK) s = glia_net_parse(r->info.net, path, &r->net);
   if (s == GLIA_OK) s = make_learner(r, path);
@@ -267,10 +269,12 @@ static glia_status make_opened(glia_run *r, const char *dir) {
   return s;
 }
 
-glia_status glia_run_open(const char *dir, glia_run **out) {
+glia_status glia_run_open_opt(const char *dir, const glia_run_open_opts *opt, glia_run **out) {
+  glia_run_open_opts o;
+  gi_opts(&o, sizeof o, opt);
   glia_run *r = gi_alloc(sizeof *r);
   if (r == NULL) return gi_fail_nomem(sizeof *r);
-  const glia_status s = make_opened(r, dir);
+  const glia_status s = make_opened(r, dir, &o);
   if (s != GLIA_OK) {
     glia_run_free(r);
     return s;

@@ -53,6 +53,7 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_int(j, "memory_limit", o->memory_limit);
   gi_json_set_bool(j, "deterministic", o->deterministic);
   gi_json_set_num(j, "tune", o->tune);
+  gi_json_set_bool(j, "exact_conv", o->exact_conv);
   char *text = gi_json_text(j, 2), *path = gi_run_file(r, "run.json");
   gi_json_free(j);
   glia_status s = text == NULL || path == NULL ? gi_fail_nomem(1) : GLIA_OK;
@@ -102,6 +103,7 @@ static glia_status take(glia_run *r, const gi_json *j, const char *path, const c
   o->memory_limit = GI_MAX(gi_json_int(gi_json_get(j, "memory_limit"), 0), 0);
   o->deterministic = gi_json_bool(gi_json_get(j, "deterministic"), false);
   o->tune = gi_json_num(gi_json_get(j, "tune"), 0);
+  o->exact_conv = gi_json_bool(gi_json_get(j, "exact_conv"), false);
   return gi_settings_check(o);
 }
 

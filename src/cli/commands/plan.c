@@ -51,6 +51,7 @@ static glia_status make_learner(const gi_cli *c, glia_net *net, const glia_sampl
       .memory_limit = gi_cli_i64(c, "memory-limit"),
       .deterministic = gi_cli_flag(c, "deterministic"),
       .tune = gi_cli_f64(c, "tune"),
+      .exact_conv = gi_cli_flag(c, "exact-conv"),
   };
   GI_TRY(glia_optimizer_parse(gi_cli_text(c, "optimizer"), &opt.optimizer));
   return glia_learner_new(&opt, out);
@@ -163,6 +164,7 @@ static const gi_option options[] = {
     GI_OPTION_MEMORY_LIMIT,
     GI_OPTION_TUNE("0"),
     GI_OPTION_DETERMINISTIC,
+    GI_OPTION_EXACT_CONV,
     {0},
 };
 

@@ -102,7 +102,8 @@ static glia_status predict_all(const gi_cli *c, glia_run *run) {
 
 static glia_status run_command(gi_cli *c) {
   glia_run *run = NULL;
-  GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run));
+  GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run,
+                       .exact_conv = gi_cli_flag(c, "exact-conv")));
   const glia_status s = predict_all(c, run);
   glia_run_free(run);
   return s;
@@ -122,6 +123,7 @@ static const gi_option options[] = {
      .max = TOP_MAX,
      .fallback = "1",
      .help = "how many of the likeliest classes to show"},
+    GI_OPTION_EXACT_CONV,
     {0},
 };
 

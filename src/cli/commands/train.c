@@ -95,6 +95,7 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
       .memory_limit = gi_cli_i64(c, "memory-limit"),
       .deterministic = gi_cli_flag(c, "deterministic"),
       .tune = gi_cli_f64(c, "tune") > 0 ? gi_cli_f64(c, "tune") : -1,
+      .exact_conv = gi_cli_flag(c, "exact-conv"),
   };
   const glia_status s = glia_run_new(&opt, out);
   gi_free(folder);
@@ -384,6 +385,7 @@ static const gi_option options[] = {
     GI_OPTION_MEMORY_LIMIT,
     GI_OPTION_TUNE("10"),
     GI_OPTION_DETERMINISTIC,
+    GI_OPTION_EXACT_CONV,
     {0},
 };
 

@@ -500,6 +500,7 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   static const gi_kernel id = {           \
       .op = #id,                          \
       .name = "conv_winograd",            \
+      .inexact = GI_WINOGRAD_ERROR,       \
       .fits = fits,                       \
       .layouts = layouts,                 \
       .cost = cost,                       \
