@@ -33,10 +33,11 @@ typedef struct gi_limits {
 } gi_limits;
 
 typedef struct gi_prepared {
-  void *state;    /* owned by the plan's step; given to kernel->release */
-  size_t scratch; /* bytes needed while it runs, 64-byte aligned; all steps share them */
-  size_t kept;    /* bytes that state holds on to: known inputs in another form */
-  int threads;    /* that run shares loops out to, by the backend's own means; 0: none */
+  void *state;     /* owned by the plan's step; given to kernel->release */
+  size_t scratch;  /* bytes needed while it runs, 64-byte aligned; all steps share them */
+  size_t kept;     /* bytes that state holds on to: known inputs in another form */
+  uint64_t unread; /* bit i: run never looks at input i, which state holds in another form */
+  int threads;     /* that run shares loops out to, by the backend's own means; 0: none */
   bool apart; /* run starts threads by other means: none may stand by (gi_backend.together) */
 } gi_prepared;
 

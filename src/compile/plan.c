@@ -5,14 +5,16 @@
 
 /* ---- pointers ---------------------------------------------------------------------------- */
 
-/* Where a value lies; NULL for inputs, whose memory comes with every run. */
+/* Where a value lies; NULL for inputs, whose memory comes with every run, and for what nobody
+ * reads any more. */
 static void *address(const glia_plan *p, uint32_t v) {
   const gi_place *place = &p->memory.place[v];
   const gi_val *source = p->graph->values.at[place->source];
   const gi_node *n = p->graph->nodes.at[source->node];
   switch (place->kind) {
     case GI_IN_ARENA: return p->arena + place->offset;
-    case GI_IN_FIXED: return (char *)p->fixed + place->offset;
+    case GI_IN_FIXED:
+      return place->offset == SIZE_MAX ? NULL : (char *)p->fixed + place->offset;
     case GI_IN_STORE: {
       const gi_entry *e =
           gi_store_find(p->graph->store, ((const gi_input_attr *)n->attr)->name);
@@ -75,6 +77,7 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
       p->steps[p->n_steps++] = (gi_step){.kernel = n->kernel,
                                          .exec = {made.state, in, out, NULL, &p->clock},
                                          .node = k,
+                                         .unread = made.unread,
                                          .threads = made.threads,
                                          .apart = made.apart};
       p->scratch = GI_MAX(p->scratch, made.scratch);
@@ -158,6 +161,66 @@ static glia_status compute_fixed(glia_plan *p) {
   release_steps(p);
   p->n_slots = 0;
   return GLIA_OK;
+}
+
+/* Which of them are read in runs: kernels may hold the elements in another form. */
+static void mark_read(const glia_plan *p, bool *read) {
+  for (int i = 0; i < p->n_steps; i++) {
+    const gi_step *s = &p->steps[i];
+    const gi_node *n = p->graph->nodes.at[s->node];
+    for (int k = 0; k < n->n_in; k++)
+      if (k >= 64 || (s->unread >> k & 1) == 0) read[n->in[k]] = true;
+  }
+  for (size_t i = 0; i < p->graph->roots.n; i++) read[p->graph->roots.at[i].value] = true;
+  if (p->watched != GI_NO_VALUE) read[p->watched] = true;
+}
+
+/* Moves those that are read, and views of them, together into memory of their own. */
+static glia_status keep_read(glia_plan *p, const bool *read, size_t *moved) {
+  gi_place *place = p->memory.place;
+  const size_t n = p->graph->values.n;
+  size_t total = 0;
+  for (size_t v = 0; v < n; v++) moved[v] = SIZE_MAX;
+  for (size_t v = 0; v < n; v++) {
+    if (place[v].kind != GI_IN_FIXED || !read[v]) continue;
+    for (size_t w = 0; w < v && moved[v] == SIZE_MAX; w++)
+      if (place[w].kind == GI_IN_FIXED && place[w].offset == place[v].offset)
+        moved[v] = moved[w];
+    if (moved[v] != SIZE_MAX) continue;
+    moved[v] = total;
+    total += (gi_type_bytes(&p->graph->values.at[v]->type) + 63) / 64 * 64;
+  }
+  if (total == p->memory.fixed) return GLIA_OK;
+  char *to = gi_alloc_aligned(total + 64);
+  if (to == NULL) return gi_fail_nomem(total);
+  for (size_t v = 0; v < n; v++) {
+    if (place[v].kind != GI_IN_FIXED) continue;
+    if (moved[v] != SIZE_MAX)
+      memcpy(to + moved[v], (char *)p->fixed + place[v].offset,
+             gi_type_bytes(&p->graph->values.at[v]->type));
+    place[v].offset = moved[v];
+  }
+  gi_free_aligned(p->fixed);
+  p->fixed = to;
+  p->memory.fixed = total;
+  return GLIA_OK;
+}
+
+/* Gives back what no step reads. */
+static glia_status shrink_fixed(glia_plan *p) {
+  if (p->fixed == NULL) return GLIA_OK;
+  bool *read = gi_alloc((p->graph->values.n + 1) * sizeof *read);
+  size_t *moved = gi_alloc((p->graph->values.n + 1) * sizeof *moved);
+  glia_status s = read == NULL || moved == NULL
+                      ? gi_fail_nomem(p->graph->values.n * sizeof *moved)
+                      : GLIA_OK;
+  if (s == GLIA_OK) {
+    mark_read(p, read);
+    s = keep_read(p, read, moved);
+  }
+  gi_free(read);
+  gi_free(moved);
+  return s;
 }
 
 /* Steps that depend on variables alone come first, where those keep their values. */
@@ -279,7 +342,7 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(compute_fixed(p));
   GI_TRY(prepare_steps(p, p->n_fixed, p->n_order));
   find_stretches(p);
-  return GLIA_OK;
+  return shrink_fixed(p);
 }
 
 glia_status gi_plan_attach(glia_plan *p, void *arena) {

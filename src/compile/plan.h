@@ -9,6 +9,7 @@ typedef struct gi_step {
   const gi_kernel *kernel;
   gi_exec exec; /* pointers are resolved, but for inputs */
   uint32_t node;
+  uint64_t unread;    /* see gi_prepared */
   int threads, until; /* see gi_prepared; the end of the stretch that begins here, or 0 */
   bool apart;
 } gi_step;

@@ -25,6 +25,14 @@ static const shape shapes[] = {
     {1, 9, 3, 3, 8, 3, 3, {1, 1}, {0, 0}, {1, 1}, 1},
     {2, 8, 6, 7, 9, 3, 3, {1, 1}, {4, 3}, {1, 1}, 1},
     {5, 130, 9, 17, 40, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
+    {2, 9, 7, 7, 24, 5, 5, {1, 1}, {2, 2}, {1, 1}, 1},
+    {3, 17, 14, 13, 20, 5, 5, {2, 2}, {2, 2}, {1, 1}, 1},
+    {1, 16, 12, 11, 16, 4, 4, {2, 2}, {1, 1}, {1, 1}, 1},
+    {2, 10, 9, 10, 18, 7, 7, {1, 1}, {3, 3}, {1, 1}, 1},
+    {1, 8, 10, 12, 8, 4, 5, {1, 2}, {0, 3}, {1, 1}, 1},
+    {2, 8, 6, 5, 9, 2, 2, {1, 1}, {1, 0}, {1, 1}, 1},
+    {8, 16, 7, 7, 16, 3, 3, {2, 2}, {1, 1}, {1, 1}, 1},
+    {13, 9, 3, 2, 40, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},
 };
 
 static gi_conv_attr attr_of(const shape *s) {
@@ -179,13 +187,13 @@ static void check_accuracy(const gi_op *op, const gi_conv_attr *a, gi_type x, gi
 }
 
 static void accuracy(shape s, double mean, double most) {
-  const gi_type x = F32(s.n, s.c, s.h, s.w), w = F32(s.f, s.c, 3, 3);
+  const gi_type x = F32(s.n, s.c, s.h, s.w), w = F32(s.f, s.c, s.kh, s.kw);
   gi_conv_attr a = attr_of(&s);
   const gi_type y = result_of(&a, x, w);
   check_accuracy(&gi_op_conv2d, &a, x, w, mean, most);
   a.size = (gi_dims){2, {s.h, s.w}};
   check_accuracy(&gi_op_conv2d_input_grad, &a, y, w, mean, most);
-  a.size = (gi_dims){2, {3, 3}};
+  a.size = (gi_dims){2, {s.kh, s.kw}};
   check_accuracy(&gi_op_conv2d_weight_grad, &a, x, y, mean, most);
 }
 
@@ -193,6 +201,8 @@ static void test_accuracy_of_winograd(void **state) {
   (void)state;
   accuracy((shape){2, 64, 14, 14, 32, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1}, 1e-6, 1e-5);
   accuracy((shape){1, 512, 8, 8, 32, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1}, 3e-6, 3e-5);
+  accuracy((shape){2, 32, 14, 14, 32, 5, 5, {1, 1}, {2, 2}, {1, 1}, 1}, 1e-6, 1e-5);
+  accuracy((shape){2, 32, 14, 14, 32, 5, 5, {2, 2}, {2, 2}, {1, 1}, 1}, 1e-6, 1e-5);
 }
 
 static void test_own_kernels_were_tried(void **state) {

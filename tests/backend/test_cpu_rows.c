@@ -31,7 +31,8 @@ static void test_batch_norm(void **state) {
   const gi_batch_norm_attr a = {1e-5};
   const gi_type shapes[] = {F32(8, 3),         F32(16, 64, 6, 6), F32(3, 5, 7),
                             F32(2, 33, 13, 9), F32(600, 40),      F32(2, 3, 150, 151),
-                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1)};
+                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1),   F32(70, 803),
+                            F32(3, 600, 5, 4)};
   for (int i = 0; i < GI_COUNT(shapes); i++)
     for (int last = 0; last < 2; last++) {
       const gi_type x = shapes[i], c = F32(x.dim[1]);
@@ -56,7 +57,8 @@ static void test_batch_norm_act(void **state) {
   const gi_batch_norm_attr a = {1e-5};
   const gi_type shapes[] = {F32(8, 3),         F32(16, 64, 6, 6), F32(3, 5, 7),
                             F32(2, 33, 13, 9), F32(600, 40),      F32(2, 13, 50, 51),
-                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1),   F32(5, 76)};
+                            F32(1, 1, 2, 2),   F32(4, 7, 1, 1),   F32(5, 76),
+                            F32(70, 803),      F32(3, 600, 5, 4)};
   for (int i = 0; i < GI_COUNT(shapes); i++)
     for (int last = 0; last < 4; last++) {
       const gi_type x = shapes[i], c = F32(x.dim[1]);

@@ -81,8 +81,9 @@ static inline void check_write(checker *c, const gi_node *n, uint32_t v) {
     c->store[place->source] = v + 1;
     return;
   }
-  if (place->kind == GI_IN_FIXED) { /* each has a place of its own there */
-    if (place->offset + check_bytes(c, v) > c->p->memory.fixed)
+  if (place->kind ==
+      GI_IN_FIXED) { /* each has a place of its own there, as long as it is read */
+    if (place->offset != SIZE_MAX && place->offset + check_bytes(c, v) > c->p->memory.fixed)
       fail_msg("%s: %%%u lies outside the fixed memory", n->op->name, v);
     return;
   }

@@ -127,6 +127,7 @@ struct gi_chain {
   void *kept[KEPT];  /* owned; weights in the layout that a primitive likes */
   int n_kept;
   size_t kept_bytes;
+  uint64_t unread; /* see gi_prepared */
   link links[PRIMITIVES];
 };
 
@@ -243,8 +244,10 @@ glia_status gi_chain_reordered(gi_chain *c, const gi_problem *p, int i,
                                gi_buffer *out) {
   *out = gi_in((size_t)i);
   if (dnnl_memory_desc_equal(have, want)) return GLIA_OK;
-  if (p->known != NULL && p->known[i] != NULL && c->n_kept < KEPT)
+  if (p->known != NULL && p->known[i] != NULL && c->n_kept < KEPT) {
+    c->unread |= (uint64_t)1 << i;
     return keep(c, p->known[i], have, want, out);
+  }
   *out = gi_chain_scratch(c, dnnl_memory_desc_get_size(want));
   return gi_chain_reorder(c, gi_in((size_t)i), have, *out, want);
 }
@@ -258,6 +261,7 @@ void gi_chain_finish(gi_chain *c, gi_prepared *out) {
   out->state = c;
   out->scratch = c->scratch + c->scratchpad;
   out->kept = c->kept_bytes;
+  out->unread = c->unread;
   out->apart = c->threads > 1;
 }
 

@@ -57,6 +57,8 @@ static void finish_row(const gi_product_tile *t, int i, float *row) {
 
 static void tile(const gi_product_tile *t) {
   float done[GI_PRODUCT_ROWS * WIDTH];
+  if (t->col_step == 1) /* they come while the sums are made */
+    for (int i = 0; i < t->rows; i++) __builtin_prefetch(t->c + i * t->row_step, 1);
   sums(t, done);
   if (t->col_step == 1) {
     for (int i = 0; i < t->rows; i++) finish_row(t, i, done + i * WIDTH);

@@ -17,8 +17,8 @@
  * signs were kept, a bit each.
  *
  * Channels-last (and where there is nothing behind the channels) the channels are columns;
- * plain, each channel has a run in every image. Blocks are fixed by the problem, so results do
- * not depend on the number of threads.
+ * plain, each channel has a run in every image. Many columns are cut into slices. Blocks are
+ * fixed by the problem, so results do not depend on the number of threads.
  */
 #include <math.h>
 
@@ -27,6 +27,8 @@
 
 enum {
   BLOCK = 16384, /* elements */
+  WIDE = 512,    /* more columns are cut into slices, */
+  SLICE = 256,   /* so that a block still has many rows */
   PART = 1 << 15 /* elements worth a thread */
 };
 
@@ -34,13 +36,14 @@ typedef struct state {
   bool columns, relu, adds;       /* adds: something to y, whose signs are kept */
   int64_t images, channels, area; /* columns: images counts places, area is 1 */
   int64_t per_block, blocks;      /* images (places) of a block */
+  int64_t slice, slices;          /* columns of a slice; plain: 1, and as many as channels */
   int64_t bytes;                  /* of bits for an image (place) */
   double eps;
   int threads;
   const gi_fold_loops *fold;
   const gi_norm_loops *loops;
   /* for the time of a run */
-  float *partial; /* columns: [blocks][2][channels]; else [channels][blocks][2] */
+  float *partial; /* columns: [blocks][slice][2][its channels]; else [channels][blocks][2] */
   float *a, *b;   /* by channel */
   float *p, *q, *r;
   gi_norm at; /* the first element of all that is read and written */
@@ -78,7 +81,9 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     s->area = 1;
   }
   s->bytes = (s->channels + 7) / 8 * s->area;
-  s->per_block = GI_MAX(1, BLOCK / (s->columns ? s->channels : s->area));
+  s->slice = !s->columns ? 1 : s->channels > WIDE ? SLICE : s->channels;
+  s->slices = (s->channels + s->slice - 1) / s->slice;
+  s->per_block = GI_MAX(1, BLOCK / (s->columns ? s->slice : s->area));
   s->blocks = (s->images + s->per_block - 1) / s->per_block;
   s->eps = ((const gi_batch_norm_attr *)p->attr)->eps;
   s->threads = gi_cpu_parts(p->threads, gi_type_count(t), PART);
@@ -106,46 +111,50 @@ static int64_t block_images(const state *s, int64_t block) {
   return GI_MIN(s->per_block, s->images - block * s->per_block);
 }
 
-/* n images (places) from `first` on: of channel c or, as columns, all channels. */
+static int64_t slice_width(const state *s, int64_t c) {
+  return GI_MIN(s->slice, s->channels - c);
+}
+
+/* n images (places) from `first` on: of channel c or, as columns, of the slice that begins with
+ * it. */
 static gi_norm piece(const state *s, int64_t c, int64_t first, int64_t n) {
   gi_norm g = s->at;
-  const int64_t step = s->channels * s->area,
-                at = first * step + (s->columns ? 0 : c * s->area);
+  const int64_t step = s->channels * s->area, at = first * step + c * s->area;
   g.rows = n;
   g.row_step = step;
-  g.n = s->columns ? s->channels : s->area;
+  g.n = s->columns ? slice_width(s, c) : s->area;
   g.x += at;
   if (g.z != NULL) g.z += at;
   if (g.dy != NULL) g.dy += at;
   if (g.y != NULL) g.y += at;
-  const int64_t bits = first * s->bytes + (s->columns ? 0 : c / 8 * s->area);
+  const int64_t bits = first * s->bytes + c / 8 * s->area;
   if (g.bits != NULL) g.bits += bits;
   if (g.to_bits != NULL) g.to_bits += bits;
   g.bits_step = s->bytes;
   g.shift = s->columns ? 0 : (int)(c % 8);
-  const int64_t own = s->columns ? 0 : c;
-  g.a += own;
-  g.b += own;
+  g.a += c;
+  g.b += c;
   if (g.dy == NULL) return g;
-  g.centre += own;
-  g.p += own;
-  g.q += own;
-  g.r += own;
+  g.centre += c;
+  g.p += c;
+  g.q += c;
+  g.r += c;
   return g;
 }
 
 /* Where the two numbers of a channel's block are, and the distance of the second. */
 static float *partial_at(const state *s, int64_t channel, int64_t block, int64_t *second) {
-  *second = s->columns ? s->channels : 1;
-  return s->partial +
-         (s->columns ? block * 2 * s->channels + channel : (channel * s->blocks + block) * 2);
+  const int64_t first = channel / s->slice * s->slice;
+  *second = s->columns ? slice_width(s, first) : 1;
+  return s->partial + (s->columns ? block * 2 * s->channels + 2 * first + channel - first
+                                  : (channel * s->blocks + block) * 2);
 }
 
 typedef struct place {
   int64_t channel, block;
 } place;
 static place place_of(const state *s, int64_t part) {
-  return s->columns ? (place){0, part} : (place){part / s->blocks, part % s->blocks};
+  return (place){part / s->blocks * s->slice, part % s->blocks};
 }
 
 static void statistics_part(void *user, int64_t part) {
@@ -159,9 +168,9 @@ static void statistics_part(void *user, int64_t part) {
     to[1] = s->fold->row(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to[0]);
     return;
   }
-  s->fold->columns(GI_FOLD_SUM, g.x, g.rows, g.n, g.n, NULL, true, to);
+  s->fold->columns(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, NULL, true, to);
   for (int64_t k = 0; k < g.n; k++) to[k] /= (float)g.rows;
-  s->fold->columns(GI_FOLD_SQUARES, g.x, g.rows, g.n, g.n, to, true, to + second);
+  s->fold->columns(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to, true, to + second);
 }
 
 static void sums_part(void *user, int64_t part) {
@@ -174,7 +183,7 @@ static void sums_part(void *user, int64_t part) {
 }
 
 static void each_block(state *s, void (*part)(void *, int64_t)) {
-  gi_cpu_for(s->threads, s->blocks * (s->columns ? 1 : s->channels), part, s);
+  gi_cpu_for(s->threads, s->blocks * s->slices, part, s);
 }
 
 /* The pass that writes: by blocks of places, or image by image. */
@@ -182,7 +191,8 @@ static void write_part(void *user, int64_t part) {
   const state *s = user;
   const gi_norm_loops *l = s->loops;
   if (s->columns) {
-    const gi_norm g = piece(s, 0, part * s->per_block, block_images(s, part));
+    const place at = place_of(s, part);
+    const gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));
     (g.dy == NULL ? l->write_columns : l->grad_columns)(&g);
     return;
   }
@@ -193,7 +203,7 @@ static void write_part(void *user, int64_t part) {
 }
 
 static void write_all(state *s) {
-  gi_cpu_for(s->threads, s->columns ? s->blocks : s->images, write_part, s);
+  gi_cpu_for(s->threads, s->columns ? s->blocks * s->slices : s->images, write_part, s);
 }
 
 /* ---- running ---------------------------------------------------------------------------- */

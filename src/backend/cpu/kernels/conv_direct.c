@@ -536,6 +536,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   }
   pack(s, p->known[1], s->kept);
   out->kept = packed * sizeof(float);
+  out->unread = 1 << 1;
   return GLIA_OK;
 }
 

@@ -1,10 +1,14 @@
-/* conv_winograd.c - 3 x 3 convolutions of stride 1 and their gradients by Winograd's algorithm
- * (isa/winograd.h), channels-last: a quarter of the multiplications of the direct sum.
+/* conv_winograd.c - convolutions and their gradients by Winograd's algorithm (isa/winograd.h),
+ * channels-last: for 3 x 3 kernels a quarter of the multiplications of the direct sum.
  *
- *   result   tiles of 4 x 4    read in tiles of 6 x 6    depth    panels of
- *   y        of y              x                         C        F
- *   dx       of dx             dy, kernels turned        F        C
- *   dw       sums over tiles   x, and 4 x 4 of dy
+ *   result   tiles of 4 x 4         read in tiles of 6 x 6    depth    panels of
+ *   y        of y                   x                         C        F
+ *   dx       of a phase of dx       dy                        F        C
+ *   dw       sums over tiles        x, and 4 x 4 of dy
+ *
+ * Larger kernels and strides are sums of 3 x 3 pieces (pieces.h). Pieces are summed like
+ * channels, before any transform back: n pieces of C channels are one convolution of n C. A
+ * 5 x 5 kernel has four and so 9 in place of 25 multiplications.
  *
  * y and dx: the weights are transformed first. Then each thread takes blocks of tiles: it
  * transforms what they read, multiplies at each of the 36 points, and transforms back, all in
@@ -22,39 +26,39 @@
 #include <math.h>
 
 #include "backend/cpu/cpu.h"
-#include "ops/attrs.h"
+#include "backend/cpu/pieces.h"
 
 enum {
   IN = GI_WINOGRAD_IN,
   OUT = GI_WINOGRAD_OUT,
   POINTS = GI_WINOGRAD_POINTS,
   ROWS = GI_WINOGRAD_ROWS,
-  KERNEL = 9,
-  WIDEST = 2 * GI_SPLAT, /* channels of a panel, at most */
-  DEPTH = 16,            /* depths of weights transformed together */
-  LINE = 16,             /* floats of a cache line */
-  BLOCK = 24,            /* tiles that a thread takes together */
-  CHUNK = 4,             /* panels multiplied before they are transformed back */
-  GRAD_BLOCK = 48,       /* tiles that are added to the sums of dw together */
-  SHARES = 4,            /* parts a thread, that none waits long for another */
-  PART = 1 << 16         /* multiply-adds worth a thread */
+  CELLS = GI_PIECE_CELLS,
+  TAPS = GI_PIECE_SIDE * GI_PIECE_SIDE,
+  WIDEST = 2 * GI_SPLAT,  /* channels of a panel, at most */
+  DEPTH = 16,             /* depths of weights transformed together */
+  LINE = 16,              /* floats of a cache line */
+  BLOCK = 24,             /* tiles that a thread takes together */
+  MANY_WEIGHTS = 1 << 18, /* floats that no second cache holds */
+  LARGE_BLOCK = 96,       /* tiles that take turns with so many weights */
+  FIT = 1 << 21,          /* floats of transformed tiles, at most */
+  CHUNK = 4,              /* panels multiplied before they are transformed back */
+  GRAD_BLOCK = 48,        /* tiles that are added to the sums of dw together */
+  MANY = 1 << 21,         /* sums that are gone through less often: */
+  MANY_BLOCK = 128,
+  SHARES = 4,    /* parts a thread, that none waits long for another */
+  PART = 1 << 16 /* multiply-adds worth a thread */
 };
 
-/* Where the tiles lie, in the images that are read and in those of the results. */
-typedef struct grid {
-  int64_t height, width, depth;          /* of what is read by 6 x 6 */
-  int64_t to_height, to_width, channels; /* of what has tiles of 4 x 4 */
-  int64_t first[2];                      /* cell that the first tile begins to read at */
-  int64_t rows, cols, tiles;             /* of one image, of one image, in all */
-} grid;
-
 typedef struct state {
-  grid g;
+  gi_grid g;
+  int64_t deep;   /* depths of all pieces */
+  int64_t kernel; /* taps */
   bool backward, relu, has_bias;
   bool few;                  /* tiles: panels are shared out, not blocks of tiles */
   int64_t panels;            /* channels by loops->width */
   int64_t block, chunk;      /* tiles, panels taken together */
-  int64_t row;               /* floats of a tile's depth, at one point */
+  int64_t row;               /* floats of a tile's depths, at one point */
   int64_t weight_step;       /* floats between points: of weights */
   int64_t in_step, out_step; /* of transformed tiles, of products */
   int threads, parts;
@@ -66,6 +70,12 @@ typedef struct state {
   const float *from, *w, *zeros, *bias;
   float *weight, *space, *to;
 } state;
+
+/* dx has one for each phase, others have one. They share the scratch. */
+typedef struct phases {
+  int n;
+  state phase[GI_PIECE_PHASES];
+} phases;
 
 /* ---- what is taken ----------------------------------------------------------------------- */
 
@@ -81,11 +91,8 @@ static const char *fits(const gi_problem *p) {
     if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
   }
   if (gi_type_count(&p->out[0]) == 0) return "the result has no elements";
-  if (w->dim[2] != 3 || w->dim[3] != 3) return "takes kernels of 3 x 3 only";
-  for (int d = 0; d < 2; d++)
-    if (a->stride.at[d] != 1 || a->dilation.at[d] != 1) return "takes stride and dilation 1";
   if (a->groups != 1) return "takes one group only";
-  return NULL;
+  return gi_pieces_fit(a, w);
 }
 
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
@@ -98,98 +105,61 @@ static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *o
 }
 
 /* As measured: products at 0.8 of the arithmetic limit; the transforms of one channel of a tile
- * take as long as 800 operations, weights are as many channels of tiles and go through memory.
- */
+ * take as long as 800 operations, in whole vectors; weights are as many channels of tiles and
+ * go through memory. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
-  const gi_type *w = weight_grad_of(p) ? &p->out[0] : &p->in[1];
-  const gi_type *to = weight_grad_of(p) ? &p->in[1] : &p->out[0];
-  const double kernels = (double)w->dim[0] * (double)w->dim[1];
-  const double tiles =
-      (double)(to->dim[0] * ((to->dim[2] + OUT - 1) / OUT) * ((to->dim[3] + OUT - 1) / OUT));
-  const double products = ceil(tiles / ROWS) * ROWS * POINTS * 2 * kernels / 0.8;
-  const double channels = tiles * (double)(w->dim[0] + w->dim[1]);
   const bool packed = p->known != NULL && !weight_grad_of(p) && p->known[1] != NULL;
-  const double weights = packed ? 0 : 3 * kernels * POINTS * sizeof(float) / limits->bytes;
-  return gi_time(p, limits, INFINITY, 1) + weights +
-         (products + 800 * (channels + (packed ? 0 : kernels))) / limits->flops;
-}
-
-/* ---- tiles ------------------------------------------------------------------------------- */
-
-static grid make_grid(const gi_type *from, const gi_type *to, int64_t padding_y,
-                      int64_t padding_x) {
-  grid g = {.height = from->dim[2],
-            .width = from->dim[3],
-            .depth = from->dim[1],
-            .to_height = to->dim[2],
-            .to_width = to->dim[3],
-            .channels = to->dim[1],
-            .first = {-padding_y, -padding_x}};
-  g.rows = (g.to_height + OUT - 1) / OUT;
-  g.cols = (g.to_width + OUT - 1) / OUT;
-  g.tiles = to->dim[0] * g.rows * g.cols;
-  return g;
-}
-
-/* Pointers to the cells that a tile reads; to zeros in the padding. */
-static void cells_read(const grid *g, int64_t tile, const float *from, const float *zeros,
-                       const float **at) {
-  const int64_t plane = g->rows * g->cols, in_image = tile % plane;
-  const int64_t y = in_image / g->cols * OUT + g->first[0];
-  const int64_t x = in_image % g->cols * OUT + g->first[1];
-  const float *image = from + tile / plane * g->height * g->width * g->depth;
-  for (int64_t i = 0; i < IN; i++) {
-    const bool row = y + i >= 0 && y + i < g->height;
-    for (int64_t j = 0; j < IN; j++)
-      *at++ = row && x + j >= 0 && x + j < g->width
-                  ? image + ((y + i) * g->width + x + j) * g->depth
-                  : zeros;
+  double flops = 0, bytes = 0;
+  for (int i = 0; i < gi_grid_phases(p); i++) {
+    const gi_grid g = gi_grid_of(p, i);
+    const double deep = (double)(g.n_pieces * g.depth), kernels = deep * (double)g.channels;
+    const double whole = (double)(g.n_pieces * ((g.depth + LINE - 1) / LINE * LINE) +
+                                  (g.channels + LINE - 1) / LINE * LINE);
+    flops += ceil((double)g.tiles / ROWS) * ROWS * POINTS * 2 * kernels / 0.8;
+    flops += 800 * ((double)g.tiles * whole + (packed ? 0 : kernels));
+    bytes += packed ? 0 : 3 * kernels * POINTS * sizeof(float);
   }
-}
-
-/* Offsets of the cells of a tile of results; -1 outside of the image. */
-static void cells_written(const grid *g, int64_t tile, int64_t *cell) {
-  const int64_t plane = g->rows * g->cols, in_image = tile % plane;
-  const int64_t y = in_image / g->cols * OUT, x = in_image % g->cols * OUT;
-  const int64_t image = tile / plane * g->to_height;
-  for (int64_t i = 0; i < OUT; i++)
-    for (int64_t j = 0; j < OUT; j++)
-      *cell++ = y + i < g->to_height && x + j < g->to_width
-                    ? ((image + y + i) * g->to_width + x + j) * g->channels
-                    : -1;
+  return gi_time(p, limits, INFINITY, 1) + bytes / limits->bytes + flops / limits->flops;
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-/* Some depths of a panel: of w [F, C, 9] a panel holds filters and its depth is C; backward it
- * holds channels, its depth is F, and kernels are turned by half a circle. The kernels of the
+/* The kernels of some depths, each piece of them: from w [F, C, taps]. Forward a panel holds
+ * filters and its depth is C; backward it holds channels and its depth is F. The kernels of the
  * panel's channels are first brought side by side. */
 static void weight_part(void *user, int64_t part) {
   const state *s = user;
-  const int64_t slices = (s->g.depth + DEPTH - 1) / DEPTH, width = s->loops->width;
+  const gi_grid *g = &s->g;
+  const int64_t slices = (g->depth + DEPTH - 1) / DEPTH, width = s->loops->width;
   const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
-  const int64_t n = GI_MIN(width, s->g.channels - first), deep = GI_MIN(DEPTH, s->g.depth - d);
-  const int64_t by_channel = s->backward ? KERNEL : s->g.depth * KERNEL; /* in w */
-  const int64_t by_depth = s->backward ? s->g.channels * KERNEL : KERNEL;
+  const int64_t n = GI_MIN(width, g->channels - first), deep = GI_MIN(DEPTH, g->depth - d);
+  const int64_t by_channel = s->backward ? s->kernel : g->depth * s->kernel; /* in w */
+  const int64_t by_depth = s->backward ? g->channels * s->kernel : s->kernel;
   const float *w = s->w + first * by_channel + d * by_depth;
-  float side[DEPTH * KERNEL * WIDEST];
-  gi_rectangle turn = {.rows = s->backward ? KERNEL : deep * KERNEL,
+  float side[DEPTH * TAPS * WIDEST], cells[CELLS * WIDEST];
+  gi_rectangle turn = {.rows = s->backward ? s->kernel : deep * s->kernel,
                        .cols = n,
                        .from_row = 1,
                        .from_col = by_channel,
                        .to_row = width,
                        .to_col = 1,
                        .size = sizeof(float)};
-  if (n < width) memset(side, 0, sizeof side);
+  if (n < width) memset(side, 0, (size_t)(deep * s->kernel * width) * sizeof *side);
   for (int64_t e = 0; e < deep; e += s->backward ? 1 : deep)
-    s->move(&turn, w + e * by_depth, side + e * KERNEL * width);
-  float *to = s->weight + panel * POINTS * s->weight_step + d * width;
-  for (int64_t e = 0; e < deep; e++) {
-    const float *g = side + e * KERNEL * width;
-    if (s->backward)
-      s->loops->weight(g + (KERNEL - 1) * width, -width, to + e * width, s->weight_step);
-    else
-      s->loops->weight(g, width, to + e * width, s->weight_step);
+    s->move(&turn, w + e * by_depth, side + e * s->kernel * width);
+  for (int k = 0; k < g->n_pieces; k++) {
+    float *to = s->weight + panel * POINTS * s->weight_step + (k * g->depth + d) * width;
+    for (int64_t e = 0; e < deep; e++, to += width) {
+      for (int c = 0; c < CELLS; c++) {
+        const int tap = g->piece[k].tap[c];
+        const size_t row = (size_t)width * sizeof(float);
+        if (tap < 0)
+          memset(cells + c * width, 0, row);
+        else
+          memcpy(cells + c * width, side + (e * s->kernel + tap) * width, row);
+      }
+      s->loops->weight(cells, width, to, s->weight_step);
+    }
   }
 }
 
@@ -204,17 +174,18 @@ static void transform_weights(state *s, const float *w, float *to) {
 /* B' d B of n tiles from `first` on: in[point][tile][row]. */
 static void transform_tiles(const state *s, int64_t first, int64_t n, float *in) {
   const float *at[POINTS];
-  for (int64_t t = 0; t < n; t++) {
-    cells_read(&s->g, first + t, s->from, s->zeros, at);
-    s->loops->input(at, s->g.depth, in + t * s->row, s->in_step);
-  }
+  for (int64_t t = 0; t < n; t++)
+    for (int k = 0; k < s->g.n_pieces; k++) { /* in order: each writes whole vectors */
+      gi_grid_read(&s->g, first + t, &s->g.piece[k], s->from, s->zeros, at);
+      s->loops->input(at, s->g.depth, in + t * s->row + k * s->g.depth, s->in_step);
+    }
 }
 
 /* Panels panel .. panel + chunk - 1 at all points: out[point][panel][tile][width]. */
 static void multiply_block(const state *s, int64_t panel, int64_t chunk, int64_t n,
                            const float *in, float *out) {
   const int64_t width = s->loops->width;
-  gi_winograd_product p = {.row = s->row, .depth = s->g.depth};
+  gi_winograd_product p = {.row = s->row, .depth = s->deep};
   for (int64_t k = 0; k < POINTS; k++)
     for (int64_t c = 0; c < chunk; c++) {
       p.panel = s->weight + ((panel + c) * POINTS + k) * s->weight_step;
@@ -232,7 +203,7 @@ static void write_block(const state *s, int64_t panel, int64_t chunk, int64_t fi
   int64_t cell[OUT * OUT];
   gi_winograd_output o = {.step = s->out_step, .cell = cell, .relu = s->relu};
   for (int64_t t = 0; t < n; t++) {
-    cells_written(&s->g, first + t, cell);
+    gi_grid_written(&s->g, first + t, cell);
     for (int64_t c = 0; c < chunk; c++) {
       const int64_t f = (panel + c) * width;
       o.from = out + (c * s->block + t) * width;
@@ -293,8 +264,7 @@ static void zero_cell(state *s, float *scratch) {
   s->zeros = scratch;
 }
 
-static glia_status run(const gi_exec *x) {
-  state *s = x->state;
+static void run_phase(state *s, const gi_exec *x) {
   float *scratch = x->scratch;
   s->from = x->in[0];
   s->to = x->out[0];
@@ -304,6 +274,11 @@ static glia_status run(const gi_exec *x) {
   if (s->kept == NULL) transform_weights(s, x->in[1], scratch + s->weight_at);
   if (s->few) gi_cpu_for(s->threads, (s->g.tiles + ROWS - 1) / ROWS, few_transformed, s);
   gi_cpu_for(s->threads, s->parts, s->few ? few_part : tiles_part, s);
+}
+
+static glia_status run(const gi_exec *x) {
+  phases *all = x->state;
+  for (int i = 0; i < all->n; i++) run_phase(&all->phase[i], x);
   return GLIA_OK;
 }
 
@@ -328,7 +303,7 @@ static void transform_part(void *user, int64_t part) {
   int64_t cell[OUT * OUT];
   transform_tiles(s, g->now + first, n, g->in + first * s->row);
   for (int64_t t = first; t < first + n; t++) {
-    cells_written(&s->g, g->now + t, cell);
+    gi_grid_written(&s->g, g->now + t, cell);
     for (int64_t k = 0; k < s->panels; k++)
       s->loops->result(g->y + k * width, cell, s->g.channels - k * width,
                        g->dy + (k * s->block + t) * width, g->dy_step);
@@ -346,33 +321,41 @@ static void sum_part(void *user, int64_t part) {
                          .tiles = g->n,
                          .add = g->now > 0};
   for (int64_t i = 0; i < g->c_tiles; i++) {
-    const int64_t c = s->g.depth * i / g->c_tiles;
+    const int64_t c = s->deep * i / g->c_tiles;
     o.x = x + c;
-    o.rows = (int)(s->g.depth * (i + 1) / g->c_tiles - c);
+    o.rows = (int)(s->deep * (i + 1) / g->c_tiles - c);
     o.sum = sum + c * width;
     s->loops->outer(&o);
   }
 }
 
-/* Some channels of x of a panel of filters, into dw [F, C, 9]. */
+/* Some channels of x of a panel of filters, into dw [F, C, taps]: each tap is in one piece. */
 static void weight_grad_part(void *user, int64_t part) {
   const grad_state *g = user;
   const state *s = &g->s;
   const int64_t slices = (s->g.depth + DEPTH - 1) / DEPTH, width = s->loops->width;
   const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
   const int64_t n = GI_MIN(width, s->g.channels - first), deep = GI_MIN(DEPTH, s->g.depth - d);
-  const float *sum = s->weight + panel * POINTS * s->weight_step + d * width;
-  float side[DEPTH * KERNEL * WIDEST];
-  for (int64_t e = 0; e < deep; e++)
-    s->loops->weight_grad(sum + e * width, s->weight_step, side + e * KERNEL * width);
-  const gi_rectangle turn = {.rows = deep * KERNEL,
+  float side[DEPTH * TAPS * WIDEST], cells[CELLS * WIDEST];
+  for (int k = 0; k < s->g.n_pieces; k++) {
+    const float *sum =
+        s->weight + panel * POINTS * s->weight_step + (k * s->g.depth + d) * width;
+    for (int64_t e = 0; e < deep; e++, sum += width) {
+      s->loops->weight_grad(sum, s->weight_step, cells);
+      for (int c = 0; c < CELLS; c++)
+        if (s->g.piece[k].tap[c] >= 0)
+          memcpy(side + (e * s->kernel + s->g.piece[k].tap[c]) * width, cells + c * width,
+                 (size_t)width * sizeof *side);
+    }
+  }
+  const gi_rectangle turn = {.rows = deep * s->kernel,
                              .cols = n,
                              .from_row = width,
                              .from_col = 1,
                              .to_row = 1,
-                             .to_col = s->g.depth * KERNEL,
+                             .to_col = s->g.depth * s->kernel,
                              .size = sizeof(float)};
-  s->move(&turn, side, g->dw + (first * s->g.depth + d) * KERNEL);
+  s->move(&turn, side, g->dw + (first * s->g.depth + d) * s->kernel);
 }
 
 static glia_status run_weight_grad(const gi_exec *x) {
@@ -403,24 +386,31 @@ static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; 
  * the same few sets of a cache. */
 static int64_t odd_lines(int64_t floats) { return (round_up(floats, LINE) / LINE | 1) * LINE; }
 
-static void begin(state *s, const gi_problem *p) {
+static void begin(state *s, const gi_problem *p, const gi_grid *g) {
   const gi_conv_attr *a = p->attr;
+  const gi_type *w = weight_grad_of(p) ? &p->out[0] : &p->in[1];
+  s->g = *g;
+  s->deep = g->n_pieces * g->depth;
+  s->kernel = w->dim[2] * w->dim[3];
+  s->backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
   s->relu = a->activation != NULL && strcmp(a->activation, "relu") == 0;
   s->has_bias = p->n_in == 3;
   s->loops = gi_cpu_isa()->winograd;
   s->move = gi_cpu_isa()->move_rectangle;
-  const double work = (double)s->g.tiles * POINTS * (double)(s->g.depth * s->g.channels);
+  const double work = (double)s->g.tiles * POINTS * (double)(s->deep * s->g.channels);
   s->threads = gi_cpu_parts(p->threads, work > 1e18 ? INT64_MAX : (int64_t)work, PART);
-  s->row = s->g.depth <= 64 ? round_up(s->g.depth, LINE) : odd_lines(s->g.depth);
+  /* The last piece may be written up to a whole vector. */
+  const int64_t row = s->deep - s->g.depth + round_up(s->g.depth, LINE);
+  s->row = row <= 64 ? round_up(row, LINE) : odd_lines(row);
   s->panels = (s->g.channels + s->loops->width - 1) / s->loops->width;
-  s->weight_step = odd_lines(s->g.depth * s->loops->width);
+  s->weight_step = odd_lines(s->deep * s->loops->width);
   s->weight_at = (size_t)round_up(s->g.depth, LINE);
 }
 
-static void release(void *state_) {
-  state *s = state_;
-  gi_free_aligned(s->kept);
-  gi_free(s);
+static void release(void *phases_) {
+  phases *all = phases_;
+  for (int i = 0; i < all->n; i++) gi_free_aligned(all->phase[i].kept);
+  gi_free(all);
 }
 
 static glia_status keep_weights(state *s, const float *w, size_t floats) {
@@ -430,18 +420,29 @@ static glia_status keep_weights(state *s, const float *w, size_t floats) {
   return GLIA_OK;
 }
 
+/* Tiles that one thread takes together: as its cache holds them; more where weights are so many
+ * that they come from memory for every block. */
+static int64_t block_of(const state *s, int64_t tiles) {
+  const bool many = s->panels * POINTS * s->weight_step > MANY_WEIGHTS;
+  const int64_t fit = FIT / (POINTS * s->row) / ROWS * ROWS;
+  const int64_t most = many ? GI_MAX(BLOCK, GI_MIN(LARGE_BLOCK, fit)) : BLOCK;
+  const int64_t blocks = (tiles + most - 1) / most;
+  return round_up((tiles + blocks - 1) / blocks, ROWS);
+}
+
 /* The work into blocks of tiles, or for few into chunks of panels. */
 static void cut(state *s) {
-  const int64_t blocks = (s->g.tiles + BLOCK - 1) / BLOCK, shares = SHARES * s->threads;
-  s->block = BLOCK;
+  const int64_t tiles = s->g.tiles, shares = SHARES * s->threads;
+  s->block = block_of(s, (tiles + s->threads - 1) / s->threads);
   s->chunk = GI_MIN(CHUNK, s->panels);
-  s->few = s->threads > 1 && blocks < shares;
+  s->few = s->threads > 1 && tiles < shares * s->block && tiles * s->row * POINTS <= FIT;
+  if (s->few) s->block = block_of(s, tiles);
+  const int64_t blocks = (tiles + s->block - 1) / s->block;
   if (s->few) { /* as many chunks as there are shares for each block */
     const int64_t chunks = (shares + blocks - 1) / blocks;
     s->chunk = GI_MIN(s->chunk, (s->panels + chunks - 1) / chunks);
   }
-  const int64_t in_block = s->few ? round_up(s->g.tiles, ROWS) : s->block;
-  s->in_step = odd_lines(in_block * s->row);
+  s->in_step = odd_lines((s->few ? round_up(tiles, ROWS) : s->block) * s->row);
   s->out_step = odd_lines(s->block * s->chunk * s->loops->width);
   s->parts = (int)(s->few ? blocks * ((s->panels + s->chunk - 1) / s->chunk)
                           : GI_MIN((int64_t)s->threads, blocks));
@@ -450,48 +451,50 @@ static void cut(state *s) {
                          : (size_t)s->parts * s->part_size;
 }
 
-static glia_status prepare(const gi_problem *p, gi_prepared *out) {
-  const gi_conv_attr *a = p->attr;
-  state *s = gi_alloc(sizeof *s);
-  if (s == NULL) return gi_fail_nomem(sizeof *s);
-  s->backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
-  const int64_t turned = s->backward ? 2 : 0, sign = s->backward ? -1 : 1;
-  s->g = make_grid(&p->in[0], &p->out[0], turned + sign * a->padding.at[0],
-                   turned + sign * a->padding.at[1]);
-  begin(s, p);
+static glia_status prepare_phase(state *s, const gi_problem *p, const gi_grid *g,
+                                 gi_prepared *out) {
+  begin(s, p, g);
   cut(s);
-  s->part_at = s->weight_at;
   const size_t weights = (size_t)(s->panels * POINTS * s->weight_step);
-  glia_status made = GLIA_OK;
-  if (p->known != NULL && p->known[1] != NULL)
-    made = keep_weights(s, p->known[1], weights);
-  else
-    s->part_at += weights;
-  if (made != GLIA_OK) {
-    release(s);
+  const bool known = p->known != NULL && p->known[1] != NULL;
+  s->part_at = s->weight_at + (known ? 0 : weights);
+  out->scratch = GI_MAX(out->scratch, (s->part_at + s->space_size) * sizeof(float));
+  out->threads = GI_MAX(out->threads, s->threads);
+  if (!known) return GLIA_OK;
+  out->kept += weights * sizeof(float);
+  out->unread = 1 << 1;
+  return keep_weights(s, p->known[1], weights);
+}
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  phases *all = gi_alloc(sizeof *all);
+  if (all == NULL) return gi_fail_nomem(sizeof *all);
+  for (int i = 0; i < gi_grid_phases(p); i++) {
+    const gi_grid g = gi_grid_of(p, i);
+    if (g.tiles == 0) continue;
+    const glia_status made = prepare_phase(&all->phase[all->n++], p, &g, out);
+    if (made == GLIA_OK) continue;
+    release(all);
     return made;
   }
-  out->state = s;
-  out->threads = s->threads;
-  out->scratch = (s->part_at + s->space_size) * sizeof(float);
-  out->kept = s->kept != NULL ? weights * sizeof(float) : 0;
+  out->state = all;
   return GLIA_OK;
 }
 
 static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
-  const gi_conv_attr *a = p->attr;
   grad_state *g = gi_alloc(sizeof *g);
   if (g == NULL) return gi_fail_nomem(sizeof *g);
   state *s = &g->s;
-  s->g = make_grid(&p->in[0], &p->in[1], a->padding.at[0], a->padding.at[1]);
-  begin(s, p);
-  s->block = GI_MIN(GRAD_BLOCK, s->g.tiles);
-  g->c_tiles = (s->g.depth + ROWS - 1) / ROWS;
+  const gi_grid grid = gi_grid_of(p, 0);
+  begin(s, p, &grid);
+  const size_t sums = (size_t)(s->panels * POINTS * s->weight_step);
+  s->block = GI_MIN(sums > MANY ? MANY_BLOCK : GRAD_BLOCK, s->g.tiles);
+  g->c_tiles = (s->deep + ROWS - 1) / ROWS;
   s->in_step = odd_lines(s->block * s->row);
   g->dy_step = odd_lines(s->block * s->panels * s->loops->width);
-  s->part_at = s->weight_at + (size_t)(s->panels * POINTS * s->weight_step);
+  s->part_at = s->weight_at + sums;
   out->state = g;
-  out->threads = g->s.threads;
+  out->threads = s->threads;
   out->scratch = (s->part_at + (size_t)(POINTS * (s->in_step + g->dy_step))) * sizeof(float);
   return GLIA_OK;
 }

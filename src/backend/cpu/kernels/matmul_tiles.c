@@ -18,6 +18,7 @@ enum {
   DEPTH = 1024,     /* most numbers summed before a sum goes to memory */
   SIDE = 4,         /* tiles of rows brought together at a time */
   NEAR = 320 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
+  SCATTER = 24,     /* steps of depth that writing by single floats takes as long as */
   PART = 1 << 16,   /* multiply-adds worth a thread */
   PARTS_A_THREAD = 8, /* so that threads that are held up leave less behind */
   BATCHES = 1 << 20
@@ -91,13 +92,14 @@ static operand cols_of(const gi_matrix *m, int input) {
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/* Multiply-adds by the vector with what is empty, and elements packed as some of those. */
+/* Multiply-adds by the vector with what is empty, and elements packed, and those written one by
+ * one, as some of those. */
 static double work(const operand *spread, const operand *packed, int64_t depth, int64_t width,
-                   bool known) {
+                   bool known, bool scattered) {
   const double rows = (double)round_up(spread->count, GI_PRODUCT_ROWS);
   const double cols = (double)round_up(packed->count, width);
   const double packing = known ? 0 : (packed->outer == 1 ? 4 : 8);
-  return (double)depth * cols * (rows + packing);
+  return cols * ((double)depth * (rows + packing) + (scattered ? SCATTER * rows : 0));
 }
 
 static bool known(const gi_problem *p, int i) {
@@ -109,8 +111,8 @@ static double orient(const gi_problem *p, const shape *m, int64_t width, state *
   const int r = m->a.rank;
   const operand a = rows_of(&m->a, 0), b = cols_of(&m->b, 1);
   s->depth = m->a.dim[r - 1];
-  const double straight = work(&a, &b, s->depth, width, known(p, 1));
-  const double turned = work(&b, &a, s->depth, width, known(p, 0));
+  const double straight = work(&a, &b, s->depth, width, known(p, 1), false);
+  const double turned = work(&b, &a, s->depth, width, known(p, 0), m->c.dim[r - 1] > 1);
   const bool turn = turned < straight;
   s->spread = turn ? b : a;
   s->packed = turn ? a : b;
@@ -327,6 +329,7 @@ static glia_status keep(state *s, const float *from, gi_prepared *out) {
   packing k = {s, from, s->kept};
   for (int64_t p = 0; p < s->panels; p++) pack_panel(&k, p);
   out->kept = bytes;
+  out->unread = (uint64_t)1 << s->packed.input;
   return GLIA_OK;
 }
 
