@@ -6,7 +6,9 @@ file, so that a long comparison can be made in pieces. "kind" says what a line h
            run of glia and the peer's run after it share a number), and its figures
   check    did both compute the same? by workload and threads
   target   workload, and the ratio that is wanted with 1 and with 2 threads
-  limits   what the machine can do at best, by threads: gflops
+  limits   what the machine can do at best, by threads: gflops, gb_s (bench_roofline); the most
+           counts, since neighbours only take away
+  roofline one workload's share of these: of_arithmetic, of_roofline
   cost     an overhead: name, value, unit, target
   curve    the end of one training run: task, who, seed, accuracy
 """
@@ -48,6 +50,12 @@ def best_settings(records, workload, threads):
     return sorted(by, key=lambda s: min(by[s]))
 
 
+def limit(records, threads, what="gflops"):
+    """The most that the machine gave with so many threads, or None."""
+    return max((r[what] for r in records if r["kind"] == "limits" and r["threads"] == threads and what in r),
+               default=None)
+
+
 def summary(records, workload, threads):
     """One workload: medians of both, the ratio of neighbouring runs with its spread, memory."""
     runs = [r for r in records if r["kind"] == "run" and
@@ -62,9 +70,12 @@ def summary(records, workload, threads):
     for field in ("planned_mb", "process_mb", "gflop", "gflops", "loss"):
         if field in mine[0]:
             out[field] = statistics.median(r[field] for r in mine)
-    limit = last(records, kind="limits", threads=threads).get("gflops")
-    if limit and out.get("gflop", 0) > 0.001:
-        out["of_limit"] = out["gflop"] / out["ms"] * 1e3 / limit
+    most = limit(records, threads)
+    if most and out.get("gflop", 0) > 0.001:
+        out["of_limit"] = out["gflop"] / out["ms"] * 1e3 / most
+    share = last(records, kind="roofline", workload=workload, threads=threads)
+    if share and out.get("gflop", 0) > 0.001:
+        out["of_roofline"] = share["of_roofline"]
     check = last(records, kind="check", workload=workload, threads=threads)
     if check:
         out["check"] = {k: v for k, v in check.items() if k not in ("kind", "workload", "threads")}

@@ -26,10 +26,14 @@ typedef struct gi_problem {
   const void *const *known;
 } gi_problem;
 
-/* The most that so many threads of a machine give: what times are modelled from. */
+/* The most that so many threads of a machine give. Times are modelled from the first two; the
+ * others are 0 where nothing was measured. */
 typedef struct gi_limits {
   double flops; /* f32 operations a second; a multiply-add is two */
-  double bytes; /* a second, read from memory and written back */
+  double bytes; /* a second, two streams read from memory and one written */
+  double read;  /* bytes a second, read alone */
+  double copy;  /* bytes a second, read and written */
+  double start; /* seconds until all threads have begun and ended */
 } gi_limits;
 
 typedef struct gi_prepared {
@@ -70,6 +74,10 @@ typedef struct gi_kernel {
   void (*release)(void *state); /* NULL: nothing to free */
 } gi_kernel;
 
+/* A problem and its cure, a sentence each. */
+typedef void (*gi_say)(void *user, const char *cure, const char *problem, ...)
+    GLIA_PRINTF(3, 4);
+
 typedef struct gi_backend {
   const char *name;
   const gi_kernel *const *const *kernels; /* lists of rows, NULL-terminated */
@@ -83,6 +91,9 @@ typedef struct gi_backend {
   glia_status (*measure)(int threads, gi_limits *out);
   /* Appends what times depend on beside the processor: instruction sets in use, libraries. */
   void (*setup)(gi_str *out);
+  /* Calls say for each thing that is set around the program, or that the processor lacks, and
+   * that makes it slower than it could be; NULL: there is nothing to say. */
+  void (*check)(gi_say say, void *user);
 } gi_backend;
 
 extern const gi_backend gi_backend_ref;

@@ -199,6 +199,14 @@ void gi_thread_join(gi_thread *t); /* waits and frees; NULL is a no-op */
 
 /* "AMD EPYC 9654, family 25 model 17" (machine.c). */
 void gi_processor_name(char *out, size_t n);
+typedef struct gi_machine { /* what the system tells; 0: it does not */
+  char name[256];
+  int processors;       /* that this process may run on, 1 at least */
+  double share;         /* of as many processors' time a container is given; 0: all */
+  int64_t memory, free; /* bytes */
+  int64_t cache[3];     /* bytes, by level, of one processor (the last may be shared) */
+} gi_machine;
+void gi_machine_look(gi_machine *out);
 double gi_now(void);      /* seconds, monotonic */
 size_t gi_peak_rss(void); /* bytes of this process at its largest; 0 if not known */
 size_t gi_rss(void);      /* bytes now */

@@ -242,37 +242,52 @@ void gi_time_key(const gi_kernel *k, const gi_problem *p, const char *setup, gi_
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
-static const char FLOPS[] = "operations a second; ", BYTES[] = "bytes a second; ";
+enum { LIMITS = 5, MODELLED = 2 };
+
+/* By number: the limit's key, and where it stands; the first two are those that count. */
+static double *limit_at(gi_limits *l, int i, const char **name) {
+  static const char *const names[LIMITS] = {"operations a second; ", "bytes a second; ",
+                                            "bytes read a second; ", "bytes copied a second; ",
+                                            "seconds to start threads; "};
+  double *const at[LIMITS] = {&l->flops, &l->bytes, &l->read, &l->copy, &l->start};
+  *name = names[i];
+  return at[i];
+}
+
+static void limit_key(const char *name, const gi_backend *b, int threads, gi_str *out) {
+  out->n = 0;
+  gi_str_puts(out, name);
+  gi_setup_text(b, threads, out);
+}
 
 gi_limits gi_times_limits(const gi_times *t, const gi_backend *b, int threads, bool *measured) {
   gi_limits l = b->limits != NULL ? b->limits(threads) : gi_backend_ref.limits(threads);
-  const char *const names[] = {FLOPS, BYTES};
-  double *const to[] = {&l.flops, &l.bytes};
+  gi_str key = {0};
   int known = 0;
-  for (int i = 0; i < 2 && t != NULL; i++) {
-    gi_str key = {0};
-    gi_str_puts(&key, names[i]);
-    gi_setup_text(b, threads, &key);
+  for (int i = 0; i < LIMITS && t != NULL; i++) {
+    const char *name;
+    double *to = limit_at(&l, i, &name);
+    limit_key(name, b, threads, &key);
     const double v = key.failed ? 0 : gi_times_get(t, key.s);
-    if (v > 0) *to[i] = v;
-    known += v > 0;
-    gi_str_free(&key);
+    if (v > 0) *to = v;
+    known += v > 0 && i < MODELLED;
   }
-  if (measured != NULL) *measured = known == 2;
+  gi_str_free(&key);
+  if (measured != NULL) *measured = known == MODELLED;
   return l;
 }
 
 glia_status gi_times_put_limits(gi_times *t, const gi_backend *b, int threads,
                                 const gi_limits *limits) {
-  const char *const names[] = {FLOPS, BYTES};
-  const double values[] = {limits->flops, limits->bytes};
+  gi_limits l = *limits;
+  gi_str key = {0};
   glia_status s = GLIA_OK;
-  for (int i = 0; i < 2 && s == GLIA_OK; i++) {
-    gi_str key = {0};
-    gi_str_puts(&key, names[i]);
-    gi_setup_text(b, threads, &key);
-    s = key.failed ? gi_fail_nomem(1) : gi_times_put(t, key.s, values[i]);
-    gi_str_free(&key);
+  for (int i = 0; i < LIMITS && s == GLIA_OK; i++) {
+    const char *name;
+    const double *from = limit_at(&l, i, &name);
+    limit_key(name, b, threads, &key);
+    s = key.failed ? gi_fail_nomem(1) : gi_times_put(t, key.s, *from);
   }
+  gi_str_free(&key);
   return s;
 }

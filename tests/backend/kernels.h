@@ -140,7 +140,7 @@ typedef struct trial_chosen {
 static inline bool trial_ask(const gi_kernel *k, void *user) {
   trial_chosen *c = user;
   gi_layout in[TRIAL_IN], out[GI_MAX_OUT];
-  const gi_limits limits = {1e11, 2e10};
+  const gi_limits limits = {.flops = 1e11, .bytes = 2e10};
   const char *reason = k->fits != NULL ? k->fits(&c->p) : NULL;
   if (reason != NULL) {
     gi_str_printf(&c->why, "%s: %s; ", k->name, reason);

@@ -220,7 +220,7 @@ static void test_limits(void **state) {
   const gi_backend *b = NULL;
   gi_times t = none();
   OK(gi_backend_find(NULL, &b));
-  const gi_limits assumed = gi_times_limits(NULL, b, 2, NULL), own = {3e10, 4e9};
+  const gi_limits assumed = gi_times_limits(NULL, b, 2, NULL), own = {3e10, 4e9, 5e9, 6e9, 0};
   assert_true(assumed.flops > 0 && assumed.bytes > 0);
   bool measured = true;
   assert_true(gi_times_limits(&t, b, 2, &measured).flops == assumed.flops);
@@ -228,7 +228,9 @@ static void test_limits(void **state) {
   OK(gi_times_put_limits(&t, b, 2, &own));
   assert_true(gi_times_limits(&t, b, 2, &measured).flops == 3e10);
   assert_true(measured);
-  assert_true(gi_times_limits(&t, b, 2, NULL).bytes == 4e9);
+  const gi_limits kept = gi_times_limits(&t, b, 2, NULL);
+  assert_true(kept.bytes == 4e9 && kept.read == 5e9 && kept.copy == 6e9);
+  assert_true(kept.start == 0); /* what was not measured is not kept */
   assert_true(gi_times_limits(&t, b, 1, NULL).flops == gi_times_limits(NULL, b, 1, NULL).flops);
   gi_times_free(&t);
 }

@@ -184,7 +184,7 @@ static bool try_kernel(const gi_kernel *kernel, int choice, const op_case *c,
   if (kernel->fits != NULL && kernel->fits(&p) != NULL) return false;
   if (v->in_place && (c->op->flags & GI_IN_PLACE) == 0) return false;
   if (!gi_kernel_layouts(kernel, &p, choice, k.in_layout, k.out_layout)) return false;
-  const gi_limits limits = {1e11, 2e10};
+  const gi_limits limits = {.flops = 1e11, .bytes = 2e10};
   const double seconds = gi_kernel_cost(kernel, &p, &limits);
   if (!(seconds > 0 && isfinite(seconds)))
     fail_msg("%s by %s costs %g s", case_name(c), kernel->name, seconds);

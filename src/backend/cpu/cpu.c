@@ -22,7 +22,8 @@ static bool has(const gi_isa *isa) {
   return isa == &gi_isa_base;
 }
 
-const gi_isa *gi_cpu_isa(void) {
+/* The best that this processor has, up to the one that is called `limit`; NULL: up to all. */
+static const gi_isa *best_isa(const char *limit) {
   static const gi_isa *const sets[] = {
     &gi_isa_base,
 #if defined(__x86_64__)
@@ -30,7 +31,6 @@ const gi_isa *gi_cpu_isa(void) {
     &gi_isa_avx512,
 #endif
   };
-  const char *limit = getenv("GLIA_ISA");
   const gi_isa *best = &gi_isa_base;
   for (int i = 0; i < GI_COUNT(sets) && has(sets[i]); i++) {
     best = sets[i];
@@ -39,6 +39,10 @@ const gi_isa *gi_cpu_isa(void) {
   return best;
 }
 
+const gi_isa *gi_cpu_isa(void) { return best_isa(getenv("GLIA_ISA")); }
+
+const gi_isa *gi_cpu_best_isa(void) { return best_isa(NULL); }
+
 const gi_backend gi_backend_cpu = {
     .name = "cpu",
     .kernels = gi_cpu_kernels_table,
@@ -46,6 +50,7 @@ const gi_backend gi_backend_cpu = {
     .together = gi_cpu_together,
     .measure = gi_cpu_measure,
     .setup = gi_cpu_setup,
+    .check = gi_cpu_check,
 };
 
 int gi_cpu_parts(int threads, int64_t work, int64_t least) {

@@ -10,6 +10,7 @@
  * "avx2", "avx512"; unset: any) allows. Read anew at each call: kernels ask while they prepare.
  */
 const gi_isa *gi_cpu_isa(void);
+const gi_isa *gi_cpu_best_isa(void); /* whatever GLIA_ISA says */
 
 /* How many parts to cut `work` into, so that each is worth a thread: 1 .. threads. */
 int gi_cpu_parts(int threads, int64_t work, int64_t least);

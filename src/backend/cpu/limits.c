@@ -7,7 +7,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/dnnl.h"
 
-enum { TRIES = 8 };
+enum { TRIES = 8, STARTS = 1000 };
 
 /* A core of these years: two vector multiply-adds a cycle at 3 GHz, 15 GB/s for the first
  * threads and the whole memory's 40 GB/s for many. */
@@ -21,9 +21,23 @@ gi_limits gi_cpu_limits(int threads) {
 typedef struct trial {
   const gi_limit_loops *loops;
   int threads;
-  int64_t rounds, n;
+  int64_t rounds, n; /* of arithmetic; elements of each stream */
   float *to, *a, *b, result;
 } trial;
+
+typedef void (*part_fn)(void *user, int64_t part);
+
+/* ---- what is timed: one part for each thread --------------------------------------------- */
+
+static int64_t first_of(const trial *t, int64_t part) { return t->n * part / t->threads; }
+
+static void nothing_part(void *user, int64_t part) { (void)user, (void)part; }
+
+/* Memory that was never written is one page of zeros, however long it is. */
+static void fill_part(void *user, int64_t part) {
+  const trial *t = user;
+  for (int64_t i = first_of(t, part); i < first_of(t, part + 1); i++) t->a[i] = t->b[i] = 1;
+}
 
 static void arithmetic_part(void *user, int64_t part) {
   trial *t = user;
@@ -33,40 +47,80 @@ static void arithmetic_part(void *user, int64_t part) {
 
 static void traffic_part(void *user, int64_t part) {
   const trial *t = user;
-  const int64_t first = t->n * part / t->threads, last = t->n * (part + 1) / t->threads;
-  t->loops->traffic(t->to + first, t->a + first, t->b + first, last - first);
+  const int64_t first = first_of(t, part);
+  t->loops->traffic(t->to + first, t->a + first, t->b + first, first_of(t, part + 1) - first);
 }
 
-static double time_parts(trial *t, void (*fn)(void *user, int64_t part)) {
+static void copy_part(void *user, int64_t part) {
+  const trial *t = user;
+  const int64_t first = first_of(t, part);
+  const int64_t n = first_of(t, part + 1) - first;
+  memcpy(t->to + first, t->a + first, (size_t)n * sizeof *t->a);
+}
+
+static void read_part(void *user, int64_t part) {
+  trial *t = user;
+  const int64_t first = first_of(t, part);
+  const float sum = t->loops->read(t->a + first, first_of(t, part + 1) - first);
+  if (part == 0) t->result += sum * 0;
+}
+
+/* ---- measuring --------------------------------------------------------------------------- */
+
+static double time_parts(trial *t, part_fn fn) {
   const double began = gi_now();
   gi_cpu_for(t->threads, t->threads, fn, t);
   return gi_now() - began;
 }
 
+static double shortest(trial *t, part_fn fn) {
+  double best = time_parts(t, fn);
+  for (int i = 1; i < TRIES; i++) best = GI_MIN(best, time_parts(t, fn));
+  return best;
+}
+
 /* Rounds are doubled until one try is long enough to be measured, `least` seconds. */
 static double measure_flops(trial *t, double least) {
-  double best = 0;
   t->rounds = 1 << 12;
   while (time_parts(t, arithmetic_part) < least && t->rounds < INT64_MAX / 4) t->rounds *= 2;
+  return (double)(t->rounds * t->loops->round_flops) * t->threads /
+         shortest(t, arithmetic_part);
+}
+
+/* Threads that have just worked still wait for more; so they do between two kernels. */
+static double measure_start(trial *t) {
+  double best = 1;
   for (int i = 0; i < TRIES; i++) {
-    const double seconds = time_parts(t, arithmetic_part);
-    best = GI_MAX(best, (double)(t->rounds * t->loops->round_flops) * t->threads / seconds);
+    const double began = gi_now();
+    for (int k = 0; k < STARTS; k++) gi_cpu_for(t->threads, t->threads, nothing_part, t);
+    best = GI_MIN(best, (gi_now() - began) / STARTS);
   }
   return best;
 }
 
-static double measure_bytes(trial *t) {
-  double best = 0;
+static gi_limits measure(trial *t) {
+  const double stream = (double)t->n * sizeof(float);
+  time_parts(t, fill_part);
   time_parts(t, traffic_part); /* memory is mapped where it is touched first */
-  for (int i = 0; i < TRIES; i++) {
-    const double seconds = time_parts(t, traffic_part);
-    best = GI_MAX(best, 3.0 * (double)t->n * sizeof(float) / seconds);
-  }
-  return best;
+  return (gi_limits){.flops = measure_flops(t, 0.02),
+                     .bytes = 3 * stream / shortest(t, traffic_part),
+                     .copy = 2 * stream / shortest(t, copy_part),
+                     .read = stream / shortest(t, read_part),
+                     .start = measure_start(t)};
+}
+
+/* Of each stream: more than caches hold, all of a processor's, of which the system tells one.
+ */
+static size_t stream_bytes(void) {
+  const size_t least = (size_t)64 << 20, most = (size_t)512 << 20;
+  gi_machine m;
+  gi_machine_look(&m);
+  const int64_t wanted = GI_MIN(2 * m.cache[2], m.free / 8);
+  return wanted > (int64_t)least ? GI_MIN((size_t)wanted, most) : least;
 }
 
 glia_status gi_cpu_measure(int threads, gi_limits *out) {
-  const size_t bytes = (size_t)64 << 20; /* of each stream: more than caches hold */
+  const size_t bytes = stream_bytes();
   trial t = {.loops = gi_cpu_isa()->limits,
              .threads = threads,
              .n = (int64_t)(bytes / sizeof(float)),
@@ -74,8 +128,7 @@ glia_status gi_cpu_measure(int threads, gi_limits *out) {
              .a = gi_alloc_aligned(bytes),
              .b = gi_alloc_aligned(bytes)};
   glia_status s = t.to != NULL && t.a != NULL && t.b != NULL ? GLIA_OK : gi_fail_nomem(bytes);
-  if (s == GLIA_OK)
-    *out = (gi_limits){.flops = measure_flops(&t, 0.02), .bytes = measure_bytes(&t)};
+  if (s == GLIA_OK) *out = measure(&t);
   if (s == GLIA_OK && !(t.result > 0))
     s = gi_fail(GLIA_DEVICE, "limits: arithmetic went wrong");
   gi_free_aligned(t.to);

@@ -1,5 +1,5 @@
 /* limits.c - multiply-adds on twelve sums at a time, more than any processor has under way, and
- * the plainest loop over memory.
+ * the plainest loops over memory.
  */
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
@@ -27,8 +27,23 @@ static void traffic(float *to, const float *a, const float *b, int64_t n) {
   for (; i < n; i++) to[i] = a[i] + b[i] * 0.5f;
 }
 
+static float read(const float *a, int64_t n) {
+  enum { SUMS = 8 };
+  vec sum[SUMS];
+  int64_t i = 0;
+  for (int k = 0; k < SUMS; k++) sum[k] = splat(0);
+  for (; i + SUMS * GI_LANES <= n; i += SUMS * GI_LANES)
+    for (int k = 0; k < SUMS; k++) sum[k] += load(a + i + k * GI_LANES);
+  for (int k = 1; k < SUMS; k++) sum[0] += sum[k];
+  float all = 0;
+  for (int k = 0; k < GI_LANES; k++) all += sum[0][k];
+  for (; i < n; i++) all += a[i];
+  return all;
+}
+
 const gi_limit_loops GI_ISA(gi_limit_loops) = {
     .round_flops = 12 * 2 * GI_LANES,
     .arithmetic = arithmetic,
     .traffic = traffic,
+    .read = read,
 };

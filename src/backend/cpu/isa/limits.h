@@ -10,6 +10,7 @@ typedef struct gi_limit_loops {
   float (*arithmetic)(int64_t rounds);
   /* to[i] = a[i] + b[i] / 2: three streams of memory. */
   void (*traffic)(float *to, const float *a, const float *b, int64_t n);
+  float (*read)(const float *a, int64_t n); /* the sum: one stream */
 } gi_limit_loops;
 
 #endif /* GI_ISA_LIMITS_H */
