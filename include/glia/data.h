@@ -210,6 +210,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_loader_new(const glia_dataset *d,
 GLIA_API void glia_loader_free(glia_loader *l);
 GLIA_API int64_t glia_loader_batches(const glia_loader *l); /* in one epoch, readable or not */
 GLIA_API const glia_dataset *glia_loader_dataset(const glia_loader *l);
+GLIA_API size_t
+glia_loader_bytes(const glia_loader *l); /* of the batches that it reads ahead */
 /* Starts epoch `epoch` (0-based) from its first batch, whatever was in flight. */
 GLIA_NODISCARD GLIA_API glia_status glia_loader_start(glia_loader *l, int64_t epoch);
 /* The same from batch `batch` (0-based), for resuming in the middle of an epoch. */

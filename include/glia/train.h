@@ -243,6 +243,14 @@ GLIA_API int glia_run_classes(const glia_run *r);                 /* 0: regressi
 GLIA_API const char *glia_run_class(const glia_run *r, int c);    /* borrowed */
 /* Layers of the network for a batch of one. Owned: glia_summary_clear. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_summary(glia_run *r, glia_summary *out);
+/* What a training takes, as planned: known before the first step. The program with its
+ * libraries and the data set come on top. */
+typedef struct glia_memory {
+  size_t store;   /* parameters, buffers and the optimiser's state */
+  size_t step;    /* values of a step and its kernels' scratch */
+  size_t batches; /* read ahead, to train on and to validate with */
+} glia_memory;
+GLIA_NODISCARD GLIA_API glia_status glia_run_memory(glia_run *r, glia_memory *out);
 /* Data of the run; NULL where they are not open. Borrowed. */
 GLIA_API const glia_dataset *glia_run_train_data(const glia_run *r);
 GLIA_API const glia_dataset *glia_run_valid_data(const glia_run *r);

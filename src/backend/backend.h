@@ -33,7 +33,7 @@ typedef struct gi_limits {
   double bytes; /* a second, two streams read from memory and one written */
   double read;  /* bytes a second, read alone */
   double copy;  /* bytes a second, read and written */
-  double start; /* seconds until all threads have begun and ended */
+  double start; /* seconds that sharing a loop out to threads costs */
 } gi_limits;
 
 typedef struct gi_prepared {

@@ -210,5 +210,7 @@ void gi_machine_look(gi_machine *out);
 double gi_now(void);      /* seconds, monotonic */
 size_t gi_peak_rss(void); /* bytes of this process at its largest; 0 if not known */
 size_t gi_rss(void);      /* bytes now */
+/* Of these, those that files stand behind (programs and libraries); 0 if not known. */
+size_t gi_rss_of_files(void);
 
 #endif /* GI_BASE_H */

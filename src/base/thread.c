@@ -110,13 +110,17 @@ size_t gi_peak_rss(void) {
   return (size_t)usage.ru_maxrss * 1024; /* Linux counts in KiB */
 }
 
-/* Second number of /proc/self/statm: resident pages. */
-size_t gi_rss(void) {
+/* Number n (from 0) of /proc/self/statm as bytes: all, resident, resident of files; pages. */
+static size_t pages_of(int n) {
   FILE *f = fopen("/proc/self/statm", "r");
   if (f == NULL) return 0;
-  unsigned long long all = 0, resident = 0;
-  const int got = fscanf(f, "%llu %llu", &all, &resident);
+  unsigned long long pages[3] = {0, 0, 0};
+  const int got = fscanf(f, "%llu %llu %llu", &pages[0], &pages[1], &pages[2]);
   fclose(f);
   const long page = sysconf(_SC_PAGESIZE);
-  return got == 2 && page > 0 ? (size_t)resident * (size_t)page : 0;
+  return got == 3 && page > 0 ? (size_t)pages[n] * (size_t)page : 0;
 }
+
+size_t gi_rss(void) { return pages_of(1); }
+
+size_t gi_rss_of_files(void) { return pages_of(2); }

@@ -71,12 +71,10 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
 /* Lets the plan work in this arena of glia_plan_bytes(p) or more, 64-byte aligned; plans that
  * never run at the same time may share one. May be called again with another. */
 glia_status gi_plan_attach(glia_plan *p, void *arena);
-/* Puts the pointers of what is bound to the inputs into the steps; GLIA_INVALID names an input
- * to which nothing is bound. */
-glia_status gi_plan_patch_inputs(glia_plan *p);
 /* Runs all steps. With `check`, looks at every result: the first value that is not finite stops
- * the run with GLIA_DIVERGED, naming layer and op. */
-glia_status gi_plan_execute(glia_plan *p, bool check);
+ * the run with GLIA_DIVERGED, naming layer and op. seconds: by step, lowered to what it took
+ * where that was less; NULL: nobody asks. */
+glia_status gi_plan_execute(glia_plan *p, bool check, double *seconds);
 /* What the op of a step costs, by its own account. */
 gi_cost gi_step_cost(const glia_plan *p, const gi_step *s);
 

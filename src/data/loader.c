@@ -438,6 +438,11 @@ glia_status glia_loader_next(glia_loader *l, glia_batch *out) {
 
 int64_t glia_loader_batches(const glia_loader *l) { return l->batches; }
 
+size_t glia_loader_bytes(const glia_loader *l) {
+  const size_t sample = (size_t)l->elements * sizeof(float) + gi_target_bytes(l->spec);
+  return (size_t)l->n_slots * (size_t)l->opt.batch * (sample + sizeof(int64_t));
+}
+
 const glia_dataset *glia_loader_dataset(const glia_loader *l) { return l->data; }
 
 int64_t glia_loader_skipped(const glia_loader *l) { return l->skipped; }

@@ -31,7 +31,7 @@ glia_status glia_plan_bind(glia_plan *p, const char *input, const glia_tensor *t
   return GLIA_OK;
 }
 
-glia_status gi_plan_patch_inputs(glia_plan *p) {
+static glia_status patch_inputs(glia_plan *p) {
   for (int i = 0; i < p->n_inputs; i++)
     if (p->inputs[i].data == NULL)
       return gi_fail(GLIA_INVALID, "run: nothing is bound to input \"%s\"", p->inputs[i].name);
@@ -89,14 +89,24 @@ typedef struct stretch {
   glia_plan *p;
   int first, last;
   bool check;
+  double *seconds; /* by step: the least so far; NULL: nobody asks */
   glia_status status;
 } stretch;
 
-static glia_status run_steps(const glia_plan *p, int first, int last, bool check) {
+static void note_time(double *least, double *since) {
+  const double now = gi_now();
+  *least = fmin(*least, now - *since);
+  *since = now;
+}
+
+static glia_status run_steps(const glia_plan *p, int first, int last, bool check,
+                             double *seconds) {
+  double since = seconds != NULL ? gi_now() : 0;
   for (int i = first; i < last; i++) {
     const gi_step *s = &p->steps[i];
     const glia_status status = s->kernel->run(&s->exec);
     if (status != GLIA_OK) return gi_where(status, "%s", step_path(p, s));
+    if (seconds != NULL) note_time(&seconds[i], &since);
     if (check) GI_TRY(check_step(p, s));
     if (i == p->watch_step && !isfinite(gi_load(p->watch_dtype, p->watch, 0)))
       return gi_fail(GLIA_DIVERGED, "the watched value is %g",
@@ -107,18 +117,18 @@ static glia_status run_steps(const glia_plan *p, int first, int last, bool check
 
 static void run_stretch(void *user) {
   stretch *s = user;
-  s->status = run_steps(s->p, s->first, s->last, s->check);
+  s->status = run_steps(s->p, s->first, s->last, s->check, s->seconds);
 }
 
-glia_status gi_plan_execute(glia_plan *p, bool check) {
-  GI_TRY(gi_plan_patch_inputs(p));
+glia_status gi_plan_execute(glia_plan *p, bool check, double *seconds) {
+  GI_TRY(patch_inputs(p));
   for (int i = 0, next; i < p->n_steps; i = next) {
-    stretch s = {p, i, p->steps[i].until, check, GLIA_OK};
+    stretch s = {p, i, p->steps[i].until, check, seconds, GLIA_OK};
     next = GI_MAX(s.last, i + 1);
     if (s.last > 0)
       p->target.backend->together(p->target.threads, run_stretch, &s);
     else
-      s.status = run_steps(p, i, next, check);
+      s.status = run_steps(p, i, next, check, seconds);
     GI_TRY(s.status);
   }
   for (int i = 0; i < p->n_copies; i++)
@@ -127,14 +137,14 @@ glia_status gi_plan_execute(glia_plan *p, bool check) {
 }
 
 glia_status glia_plan_run(glia_plan *p) {
-  GI_TRY(gi_plan_execute(p, false));
+  GI_TRY(gi_plan_execute(p, false, NULL));
   p->clock.step++;
   return GLIA_OK;
 }
 
 glia_status glia_plan_diagnose(glia_plan *p) {
   if (p->watch_step < 0) return gi_fail(GLIA_INVALID, "diagnose: the plan watches no value");
-  GI_TRY(gi_plan_execute(p, true));
+  GI_TRY(gi_plan_execute(p, true, NULL));
   return gi_fail(GLIA_DIVERGED, "the step is finite when it is run again");
 }
 

@@ -30,28 +30,17 @@ static glia_status bind_missing(glia_plan *p) {
   return GLIA_OK;
 }
 
-static glia_status time_once(glia_plan *p, double *seconds) {
-  double before = gi_now();
-  for (int i = 0; i < p->n_steps; i++) {
-    const gi_step *s = &p->steps[i];
-    GI_TRY(s->kernel->run(&s->exec));
-    const double now = gi_now();
-    seconds[i] = fmin(seconds[i], now - before);
-    before = now;
-  }
-  p->clock.step++;
-  return GLIA_OK;
-}
-
 glia_status glia_plan_time(glia_plan *p, double seconds) {
   enum { LEAST = 3 };
   double *best = gi_alloc(((size_t)p->n_steps + 1) * sizeof *best);
   if (best == NULL) return gi_fail_nomem((size_t)p->n_steps * sizeof *best);
   for (int i = 0; i < p->n_steps; i++) best[i] = INFINITY;
   glia_status s = bind_missing(p);
-  if (s == GLIA_OK) s = gi_plan_patch_inputs(p);
   const double end = gi_now() + seconds;
-  for (int n = 0; s == GLIA_OK && (n < LEAST || gi_now() < end); n++) s = time_once(p, best);
+  for (int n = 0; s == GLIA_OK && (n < LEAST || gi_now() < end); n++) {
+    s = gi_plan_execute(p, false, best);
+    p->clock.step++;
+  }
   if (s != GLIA_OK) {
     gi_free(best);
     return s;

@@ -317,3 +317,22 @@ glia_status glia_run_summary(glia_run *r, glia_summary *out) {
   return glia_summarise(glia_net_apply, r->net, r->learner->store, r->o.seed,
                         r->info.spec.rank + 1, input, out);
 }
+
+static size_t store_bytes(const glia_store *s) {
+  size_t bytes = 0;
+  for (int i = 0; i < glia_store_count(s); i++) {
+    const gi_type t = gi_tensor_type(glia_store_tensor(s, i));
+    bytes += gi_type_bytes(&t);
+  }
+  return bytes;
+}
+
+glia_status glia_run_memory(glia_run *r, glia_memory *out) {
+  const int batch = r->o.batch > 0 ? r->o.batch : 64;
+  *out = (glia_memory){0};
+  GI_TRY(glia_learner_plan_bytes(r->learner, batch, &out->step));
+  out->store = store_bytes(r->learner->store);
+  if (r->train_loader != NULL) out->batches += glia_loader_bytes(r->train_loader);
+  if (r->valid_loader != NULL) out->batches += glia_loader_bytes(r->valid_loader);
+  return GLIA_OK;
+}

@@ -1,13 +1,17 @@
 /* limits.c - how much arithmetic and memory traffic this machine gives: assumed, and measured.
  *
- * Measured is the best of several tries, since neighbours on a machine only ever take away.
+ * Measured is the best of many tries, since neighbours on a machine only ever take away; tries
+ * are so short that some meet nobody. Memory is gone through slice by slice, each of them
+ * timed: until a slice comes round again, caches have lost it.
  */
 #include "backend/cpu/limits.h"
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/dnnl.h"
 
-enum { TRIES = 8, STARTS = 1000 };
+enum { TRIES = 40, ROUNDS = 6, SLICES = 16, STARTS = 1000 };
+
+static const double TRY_SECONDS = 3e-3; /* of arithmetic */
 
 /* A core of these years: two vector multiply-adds a cycle at 3 GHz, 15 GB/s for the first
  * threads and the whole memory's 40 GB/s for many. */
@@ -21,15 +25,19 @@ gi_limits gi_cpu_limits(int threads) {
 typedef struct trial {
   const gi_limit_loops *loops;
   int threads;
-  int64_t rounds, n; /* of arithmetic; elements of each stream */
+  int64_t rounds;   /* of arithmetic */
+  int64_t n, slice; /* elements of a slice of each stream, and its number */
   float *to, *a, *b, result;
+  gi_limits found;
 } trial;
 
 typedef void (*part_fn)(void *user, int64_t part);
 
 /* ---- what is timed: one part for each thread --------------------------------------------- */
 
-static int64_t first_of(const trial *t, int64_t part) { return t->n * part / t->threads; }
+static int64_t first_of(const trial *t, int64_t part) {
+  return t->slice * t->n + t->n * part / t->threads;
+}
 
 static void nothing_part(void *user, int64_t part) { (void)user, (void)part; }
 
@@ -79,15 +87,24 @@ static double shortest(trial *t, part_fn fn) {
   return best;
 }
 
-/* Rounds are doubled until one try is long enough to be measured, `least` seconds. */
-static double measure_flops(trial *t, double least) {
+/* Of one slice. */
+static double shortest_slice(trial *t, part_fn fn, int rounds) {
+  double best = 1e9;
+  for (int i = 0; i < rounds; i++)
+    for (t->slice = 0; t->slice < SLICES; t->slice++) best = GI_MIN(best, time_parts(t, fn));
+  t->slice = 0;
+  return best;
+}
+
+/* Rounds are doubled until one try is long enough to be measured. */
+static double measure_flops(trial *t) {
   t->rounds = 1 << 12;
-  while (time_parts(t, arithmetic_part) < least && t->rounds < INT64_MAX / 4) t->rounds *= 2;
+  while (time_parts(t, arithmetic_part) < TRY_SECONDS && t->rounds < INT64_MAX / 4)
+    t->rounds *= 2;
   return (double)(t->rounds * t->loops->round_flops) * t->threads /
          shortest(t, arithmetic_part);
 }
 
-/* Threads that have just worked still wait for more; so they do between two kernels. */
 static double measure_start(trial *t) {
   double best = 1;
   for (int i = 0; i < TRIES; i++) {
@@ -98,15 +115,17 @@ static double measure_start(trial *t) {
   return best;
 }
 
-static gi_limits measure(trial *t) {
+/* While threads stand by, as they do for the steps of a plan. */
+static void measure(void *user) {
+  trial *t = user;
   const double stream = (double)t->n * sizeof(float);
-  time_parts(t, fill_part);
-  time_parts(t, traffic_part); /* memory is mapped where it is touched first */
-  return (gi_limits){.flops = measure_flops(t, 0.02),
-                     .bytes = 3 * stream / shortest(t, traffic_part),
-                     .copy = 2 * stream / shortest(t, copy_part),
-                     .read = stream / shortest(t, read_part),
-                     .start = measure_start(t)};
+  shortest_slice(t, fill_part, 1);
+  shortest_slice(t, traffic_part, 1); /* memory is mapped where it is touched first */
+  t->found = (gi_limits){.flops = measure_flops(t),
+                         .bytes = 3 * stream / shortest_slice(t, traffic_part, ROUNDS),
+                         .copy = 2 * stream / shortest_slice(t, copy_part, ROUNDS),
+                         .read = stream / shortest_slice(t, read_part, ROUNDS),
+                         .start = measure_start(t)};
 }
 
 /* Of each stream: more than caches hold, all of a processor's, of which the system tells one.
@@ -123,12 +142,13 @@ glia_status gi_cpu_measure(int threads, gi_limits *out) {
   const size_t bytes = stream_bytes();
   trial t = {.loops = gi_cpu_isa()->limits,
              .threads = threads,
-             .n = (int64_t)(bytes / sizeof(float)),
+             .n = (int64_t)(bytes / sizeof(float) / SLICES),
              .to = gi_alloc_aligned(bytes),
              .a = gi_alloc_aligned(bytes),
              .b = gi_alloc_aligned(bytes)};
   glia_status s = t.to != NULL && t.a != NULL && t.b != NULL ? GLIA_OK : gi_fail_nomem(bytes);
-  if (s == GLIA_OK) *out = measure(&t);
+  if (s == GLIA_OK) gi_cpu_together(threads, measure, &t);
+  *out = t.found;
   if (s == GLIA_OK && !(t.result > 0))
     s = gi_fail(GLIA_DEVICE, "limits: arithmetic went wrong");
   gi_free_aligned(t.to);

@@ -268,8 +268,9 @@ static const gi_command doctor_row = {
     .help =
         "Prints what the machine is and what glia uses of it, and measures what it gives at "
         "most, with one thread and more: multiply-adds; memory traffic, of two streams read "
-        "and one written, of reading alone and of copying; and the time until all threads have "
-        "begun and ended. It takes about a second for each number of threads, and wants a "
+        "and one written, of reading alone and of copying; and the time that sharing a loop "
+        "out to "
+        "threads costs. It takes about a second for each number of threads, and wants a "
         "quiet machine.\n\n"
         "What was measured is kept for this machine: the times of kernels are modelled from "
         "it, "

@@ -109,18 +109,21 @@ static glia_status show_network(const gi_cli *c, glia_run *r) {
   const glia_train_opts *opt = glia_run_opts(r);
   const int batch = opt->batch > 0 ? opt->batch : 64;
   glia_summary summary;
-  size_t bytes = 0;
+  glia_memory m;
   GI_TRY(glia_run_summary(r, &summary));
   gi_str text = {0};
   gi_show_summary(&text, &summary, batch);
   glia_summary_clear(&summary);
-  const glia_status s = glia_learner_plan_bytes(glia_run_learner(r), batch, &bytes);
+  const glia_status s = glia_run_memory(r, &m);
   if (s != GLIA_OK) {
     gi_str_free(&text);
     return s;
   }
-  gi_str_printf(&text, "%s of memory planned for a training step\n\n",
-                gi_table_bytes((double)bytes));
+  gi_str_printf(
+      &text, "%s of memory planned: ", gi_table_bytes((double)(m.store + m.step + m.batches)));
+  gi_str_printf(&text, "%s parameters and state, %s a step, %s batches read ahead\n\n",
+                gi_table_bytes((double)m.store), gi_table_bytes((double)m.step),
+                gi_table_bytes((double)m.batches));
   if (c->json) {
     gi_str_free(&text);
     return GLIA_OK;
