@@ -34,10 +34,19 @@ static void test_bound(void **state) {
   assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+/* What is resident: pages of files, the program's among them, and others. */
+static void test_resident(void **state) {
+  (void)state;
+  const size_t files = gi_rss_of_files(), all = gi_rss();
+  assert_true(files > 0 && all > files);
+  assert_true(gi_peak_rss() >= files);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_machine),
       cmocka_unit_test(test_bound),
+      cmocka_unit_test(test_resident),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
