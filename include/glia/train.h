@@ -247,7 +247,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_summary(glia_run *r, glia_summary *
  * libraries and the data set come on top. */
 typedef struct glia_memory {
   size_t store;   /* parameters, buffers and the optimiser's state */
-  size_t step;    /* values of a step and its kernels' scratch */
+  size_t step;    /* values of the largest step and its kernels' scratch */
   size_t batches; /* read ahead, to train on and to validate with */
 } glia_memory;
 GLIA_NODISCARD GLIA_API glia_status glia_run_memory(glia_run *r, glia_memory *out);

@@ -327,10 +327,21 @@ static size_t store_bytes(const glia_store *s) {
   return bytes;
 }
 
+/* A step on so many samples, if there are such steps. */
+static glia_status add_step(glia_run *r, int64_t samples, size_t *most) {
+  size_t bytes = 0;
+  if (samples > 0) GI_TRY(glia_learner_plan_bytes(r->learner, (int)samples, &bytes));
+  *most = GI_MAX(*most, bytes);
+  return GLIA_OK;
+}
+
+/* The last batch of an epoch is smaller, and may want more scratch. */
 glia_status glia_run_memory(glia_run *r, glia_memory *out) {
-  const int batch = r->o.batch > 0 ? r->o.batch : 64;
+  const int64_t batch = r->o.batch > 0 ? r->o.batch : 64;
+  const int64_t count = r->train_part != NULL ? glia_dataset_count(r->train_part) : batch;
   *out = (glia_memory){0};
-  GI_TRY(glia_learner_plan_bytes(r->learner, batch, &out->step));
+  GI_TRY(add_step(r, count >= batch ? batch : 0, &out->step));
+  GI_TRY(add_step(r, count % batch, &out->step));
   out->store = store_bytes(r->learner->store);
   if (r->train_loader != NULL) out->batches += glia_loader_bytes(r->train_loader);
   if (r->valid_loader != NULL) out->batches += glia_loader_bytes(r->valid_loader);

