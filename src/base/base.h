@@ -196,6 +196,7 @@ void gi_wait(gi_cond *c, gi_mutex *m);
 void gi_wake_all(gi_cond *c);
 glia_status gi_thread_new(void (*fn)(void *user), void *user, gi_thread **out);
 void gi_thread_join(gi_thread *t); /* waits and frees; NULL is a no-op */
+void gi_thread_give_way(void); /* the calling thread, to all that compute: a lower priority */
 
 /* "AMD EPYC 9654, family 25 model 17" (machine.c). */
 void gi_processor_name(char *out, size_t n);

@@ -98,6 +98,14 @@ void gi_thread_join(gi_thread *t) {
   gi_free(t);
 }
 
+/* On Linux priorities are a thread's own, and 0 is the one that calls. Where it is refused,
+ * nothing is lost but the order. */
+void gi_thread_give_way(void) {
+#ifdef __linux__
+  (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 5);
+#endif
+}
+
 double gi_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

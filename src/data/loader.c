@@ -122,6 +122,7 @@ static bool can_take(const glia_loader *l) {
 static void work(void *user) {
   glia_loader *l = user;
   void *stored = gi_alloc(GI_MAX(gi_sample_bytes(l->spec), 1));
+  gi_thread_give_way(); /* batches are prepared ahead: the step that runs comes first */
   gi_lock(l->mutex);
   for (;;) {
     while (!l->quit && !can_take(l)) gi_wait(l->work, l->mutex);

@@ -7,7 +7,7 @@
 #include "backend/cpu/cpu.h"
 #include "test.h"
 
-enum { MOST = 3000, LOOPS = 20000 };
+enum { MOST = 3000, LOOPS = 20000, LANES = 8 };
 
 typedef struct counts {
   _Atomic int of[MOST];
@@ -15,6 +15,8 @@ typedef struct counts {
   int64_t parts;
   bool slow, nested;
   _Atomic int inner;
+  _Atomic int taken[LANES], clashes; /* parts that had the scratch of a lane at the same time */
+  _Atomic int highest;               /* lane */
 } counts;
 
 static void inner_part(void *user, int64_t part) {
@@ -25,9 +27,13 @@ static void inner_part(void *user, int64_t part) {
 static void count_part(void *user, int64_t part) {
   const struct timespec moment = {0, 300000};
   counts *c = user;
+  const int lane = gi_cpu_lane();
+  if (atomic_fetch_add(&c->taken[lane % LANES], 1) != 0) atomic_fetch_add(&c->clashes, 1);
+  if (lane > atomic_load(&c->highest)) atomic_store(&c->highest, lane);
   atomic_fetch_add(&c->of[part], 1);
   if (c->slow && part % 7 == 3) nanosleep(&moment, NULL);
   if (c->nested) gi_cpu_for(c->threads, 4, inner_part, c);
+  atomic_fetch_sub(&c->taken[lane % LANES], 1);
 }
 
 static void loop(void *user) {
@@ -40,7 +46,9 @@ static void loop_twice(void *user) {
   loop(user);
 }
 
-static void check(counts *c, int times) {
+static void check(counts *c, int times, int lanes) {
+  assert_int_equal(atomic_load(&c->clashes), 0);
+  assert_in_range(atomic_exchange(&c->highest, 0), 0, lanes - 1);
   for (int64_t i = 0; i < MOST; i++)
     assert_int_equal(atomic_exchange(&c->of[i], 0), i < c->parts ? times : 0);
 }
@@ -54,11 +62,11 @@ static void test_each_part_once(void **state) {
       c.threads = threads;
       c.parts = parts[i];
       loop(&c);
-      check(&c, 1);
+      check(&c, 1, threads);
       gi_cpu_together(threads, loop_twice, &c);
-      check(&c, 2);
+      check(&c, 2, threads);
       gi_cpu_together(2, loop_twice, &c); /* fewer, or more, stand by than are asked for */
-      check(&c, 2);
+      check(&c, 2, 2);
     }
 }
 
@@ -67,7 +75,7 @@ static void test_late_threads(void **state) {
   static counts c = {.slow = true, .threads = 3, .parts = 40};
   for (int i = 0; i < 5; i++) {
     gi_cpu_together(3, loop_twice, &c);
-    check(&c, 2);
+    check(&c, 2, 3);
   }
 }
 
@@ -75,7 +83,7 @@ static void test_loops_in_loops(void **state) {
   (void)state;
   static counts c = {.nested = true, .threads = 3, .parts = 50};
   gi_cpu_together(3, loop, &c);
-  check(&c, 1);
+  check(&c, 1, 3);
   assert_int_equal(atomic_load(&c.inner), 50 * (0 + 1 + 2 + 3));
 }
 

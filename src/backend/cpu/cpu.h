@@ -20,6 +20,9 @@ int gi_cpu_parts(int threads, int64_t work, int64_t least);
  * depend on who takes it, nor on the order: then results are the same for any number of
  * threads. With one thread or one part nobody else is woken. (team.c) */
 void gi_cpu_for(int threads, int64_t parts, void (*fn)(void *user, int64_t part), void *user);
+/* Inside a part: the number of the thread that runs it, below the number of threads that stand
+ * by, which a problem tells (gi_problem.threads): for scratch that parts take turns with. */
+int gi_cpu_lane(void);
 /* Calls fn(user) while so many threads stand by for the loops in it. */
 void gi_cpu_together(int threads, void (*fn)(void *user), void *user);
 

@@ -53,6 +53,9 @@ typedef struct team {
 } team;
 
 static _Thread_local team *mine; /* that this thread is the caller of */
+static _Thread_local int lane_number;
+
+int gi_cpu_lane(void) { return lane_number; }
 
 static void pause_core(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -135,12 +138,14 @@ static void share_out(team *t, int threads, int64_t parts, void (*fn)(void *, in
 /* ---- teams ------------------------------------------------------------------------------- */
 
 static void serve(team *t, int own) {
+  lane_number = own;
   for (uint32_t seen = 0;;) {
     wait_change(t, &t->loop, seen);
     seen = atomic_load(&t->loop);
     if (seen == CLOSED) break;
     take_tickets(t, own);
   }
+  lane_number = 0;
   atomic_fetch_add(&t->gone, 1);
   tell(t);
 }

@@ -61,7 +61,8 @@ typedef struct state {
   int64_t row;               /* floats of a tile's depths, at one point */
   int64_t weight_step;       /* floats between points: of weights */
   int64_t in_step, out_step; /* of transformed tiles, of products */
-  int threads, parts;
+  int threads;
+  int64_t parts;
   const gi_winograd_loops *loops;
   gi_move_rectangle *move;
   size_t weight_at, part_at, part_size, space_size; /* floats, in the scratch */
@@ -222,19 +223,17 @@ static void fill_up(const state *s, int64_t n, float *in) {
       memset(in + k * s->in_step + t * s->row, 0, (size_t)s->row * sizeof *in);
 }
 
+/* A block of tiles, in the scratch of the thread that takes it. */
 static void tiles_part(void *user, int64_t part) {
   const state *s = user;
-  const int64_t blocks = (s->g.tiles + s->block - 1) / s->block;
-  float *in = s->space + (size_t)part * s->part_size, *out = in + POINTS * s->in_step;
-  for (int64_t b = blocks * part / s->parts; b < blocks * (part + 1) / s->parts; b++) {
-    const int64_t first = b * s->block, n = GI_MIN(s->block, s->g.tiles - first);
-    transform_tiles(s, first, n, in);
-    fill_up(s, n, in);
-    for (int64_t panel = 0; panel < s->panels; panel += s->chunk) {
-      const int64_t chunk = GI_MIN(s->chunk, s->panels - panel);
-      multiply_block(s, panel, chunk, n, in, out);
-      write_block(s, panel, chunk, first, n, out);
-    }
+  float *in = s->space + (size_t)gi_cpu_lane() * s->part_size, *out = in + POINTS * s->in_step;
+  const int64_t first = part * s->block, n = GI_MIN(s->block, s->g.tiles - first);
+  transform_tiles(s, first, n, in);
+  fill_up(s, n, in);
+  for (int64_t panel = 0; panel < s->panels; panel += s->chunk) {
+    const int64_t chunk = GI_MIN(s->chunk, s->panels - panel);
+    multiply_block(s, panel, chunk, n, in, out);
+    write_block(s, panel, chunk, first, n, out);
   }
 }
 
@@ -431,7 +430,7 @@ static int64_t block_of(const state *s, int64_t tiles) {
 }
 
 /* The work into blocks of tiles, or for few into chunks of panels. */
-static void cut(state *s) {
+static void cut(state *s, int lanes) {
   const int64_t tiles = s->g.tiles, shares = SHARES * s->threads;
   s->block = block_of(s, (tiles + s->threads - 1) / s->threads);
   s->chunk = GI_MIN(CHUNK, s->panels);
@@ -444,17 +443,16 @@ static void cut(state *s) {
   }
   s->in_step = odd_lines((s->few ? round_up(tiles, ROWS) : s->block) * s->row);
   s->out_step = odd_lines(s->block * s->chunk * s->loops->width);
-  s->parts = (int)(s->few ? blocks * ((s->panels + s->chunk - 1) / s->chunk)
-                          : GI_MIN((int64_t)s->threads, blocks));
+  s->parts = blocks * (s->few ? (s->panels + s->chunk - 1) / s->chunk : 1);
   s->part_size = (size_t)(POINTS * (s->in_step + s->out_step));
   s->space_size = s->few ? (size_t)(POINTS * (s->in_step + s->parts * s->out_step))
-                         : (size_t)s->parts * s->part_size;
+                         : (size_t)(s->threads > 1 ? lanes : 1) * s->part_size;
 }
 
 static glia_status prepare_phase(state *s, const gi_problem *p, const gi_grid *g,
                                  gi_prepared *out) {
   begin(s, p, g);
-  cut(s);
+  cut(s, p->threads);
   const size_t weights = (size_t)(s->panels * POINTS * s->weight_step);
   const bool known = p->known != NULL && p->known[1] != NULL;
   s->part_at = s->weight_at + (known ? 0 : weights);
