@@ -5,7 +5,8 @@
  * One operand is packed in panels of a vector's columns, the other is read where it lies, row
  * by row or column by column, one number spread over a vector at a time. Which is which is
  * free, since c^T = b^T a^T: the product is turned round where that leaves less to pack, or
- * fewer columns empty. Weights that never change are packed when the plan is made.
+ * fewer columns empty. Weights that never change are packed when the plan is made; else panels
+ * that one thread alone wants are packed by it, a cache full at a time.
  *
  * Each element of the result is summed by one thread in one order, blocks of DEPTH after
  * another: the same bits for any number of threads.
@@ -40,10 +41,11 @@ typedef struct state {
   int64_t parts;
   const gi_product_loops *loops;
   gi_move_rectangle *move;
-  float *kept; /* owned: packed once; NULL: in each run */
+  float *kept;        /* owned: packed once; NULL: in each run */
+  size_t near_floats; /* of a thread's own panels; 0: packed for all */
   /* for the time of a run */
   const float *a, *b, *biases;
-  float *c, *panels_at;
+  float *c, *panels_at, *near;
 } state;
 
 /* ---- what is taken ----------------------------------------------------------------------- */
@@ -134,7 +136,8 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
   const double adds =
       orient(p, &m, gi_cpu_isa()->product->width, &s) * (double)batches_of(&m.c);
   const double memory = gi_problem_cost(p).bytes / limits->bytes;
-  return GI_MAX(2 * adds / (0.6 * limits->flops), memory) + 1e-6;
+  const double share = gi_cpu_isa()->lanes < 16 ? 0.72 : 0.6; /* as measured */
+  return GI_MAX(2 * adds / (share * limits->flops), memory) + 1.5e-6;
 }
 
 /* ---- packing ----------------------------------------------------------------------------- */
@@ -145,21 +148,25 @@ typedef struct packing {
   float *to;
 } packing;
 
-static void pack_panel(void *user, int64_t panel) {
-  const packing *k = user;
-  const state *s = k->s;
+/* `deep` depths of a panel, from `from` on. */
+static void pack_some(const state *s, const float *matrix, int64_t panel, int64_t from,
+                      int64_t deep, float *to) {
   const int64_t width = s->loops->width, first = panel * width;
   const int64_t n = GI_MIN(width, s->packed.count - first);
-  const gi_rectangle r = {.rows = s->depth,
+  const gi_rectangle r = {.rows = deep,
                           .cols = n,
                           .from_row = s->packed.inner,
                           .from_col = s->packed.outer,
                           .to_row = width,
                           .to_col = 1,
                           .size = sizeof(float)};
-  float *to = k->to + panel * s->panel_floats;
-  if (n < width) memset(to, 0, (size_t)s->panel_floats * sizeof *to);
-  s->move(&r, k->from + first * s->packed.outer, to);
+  if (n < width) memset(to, 0, (size_t)(deep * width) * sizeof *to);
+  s->move(&r, matrix + first * s->packed.outer + from * s->packed.inner, to);
+}
+
+static void pack_panel(void *user, int64_t panel) {
+  const packing *k = user;
+  pack_some(k->s, k->from, panel, 0, k->s->depth, k->to + panel * k->s->panel_floats);
 }
 
 /* ---- computing --------------------------------------------------------------------------- */
@@ -168,13 +175,19 @@ typedef struct region { /* of one product */
   int64_t first_row_tile, last_row_tile, first_panel, last_panel;
 } region;
 
+/* Packed panels: number `first` at `at`, the next `step` floats on. */
+typedef struct strip {
+  const float *at;
+  int64_t step, first;
+} strip;
+
 /* One row of tiles along some panels. */
-static void row_of_tiles(const state *s, gi_product_tile *t, float *c, const float *panels,
+static void row_of_tiles(const state *s, gi_product_tile *t, float *c, const strip *b,
                          int64_t row, int64_t first, int64_t last, int64_t from) {
   const int64_t width = s->loops->width;
   for (int64_t p = first; p < last; p++) {
     const int64_t col = p * width;
-    t->panel = panels + p * s->panel_floats + from * width;
+    t->panel = b->at + (p - b->first) * b->step;
     t->cols = GI_MIN(width, s->packed.count - col);
     t->c = c + row * s->row_step + col * s->col_step;
     if (s->biases != NULL && from == 0) {
@@ -214,35 +227,54 @@ static void point_rows(const state *s, gi_product_tile *t, const float *a, int64
 
 /* All panels of a group along all rows of the region, at depths from .. from + t->depth. */
 static void compute_group(const state *s, gi_product_tile *t, const float *a, float *c,
-                          const float *panels, region r, int64_t from) {
+                          const strip *b, region r, int64_t from) {
   float side[DEPTH * GI_PRODUCT_ROWS * SIDE];
   a += from * s->spread.inner;
   for (int64_t i = r.first_row_tile; i < r.last_row_tile; i++) {
     const int64_t row = i * GI_PRODUCT_ROWS, place = (i - r.first_row_tile) % SIDE;
     if (s->spread.inner != 1 && place == 0) gather_rows(s, a, row, t->depth, side);
     point_rows(s, t, a, row, side + place * t->depth * GI_PRODUCT_ROWS);
-    row_of_tiles(s, t, c, panels, row, r.first_panel, r.last_panel, from);
+    row_of_tiles(s, t, c, b, row, r.first_panel, r.last_panel, from);
   }
 }
 
-static void compute(const state *s, int64_t batch, const float *panels, region r) {
+/* Panels of a group at depths from .. from + deep: where they were packed for all or, in the
+ * scratch of this thread, packed here, so that they are read while they are near. */
+static strip group_of(const state *s, const float *packed, const region *r, int64_t from,
+                      int64_t deep) {
+  const int64_t width = s->loops->width;
+  if (packed != NULL)
+    return (strip){packed + r->first_panel * s->panel_floats + from * width, s->panel_floats,
+                   r->first_panel};
+  float *to = s->near + (size_t)gi_cpu_lane() * s->near_floats;
+  for (int64_t p = r->first_panel; p < r->last_panel; p++)
+    pack_some(s, s->b, p, from, deep, to + (p - r->first_panel) * deep * width);
+  return (strip){to, deep * width, r->first_panel};
+}
+
+/* Panels in the second cache, at this depth. */
+static int64_t group_size(const state *s, int64_t deep) {
+  return GI_MAX(1, NEAR / (deep * s->loops->width * (int64_t)sizeof(float)));
+}
+
+static void compute(const state *s, int64_t batch, const float *packed, region r) {
   const float *a = s->a + s->spread_at[batch];
   float *c = s->c + batch * s->spread.count * s->packed.count;
   const int64_t blocks = (s->depth + DEPTH - 1) / DEPTH;
   for (int64_t k = 0; k < blocks; k++) {
     const int64_t from = s->depth * k / blocks, to = s->depth * (k + 1) / blocks;
-    const int64_t bytes = (to - from) * s->loops->width * (int64_t)sizeof(float);
-    const int64_t group = GI_MAX(1, NEAR / bytes);
+    const int64_t group = group_size(s, to - from);
     gi_product_tile t = {.depth = to - from,
                          .row_step = s->row_step,
                          .col_step = s->col_step,
                          .add = from > 0,
                          .relu = s->relu && to == s->depth};
-    for (int64_t p = r.first_panel; p < r.last_panel; p += group)
-      compute_group(
-          s, &t, a, c, panels,
-          (region){r.first_row_tile, r.last_row_tile, p, GI_MIN(p + group, r.last_panel)},
-          from);
+    for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
+      const region some = {r.first_row_tile, r.last_row_tile, p,
+                           GI_MIN(p + group, r.last_panel)};
+      const strip b = group_of(s, packed, &some, from, to - from);
+      compute_group(s, &t, a, c, &b, some, from);
+    }
   }
 }
 
@@ -284,8 +316,12 @@ static glia_status run(const gi_exec *x) {
     gi_cpu_for(s->threads, s->parts, part_of_many, s);
     return GLIA_OK;
   }
+  s->near = x->scratch;
   packing k = {s, s->b, s->panels_at};
-  if (s->kept == NULL) gi_cpu_for(s->threads, s->panels, pack_panel, &k);
+  if (s->near_floats > 0)
+    s->panels_at = NULL; /* each panel is wanted by one part, which packs it */
+  else if (s->kept == NULL)
+    gi_cpu_for(s->threads, s->panels, pack_panel, &k);
   gi_cpu_for(s->threads, s->parts, part_of_one, s);
   return GLIA_OK;
 }
@@ -354,6 +390,15 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   s->parts = s->threads > 1 ? GI_MIN(most, s->threads * a_thread) : 1;
   if (s->batches == 1 && known(p, s->packed.input))
     return keep(s, p->known[s->packed.input], out);
+  if (s->batches == 1 && s->panels > s->row_tiles) {
+    const int64_t blocks = (s->depth + DEPTH - 1) / DEPTH,
+                  deep = (s->depth + blocks - 1) / blocks;
+    /* a block may be one shallower, and a group of those larger */
+    const int64_t group = GI_MIN(s->panels, group_size(s, GI_MAX(deep - 1, 1)));
+    s->near_floats = (size_t)(group * deep * width);
+    out->scratch = (size_t)(s->threads > 1 ? p->threads : 1) * s->near_floats * sizeof(float);
+    return GLIA_OK;
+  }
   const size_t copies = s->batches > 1 ? (size_t)s->parts : 1;
   out->scratch = copies * (size_t)(s->panels * s->panel_floats) * sizeof(float);
   return GLIA_OK;
