@@ -106,8 +106,9 @@ static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *o
 }
 
 /* As measured: products at 0.8 of the arithmetic limit; the transforms of one channel of a tile
- * take as long as 800 operations, in whole vectors; weights are as many channels of tiles and
- * go through memory. */
+ * take as long as 800 operations, in whole vectors, and finding the cells of a piece as long as
+ * 3000, or 40000 where a vector is read in part; weights are as many channels of tiles
+ * and go through memory. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
   const bool packed = p->known != NULL && !weight_grad_of(p) && p->known[1] != NULL;
   double flops = 0, bytes = 0;
@@ -118,6 +119,7 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
                                   (g.channels + LINE - 1) / LINE * LINE);
     flops += ceil((double)g.tiles / ROWS) * ROWS * POINTS * 2 * kernels / 0.8;
     flops += 800 * ((double)g.tiles * whole + (packed ? 0 : kernels));
+    flops += (double)(g.tiles * g.n_pieces) * (g.depth % 8 == 0 ? 3e3 : 4e4);
     bytes += packed ? 0 : 3 * kernels * POINTS * sizeof(float);
   }
   return gi_time(p, limits, INFINITY, 1) + bytes / limits->bytes + flops / limits->flops;
