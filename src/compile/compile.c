@@ -26,9 +26,9 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
 static glia_status load_times(gi_target *target, gi_times *times, const char *path,
                               bool deterministic) {
   if (path != NULL) GI_TRY(gi_times_load(times, path));
+  const gi_limits limits = gi_times_limits(times, target->backend, target->threads, NULL);
   target->times = deterministic ? NULL : times;
-  target->limits = gi_times_limits(target->times, target->backend,
-                                   deterministic ? 1 : target->threads, NULL);
+  target->limits = deterministic ? gi_times_limits(NULL, target->backend, 1, NULL) : limits;
   return GLIA_OK;
 }
 
@@ -120,6 +120,7 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
   glia_status s = load_times(&target, &times, path, o.deterministic);
   if (s == GLIA_OK) s = compile_for(g, &o, &target, &times, out);
   if (s == GLIA_OK && target.tune > 0) save_times(&(*out)->times, path);
+  if (s == GLIA_OK) gi_times_keep_asked(&(*out)->times); /* the cache holds many more */
   gi_times_free(&times);
   gi_free(path);
   return s;

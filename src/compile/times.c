@@ -28,7 +28,8 @@ static gi_times_row *find(const gi_times *t, const char *key) {
 }
 
 double gi_times_get(const gi_times *t, const char *key) {
-  const gi_times_row *row = t != NULL ? find(t, key) : NULL;
+  gi_times_row *row = t != NULL ? find(t, key) : NULL;
+  if (row != NULL) row->asked = true;
   return row != NULL ? row->value : 0;
 }
 
@@ -54,6 +55,15 @@ glia_status gi_times_add(gi_times *t, const char *key, double value) {
 }
 glia_status gi_times_put(gi_times *t, const char *key, double value) {
   return add(t, (gi_times_row){.key = key, .value = value, .fresh = true, .instead = true});
+}
+
+void gi_times_keep_asked(gi_times *t) {
+  gi_times kept = {.rows = {.n = 0}};
+  glia_status s = GLIA_OK;
+  for (size_t i = 0; i < t->rows.n && s == GLIA_OK; i++)
+    if (t->rows.at[i].asked) s = add(&kept, t->rows.at[i]);
+  gi_times_free(s == GLIA_OK ? t : &kept);
+  if (s == GLIA_OK) *t = kept;
 }
 
 /* The oldest rows go, down to as many as the file may hold. */

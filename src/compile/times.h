@@ -19,6 +19,7 @@ typedef struct gi_times_row {
   double value; /* seconds, or what the key says; above 0 */
   bool fresh;   /* not in the file yet... */
   bool instead; /* ...and to be put there in place of what stands there */
+  bool asked;   /* for its value */
 } gi_times_row;
 
 typedef struct gi_times { /* zero-initialise */
@@ -28,6 +29,8 @@ typedef struct gi_times { /* zero-initialise */
 
 void gi_times_free(gi_times *t);
 double gi_times_get(const gi_times *t, const char *key); /* 0: not known; t may be NULL */
+/* Leaves the rows that somebody asked for; all, where there is no memory to choose. */
+void gi_times_keep_asked(gi_times *t);
 /* The first value of a key stays: what is chosen by it does not change under way. */
 glia_status gi_times_add(gi_times *t, const char *key, double value);
 /* The last value of a key stays. */

@@ -215,6 +215,22 @@ static void test_path(void **state) {
   expect_path(NULL);
 }
 
+/* A plan keeps what it was made by, not the whole cache. */
+static void test_keep_asked(void **state) {
+  (void)state;
+  gi_times t = none();
+  OK(gi_times_add(&t, "one", 1));
+  OK(gi_times_add(&t, "two", 2));
+  OK(gi_times_put(&t, "three", 3));
+  assert_true(gi_times_get(&t, "two") == 2 && gi_times_get(&t, "four") == 0);
+  gi_times_keep_asked(&t);
+  assert_int_equal(t.rows.n, 1);
+  assert_true(gi_times_get(&t, "two") == 2 && gi_times_get(&t, "one") == 0);
+  gi_times_keep_asked(&t);
+  assert_int_equal(t.rows.n, 1);
+  gi_times_free(&t);
+}
+
 static void test_limits(void **state) {
   (void)state;
   const gi_backend *b = NULL;
@@ -279,6 +295,7 @@ int main(void) {
       cmocka_unit_test(test_processes_at_once),
       cmocka_unit_test(test_no_room_is_a_status),
       cmocka_unit_test(test_path),
+      cmocka_unit_test(test_keep_asked),
       cmocka_unit_test(test_limits),
       cmocka_unit_test(test_keys),
   };
