@@ -45,6 +45,10 @@ typedef struct glia_compile_opts {
   bool exact_conv;      /* no convolution that rounds worse than summing its products one after
                            the other: not by Winograd's algorithm, of which the largest error is
                            3e-5 of the results' root mean square */
+  glia_dtype precision; /* GLIA_BF16: mixed precision. What lies between the ops and the inputs
+                           of products are stored as bf16; variables, statistics, losses and
+                           results stay f32, and all arithmetic is done in f32. GLIA_F32, the
+                           default: everything as the graph has it */
 } glia_compile_opts;
 
 /* Compiles all outputs and assignments of the graph. The graph is borrowed for the call; its

@@ -42,6 +42,7 @@ typedef struct glia_learner_opts {
   const char *backend; /* as in glia_compile_opts */
   int threads;
   int64_t memory_limit; /* of training steps, as in glia_compile_opts */
+  glia_dtype precision; /* as in glia_compile_opts */
   bool deterministic;  /* this and the next two as in glia_compile_opts; seconds are those of */
   double tune;         /* each plan, of which there is one for each shape of batch */
   const char *choices; /* kept until the learner is freed */
@@ -204,7 +205,9 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   const char *backend;
   int threads;
   int64_t memory_limit; /* as in glia_compile_opts */
-  bool deterministic;   /* as in glia_compile_opts */
+  glia_dtype
+      precision; /* as in glia_compile_opts; part of the run: who resumes it has the same */
+  bool deterministic; /* as in glia_compile_opts */
   double tune; /* seconds at most, for each shape of batch, in which kernels that compete are
                   measured before the first step; 0 -> 10; below 0: none */
   bool exact_conv; /* as in glia_compile_opts; also when the run is opened for use */
@@ -219,7 +222,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_new(const glia_train_opts *opt, gli
 GLIA_NODISCARD GLIA_API glia_status glia_run_resume(const char *dir, glia_run **out);
 typedef struct glia_run_open_opts {
   size_t size;
-  bool exact_conv; /* as in glia_compile_opts, whether the run was trained so or not */
+  bool exact_conv;      /* as in glia_compile_opts, whether the run was trained so or not */
+  glia_dtype precision; /* as in glia_compile_opts, however the run was trained */
 } glia_run_open_opts;
 /* Opens a run for use: the model as it was saved, the data only when they are asked for. Also a
  * model file alone. opt may be NULL. */
@@ -260,6 +264,13 @@ GLIA_API const char *glia_run_skipped_message(const glia_run *r, int64_t i);
 /* Measures the model on the run's own test or validation data, or on `data` (a path). Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_evaluate(glia_run *r, const char *data,
                                                       glia_result *out);
+
+/* Writes the model of a run that was opened for use as one file, with all that is needed to use
+ * it: parameters as dtype (GLIA_F32, GLIA_F16, GLIA_BF16), running means and the like as f32.
+ * Files load back to f32. GLIA_MODEL names a parameter that f16 cannot hold; GLIA_INVALID for
+ * other dtypes and for a run in training. */
+GLIA_NODISCARD GLIA_API glia_status glia_run_export(glia_run *r, const char *path,
+                                                    glia_dtype dtype);
 
 typedef struct glia_prediction {
   int label;        /* class index */

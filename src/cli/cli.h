@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "glia/tensor.h"
 
 /* ---- the table of commands -------------------------------------------------------------- */
 
@@ -95,6 +96,16 @@ glia_status gi_command_unknown(const char *name);
         "computed a second time (default: no limit)"                          \
   }
 
+#define GI_OPTION_PRECISION                                                          \
+  {                                                                                  \
+    .name = "precision", .kind = GI_OPTION_CHOICE, .choices = gi_precisions,         \
+    .fallback = "f32",                                                               \
+    .help =                                                                          \
+        "bf16: activations and the inputs of products are stored as 16-bit floats; " \
+        "parameters, "                                                               \
+        "statistics and losses stay f32"                                             \
+  }
+
 #define GI_OPTION_TUNE(seconds)                                                         \
   {                                                                                     \
     .name = "tune", .kind = GI_OPTION_F64, .value = "SECONDS", .max = 86400,            \
@@ -124,6 +135,10 @@ glia_status gi_command_unknown(const char *name);
     .name = "backend", .kind = GI_OPTION_TEXT, .value = "NAME",              \
     .help = "kernels to run on: cpu or ref (default: the fastest there are)" \
   }
+
+/* "f32", "bf16"; and what --precision says. */
+extern const char *const gi_precisions[];
+glia_dtype gi_cli_precision(const gi_cli *c);
 
 /* The options of every command (--json, --quiet, --help), ended by one without a name. */
 extern const gi_option gi_common_options[];

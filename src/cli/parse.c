@@ -245,6 +245,12 @@ int gi_cli_choice(const gi_cli *c, const char *name) {
   return t->text != NULL ? (int)t->i : -1;
 }
 
+const char *const gi_precisions[] = {"f32", "bf16", NULL};
+
+glia_dtype gi_cli_precision(const gi_cli *c) {
+  return gi_cli_choice(c, "precision") == 1 ? GLIA_BF16 : GLIA_F32;
+}
+
 const char *gi_cli_argument(const gi_cli *c, const char *name) {
   const gi_argument *a = c->command->arguments;
   for (int i = 0; a != NULL && a[i].name != NULL; i++)

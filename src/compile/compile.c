@@ -13,6 +13,10 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
   target->fixed = o->fixed;
   target->deterministic = o->deterministic;
   target->exact = o->exact_conv;
+  target->precision = o->precision;
+  if (o->precision != GLIA_F32 && o->precision != GLIA_BF16)
+    return gi_fail(GLIA_INVALID, "precision: is %s, wanted f32 or bf16",
+                   glia_dtype_name(o->precision));
   target->tune = o->deterministic ? 0 : o->tune;
   target->choices = o->choices;
 #ifdef _OPENMP

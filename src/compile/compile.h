@@ -1,7 +1,7 @@
 /* compile/compile.h - from a graph to a plan: passes over graphs, then schedule and memory.
  *
  *   simplify, shrink, fuse_norm, fold_affine,    graph to graph; each can be skipped
- *   fuse_ops, fuse, layout
+ *   fuse_ops, precision, fuse, layout
  *   schedule, memory, prepare                    order, offsets, kernels: the plan
  *
  * Passes are rows of the list in passes.c, in the order in which they run: the one list that is
@@ -15,13 +15,14 @@
 typedef struct gi_target { /* what is compiled for */
   const gi_backend *backend;
   int threads;
-  bool fixed;          /* variables keep their values while the plan lives */
-  bool deterministic;  /* no kernel whose bits depend on threads, where another fits */
-  bool exact;          /* no kernels that are gi_kernel.inexact */
-  gi_limits limits;    /* that kernels' times are modelled from */
-  gi_times *times;     /* measured; borrowed. NULL: all are modelled */
-  double tune;         /* seconds that may be spent on measuring more of them; 0: none */
-  const char *choices; /* file that keeps what was chosen for each graph; NULL: none */
+  bool fixed;           /* variables keep their values while the plan lives */
+  bool deterministic;   /* no kernel whose bits depend on threads, where another fits */
+  bool exact;           /* no kernels that are gi_kernel.inexact */
+  glia_dtype precision; /* that activations are stored in: f32 or bf16 */
+  gi_limits limits;     /* that kernels' times are modelled from */
+  gi_times *times;      /* measured; borrowed. NULL: all are modelled */
+  double tune;          /* seconds that may be spent on measuring more of them; 0: none */
+  const char *choices;  /* file that keeps what was chosen for each graph; NULL: none */
 } gi_target;
 
 typedef struct gi_pass {
@@ -31,7 +32,7 @@ typedef struct gi_pass {
 
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
 extern const gi_pass gi_pass_simplify, gi_pass_shrink, gi_pass_fuse_norm, gi_pass_fold_affine,
-    gi_pass_fuse_ops, gi_pass_fuse, gi_pass_layout;
+    gi_pass_fuse_ops, gi_pass_precision, gi_pass_fuse, gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
  * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.

@@ -15,54 +15,16 @@
  * the gradient. It then sinks into the group that wants it, if that spares the first group a
  * result.
  */
+#include "compile/fuse.h"
+
 #include <stdlib.h>
-
-#include "compile/compile.h"
-#include "ops/attrs.h"
-
-typedef struct group {
-  GI_VEC(uint32_t) nodes; /* in order */
-  bool emitted;
-} group;
-
-typedef struct fuser {
-  gi_rewrite r;
-  GI_VEC(group *) groups;
-  int *of;        /* by node: number of its group, -1 none */
-  uint32_t *seen; /* by node: stamp of the search that saw it */
-  uint32_t stamp;
-  GI_VEC(uint32_t) stack;
-} fuser;
-
-/* ---- which nodes may be fused ------------------------------------------------------------ */
-
-/* Reductions that fold one element after the other, in any order. */
-static bool folds(const gi_node *n) {
-  return n->op == &gi_op_sum || n->op == &gi_op_mean || n->op == &gi_op_max ||
-         n->op == &gi_op_min || n->op == &gi_op_prod;
-}
-
-static bool fusible(const fuser *f, const gi_node *n) {
-  if (!((n->op->flags & GI_ELEMENTWISE) || folds(n)) || n->n_out != 1) return false;
-  const gi_type *t = &f->r.from->values.at[n->out]->type;
-  if (t->dtype != GLIA_BOOL && !glia_dtype_is_float(t->dtype)) return false;
-  for (int i = 0; i < n->n_in; i++) {
-    const glia_dtype d = f->r.from->values.at[n->in[i]]->type.dtype;
-    if (d != GLIA_BOOL && !glia_dtype_is_float(d)) return false;
-  }
-  return true;
-}
-
-static uint32_t producer(const fuser *f, uint32_t value) {
-  return f->r.from->values.at[value]->node;
-}
 
 /* ---- would a group close a circle? ------------------------------------------------------- */
 
-static bool push_inputs(fuser *f, uint32_t node) {
+static bool push_inputs(gi_fuser *f, uint32_t node) {
   const gi_node *n = f->r.from->nodes.at[node];
   for (int i = 0; i < n->n_in; i++) {
-    const uint32_t p = producer(f, n->in[i]);
+    const uint32_t p = gi_fuse_producer(f, gi_fuse_operand(f, n, i));
     if (f->seen[p] == f->stamp) continue;
     f->seen[p] = f->stamp;
     if (!gi_vec_push(&f->stack, p)) return false;
@@ -72,7 +34,7 @@ static bool push_inputs(fuser *f, uint32_t node) {
 
 /* Goes back from `node` over whole groups; true if it meets one of `members` (groups) or
  * `last`. */
-static bool reaches(fuser *f, const int *members, int n_members, uint32_t last) {
+static bool reaches(gi_fuser *f, const int *members, int n_members, uint32_t last) {
   while (f->stack.n > 0) {
     const uint32_t k = f->stack.at[--f->stack.n];
     const int g = f->of[k];
@@ -89,7 +51,7 @@ static bool reaches(fuser *f, const int *members, int n_members, uint32_t last) 
   return false;
 }
 
-static bool in_set(const fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
+static bool in_set(const gi_fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
   if (node == last) return true;
   for (int i = 0; i < n; i++)
     if (f->of[node] == members[i]) return true;
@@ -97,10 +59,11 @@ static bool in_set(const fuser *f, uint32_t node, const int *members, int n, uin
 }
 
 /* Starts a search from the inputs of `node` that lie outside the set. */
-static bool start_outside(fuser *f, uint32_t node, const int *members, int n, uint32_t last) {
+static bool start_outside(gi_fuser *f, uint32_t node, const int *members, int n,
+                          uint32_t last) {
   const gi_node *x = f->r.from->nodes.at[node];
   for (int i = 0; i < x->n_in; i++) {
-    const uint32_t p = producer(f, x->in[i]);
+    const uint32_t p = gi_fuse_producer(f, gi_fuse_operand(f, x, i));
     if (in_set(f, p, members, n, last) || f->seen[p] == f->stamp) continue;
     f->seen[p] = f->stamp;
     if (!gi_vec_push(&f->stack, p)) return false;
@@ -108,7 +71,7 @@ static bool start_outside(fuser *f, uint32_t node, const int *members, int n, ui
   return true;
 }
 
-static bool circle(fuser *f, const int *members, int n, uint32_t last) {
+static bool circle(gi_fuser *f, const int *members, int n, uint32_t last) {
   f->stamp++;
   f->stack.n = 0;
   if (!start_outside(f, last, members, n, last)) return true;
@@ -119,144 +82,10 @@ static bool circle(fuser *f, const int *members, int n, uint32_t last) {
   return reaches(f, members, n, last);
 }
 
-/* ---- the program of a group -------------------------------------------------------------- */
-
-typedef struct builder {
-  gi_program *p;
-  uint32_t in[GI_FUSED_IN]; /* outer values, by register */
-  uint32_t
-      code[GI_FUSED_CODE]; /* values of `from`, by register - n_in; GI_NO_VALUE: constant */
-  glia_value out_map[GI_FUSED_OUT];
-  uint32_t out[GI_FUSED_OUT];
-  int n_in, n_code, n_out, n_random;
-  const gi_dims *axes; /* that the reductions fold away; NULL: there is none */
-} builder;
-
-/* Is the value used by anything but nodes of this group? */
-static bool used_outside(const fuser *f, const group *g, uint32_t value) {
-  int inside = 0;
-  for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
-    for (int i = 0; i < n->n_in; i++) inside += n->in[i] == value;
-  }
-  return inside < f->r.uses[value];
-}
-
-static bool member(const group *g, uint32_t node) {
-  for (size_t i = 0; i < g->nodes.n; i++)
-    if (g->nodes.at[i] == node) return true;
-  return false;
-}
-
-/* Do the inputs alone broadcast to the group's shape? A constant that gave it the shape is no
- * input any more. */
-static bool gives_shape(const fuser *f, const group *g, const builder *b) {
-  gi_type shape = f->r.from->values.at[b->in[0]]->type;
-  for (int i = 1; i < b->n_in; i++)
-    if (gi_broadcast(&shape, &f->r.from->values.at[b->in[i]]->type, "fuse", &shape) != GLIA_OK)
-      return false;
-  const uint32_t first = f->r.from->nodes.at[g->nodes.at[0]]->out; /* all have one shape */
-  return gi_shape_equal(&shape, &f->r.from->values.at[first]->type);
-}
-
-typedef struct constants {
-  int n;
-  uint32_t at[GI_FUSED_CODE];
-} constants;
-
-/* Lists the operands of a node that come from outside the group. */
-static bool list_operands(const fuser *f, const group *g, const gi_node *n, builder *b,
-                          constants *c) {
-  for (int i = 0; i < n->n_in; i++) {
-    const uint32_t v = n->in[i];
-    double value;
-    if (member(g, producer(f, v))) {
-      if (folds(f->r.from->nodes.at[producer(f, v)])) return false;
-      continue;
-    }
-    const bool constant =
-        gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &value);
-    uint32_t *list = constant ? c->at : b->in;
-    int *count = constant ? &c->n : &b->n_in, j = 0;
-    while (j < *count && list[j] != v) j++;
-    if (j < *count) continue;
-    if (*count == (constant ? GI_FUSED_CODE : GI_FUSED_IN)) return false;
-    list[(*count)++] = v;
-  }
-  return true;
-}
-
-/* All reductions of a group fold the same axes. */
-static bool axes_agree(builder *b, const gi_node *n) {
-  const gi_dims *a = &((const gi_reduce_attr *)n->attr)->axes;
-  if (b->axes == NULL) b->axes = a;
-  return a->n == b->axes->n && memcmp(a->at, b->axes->at, (size_t)a->n * sizeof a->at[0]) == 0;
-}
-
-/* Lists inputs and counts code and outputs; false if the group is over the limits. The
- * constants come first in the code. */
-static bool survey(const fuser *f, const group *g, builder *b) {
-  *b = (builder){0};
-  constants c = {0};
-  for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
-    if (!list_operands(f, g, n, b, &c) || (folds(n) && !axes_agree(b, n))) return false;
-    b->n_random += (n->op->flags & GI_RANDOM) != 0; /* each takes the room of an input */
-  }
-  if (c.n + (int)g->nodes.n > GI_FUSED_CODE || b->n_in == 0 ||
-      b->n_in + b->n_random > GI_FUSED_IN || !gives_shape(f, g, b))
-    return false;
-  for (int j = 0; j < c.n; j++) b->code[b->n_code++] = c.at[j];
-  for (size_t k = 0; k < g->nodes.n; k++) {
-    const gi_node *n = f->r.from->nodes.at[g->nodes.at[k]];
-    if (!folds(n)) b->code[b->n_code++] = n->out;
-    if (!used_outside(f, g, n->out)) continue;
-    if (b->n_out == GI_FUSED_OUT) return false;
-    b->out[b->n_out++] = n->out;
-  }
-  return true;
-}
-
-static int register_of(const builder *b, uint32_t v) {
-  for (int i = 0; i < b->n_in; i++)
-    if (b->in[i] == v) return i;
-  for (int k = 0; k < b->n_code; k++)
-    if (b->code[k] == v) return b->n_in + k;
-  return 0;
-}
-
-static void write_program(const fuser *f, builder *b) {
-  const glia_graph *from = f->r.from;
-  b->p->n_in = b->n_in;
-  b->p->n_code = b->n_code;
-  b->p->n_out = b->n_out;
-  for (int k = 0; k < b->n_code; k++) {
-    const gi_val *v = from->values.at[b->code[k]];
-    const gi_node *n = from->nodes.at[v->node];
-    gi_micro *m = &b->p->code[k];
-    m->dtype = v->type.dtype;
-    if (gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)from, b->code[k]}, &m->value))
-      continue;
-    m->op = n->op;
-    if (n->attr != NULL) memcpy(&m->attr, n->attr, GI_MIN(sizeof m->attr, n->op->attr_size));
-    for (int i = 0; i < n->n_in; i++) m->src[i] = register_of(b, n->in[i]);
-  }
-  for (int i = 0; b->axes != NULL && i < b->axes->n; i++)
-    b->p->axes.at[b->p->axes.n++] = b->axes->at[i];
-  for (int k = 0; k < b->n_out; k++) {
-    const gi_node *n = from->nodes.at[from->values.at[b->out[k]]->node];
-    gi_fused_out *out = &b->p->out[k];
-    out->reg = register_of(b, folds(n) ? n->in[0] : b->out[k]);
-    if (!folds(n)) continue;
-    out->fold = n->op;
-    out->keep = ((const gi_reduce_attr *)n->attr)->keep;
-  }
-}
-
 /* ---- grouping ---------------------------------------------------------------------------- */
 
-static glia_status new_group(fuser *f, uint32_t k) {
-  group *g = gi_alloc(sizeof *g);
+static glia_status new_group(gi_fuser *f, uint32_t k) {
+  gi_fuse_group *g = gi_alloc(sizeof *g);
   if (g == NULL) return gi_fail_nomem(sizeof *g);
   if (!gi_vec_push(&g->nodes, k) || !gi_vec_push(&f->groups, g)) {
     gi_vec_free(&g->nodes);
@@ -268,8 +97,8 @@ static glia_status new_group(fuser *f, uint32_t k) {
 }
 
 /* Adds the nodes of group b to a, both in order, then k. */
-static bool join(fuser *f, int a, int b) {
-  group *x = f->groups.at[a], *y = f->groups.at[b];
+static bool join(gi_fuser *f, int a, int b) {
+  gi_fuse_group *x = f->groups.at[a], *y = f->groups.at[b];
   if (!gi_vec_reserve(&x->nodes, x->nodes.n + y->nodes.n)) return false;
   for (size_t i = 0; i < y->nodes.n; i++) {
     size_t j = x->nodes.n++;
@@ -283,9 +112,9 @@ static bool join(fuser *f, int a, int b) {
 }
 
 /* Would the union of these groups and node k keep within the limits of a program? */
-static bool within_limits(const fuser *f, const int *members, int n, uint32_t k) {
-  group all = {0};
-  builder b;
+static bool within_limits(const gi_fuser *f, const int *members, int n, uint32_t k) {
+  gi_fuse_group all = {0};
+  gi_fuse_program b;
   size_t total = 1;
   for (int i = 0; i < n; i++) total += f->groups.at[members[i]]->nodes.n;
   if (total > GI_FUSED_CODE || !gi_vec_reserve(&all.nodes, total)) return false;
@@ -293,32 +122,33 @@ static bool within_limits(const fuser *f, const int *members, int n, uint32_t k)
     for (size_t j = 0; j < f->groups.at[members[i]]->nodes.n; j++)
       all.nodes.at[all.nodes.n++] = f->groups.at[members[i]]->nodes.at[j];
   all.nodes.at[all.nodes.n++] = k;
-  const bool fits = survey(f, &all, &b);
+  const bool fits = gi_fuse_survey(f, &all, &b);
   gi_vec_free(&all.nodes);
   return fits;
 }
 
 /* May node n go into the group that makes operand i? */
-static bool belongs(const fuser *f, const gi_node *n, int i) {
+static bool belongs(const gi_fuser *f, const gi_node *n, int i) {
   const glia_graph *from = f->r.from;
-  const uint32_t p = producer(f, n->in[i]);
-  if (f->of[p] < 0 || folds(from->nodes.at[p])) return false;
-  return folds(n) ||
+  const uint32_t p = gi_fuse_producer(f, gi_fuse_operand(f, n, i));
+  if (f->of[p] < 0 || gi_fuse_folds(from->nodes.at[p])) return false;
+  return gi_fuse_folds(n) ||
          gi_shape_equal(&from->values.at[n->out]->type, &from->values.at[n->in[i]]->type);
 }
 
-static glia_status place(fuser *f, uint32_t k) {
+static glia_status place(gi_fuser *f, uint32_t k) {
   const gi_node *n = f->r.from->nodes.at[k];
   int members[3], count = 0;
   for (int i = 0; i < n->n_in && i < 3; i++) {
-    const int g = f->of[producer(f, n->in[i])];
+    const int g = f->of[gi_fuse_producer(f, gi_fuse_operand(f, n, i))];
     bool known = !belongs(f, n, i);
     for (int j = 0; j < count; j++) known |= members[j] == g;
     if (known) continue;
     members[count++] = g;
     if (!within_limits(f, members, count, k) || circle(f, members, count, k)) count--;
   }
-  if (count == 0) return folds(n) ? GLIA_OK : new_group(f, k);
+  if (count == 0)
+    return gi_fuse_folds(n) && !gi_fuse_reads_widened(f, n) ? GLIA_OK : new_group(f, k);
   for (int j = 1; j < count; j++)
     if (!join(f, members[0], members[j])) return gi_fail_nomem(sizeof(uint32_t));
   if (!gi_vec_push(&f->groups.at[members[0]]->nodes, k)) return gi_fail_nomem(sizeof(uint32_t));
@@ -343,14 +173,15 @@ static bool contains(const uint32_t *at, size_t n, uint32_t node) {
 
 /* Is v used by the part's moving nodes and its new group alone? Where `to` is open (-1), the
  * first group outside becomes it. Reductions stay: where they are used has another shape. */
-static bool used_there(const fuser *f, part *p, uint32_t v) {
+static bool used_there(const gi_fuser *f, part *p, uint32_t v) {
   const glia_graph *g = f->r.from;
-  int left = f->r.uses[v];
-  if (folds(g->nodes.at[producer(f, v)])) return false;
-  for (uint32_t k = producer(f, v) + 1; k < g->nodes.n && left > 0; k++) {
+  int left = f->uses[v];
+  if (gi_fuse_folds(g->nodes.at[gi_fuse_producer(f, v)])) return false;
+  for (uint32_t k = gi_fuse_producer(f, v) + 1; k < g->nodes.n && left > 0; k++) {
     const gi_node *n = g->nodes.at[k];
     int count = 0;
-    for (int i = 0; f->r.live[k] && i < n->n_in; i++) count += n->in[i] == v;
+    if (!f->r.live[k] || gi_fuse_seen_through(f, n)) continue;
+    for (int i = 0; i < n->n_in; i++) count += gi_fuse_operand(f, n, i) == v;
     if (count == 0) continue;
     left -= count;
     if (contains(p->moves.at, p->moves.n, k)) continue;
@@ -360,8 +191,8 @@ static bool used_there(const fuser *f, part *p, uint32_t v) {
   return left == 0; /* else it is a root */
 }
 
-static bool split(const fuser *f, size_t last, part *p) {
-  const group *g = f->groups.at[p->from];
+static bool split(const gi_fuser *f, size_t last, part *p) {
+  const gi_fuse_group *g = f->groups.at[p->from];
   p->to = -1;
   p->moves.n = p->stays.n = 0;
   if (!gi_vec_reserve(&p->moves, g->nodes.n) || !gi_vec_reserve(&p->stays, g->nodes.n))
@@ -383,27 +214,24 @@ static int by_number(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static uint32_t result_of(const fuser *f, const group *g) {
-  return f->r.from->nodes.at[g->nodes.at[0]]->out;
-}
-
 /* Worth it if the first group has fewer results then, and both keep within the limits. */
-static bool worth_it(const fuser *f, const part *p, const group *first, const group *second) {
-  const group *from = f->groups.at[p->from], *to = f->groups.at[p->to];
-  builder before, after, other;
-  if (!gi_shape_equal(&f->r.from->values.at[result_of(f, from)]->type,
-                      &f->r.from->values.at[result_of(f, to)]->type))
+static bool worth_it(const gi_fuser *f, const part *p, const gi_fuse_group *first,
+                     const gi_fuse_group *second) {
+  const gi_fuse_group *from = f->groups.at[p->from], *to = f->groups.at[p->to];
+  gi_fuse_program before, after, other;
+  if (!gi_shape_equal(&f->r.from->values.at[gi_fuse_result(f, from)]->type,
+                      &f->r.from->values.at[gi_fuse_result(f, to)]->type))
     return false;
-  return survey(f, from, &before) && survey(f, first, &after) && after.n_out < before.n_out &&
-         survey(f, second, &other);
+  return gi_fuse_survey(f, from, &before) && gi_fuse_survey(f, first, &after) &&
+         after.n_out < before.n_out && gi_fuse_survey(f, second, &other);
 }
 
 /* Moves what may move with node `last` of a group. No circle can come of it: the second group
  * depended on the first before. */
-static glia_status sink_from(fuser *f, part *p, size_t last) {
+static glia_status sink_from(gi_fuser *f, part *p, size_t last) {
   if (!split(f, last, p)) return GLIA_OK;
-  group first = {0}, second = {0};
-  const group *to = f->groups.at[p->to];
+  gi_fuse_group first = {0}, second = {0};
+  const gi_fuse_group *to = f->groups.at[p->to];
   const size_t n = to->nodes.n + p->moves.n;
   bool room = gi_vec_reserve(&first.nodes, p->stays.n) && gi_vec_reserve(&second.nodes, n);
   if (room) {
@@ -415,7 +243,7 @@ static glia_status sink_from(fuser *f, part *p, size_t last) {
   }
   if (room && n <= GI_FUSED_CODE && worth_it(f, p, &first, &second)) {
     for (size_t i = 0; i < p->moves.n; i++) f->of[p->moves.at[i]] = p->to;
-    const group old_first = *f->groups.at[p->from], old_second = *f->groups.at[p->to];
+    const gi_fuse_group old_first = *f->groups.at[p->from], old_second = *f->groups.at[p->to];
     *f->groups.at[p->from] = first;
     *f->groups.at[p->to] = second;
     first = old_first; /* to be freed */
@@ -426,7 +254,7 @@ static glia_status sink_from(fuser *f, part *p, size_t last) {
   return room ? GLIA_OK : gi_fail_nomem(n * sizeof(uint32_t));
 }
 
-static glia_status sink(fuser *f) {
+static glia_status sink(gi_fuser *f) {
   part p = {0};
   glia_status s = GLIA_OK;
   for (size_t g = 0; g < f->groups.n && s == GLIA_OK; g++) {
@@ -441,30 +269,36 @@ static glia_status sink(fuser *f) {
 
 /* ---- emitting ---------------------------------------------------------------------------- */
 
-static glia_status ensure(fuser *f, uint32_t k);
+static glia_status ensure(gi_fuser *f, uint32_t k);
 
-static glia_status ensure_inputs(fuser *f, uint32_t k, const group *g) {
+/* As a group reads them; g NULL: as they are. */
+static glia_status ensure_inputs(gi_fuser *f, uint32_t k, const gi_fuse_group *g) {
   const gi_node *n = f->r.from->nodes.at[k];
   for (int i = 0; i < n->n_in; i++) {
-    const uint32_t p = producer(f, n->in[i]);
-    if (g == NULL || !member(g, p)) GI_TRY(ensure(f, p));
+    const uint32_t p = gi_fuse_producer(f, g != NULL ? gi_fuse_operand(f, n, i) : n->in[i]);
+    if (g == NULL || !gi_fuse_member(g, p)) GI_TRY(ensure(f, p));
   }
   return GLIA_OK;
 }
 
-static glia_status emit_group(fuser *f, group *g) {
-  builder b;
+static glia_status emit_group(gi_fuser *f, gi_fuse_group *g) {
+  gi_fuse_program b;
   glia_value in[GI_FUSED_IN], out[GI_MAX_OUT];
   g->emitted = true;
   for (size_t i = 0; i < g->nodes.n; i++) GI_TRY(ensure_inputs(f, g->nodes.at[i], g));
-  if (g->nodes.n == 1 || !survey(f, g, &b)) {
-    for (size_t i = 0; i < g->nodes.n; i++) GI_TRY(gi_rewrite_copy(&f->r, g->nodes.at[i]));
+  const bool alone =
+      g->nodes.n == 1 && !gi_fuse_reads_widened(f, f->r.from->nodes.at[g->nodes.at[0]]);
+  if (alone || !gi_fuse_survey(f, g, &b)) {
+    for (size_t i = 0; i < g->nodes.n; i++) {
+      GI_TRY(ensure_inputs(f, g->nodes.at[i], NULL));
+      GI_TRY(gi_rewrite_copy(&f->r, g->nodes.at[i]));
+    }
     return GLIA_OK;
   }
   const size_t bytes = sizeof(gi_program) + (size_t)b.n_code * sizeof(gi_micro);
   b.p = gi_alloc(bytes);
   if (b.p == NULL) return gi_fail_nomem(bytes);
-  write_program(f, &b);
+  gi_fuse_write(f, &b);
   const gi_fused_attr attr = {{bytes, b.p}};
   for (int i = 0; i < b.n_in; i++) in[i] = f->r.map[b.in[i]];
   const gi_node *last = f->r.from->nodes.at[g->nodes.at[g->nodes.n - 1]];
@@ -478,10 +312,10 @@ static glia_status emit_group(fuser *f, group *g) {
 }
 
 /* Makes node k, or the group it is in, after all that it needs. */
-static glia_status ensure(fuser *f, uint32_t k) {
+static glia_status ensure(gi_fuser *f, uint32_t k) {
   const gi_node *n = f->r.from->nodes.at[k];
   if (f->of[k] >= 0) {
-    group *g = f->groups.at[f->of[k]];
+    gi_fuse_group *g = f->groups.at[f->of[k]];
     return g->emitted ? GLIA_OK : emit_group(f, g);
   }
   if (n->n_out > 0 && !gi_null(f->r.map[n->out])) return GLIA_OK;
@@ -489,22 +323,30 @@ static glia_status ensure(fuser *f, uint32_t k) {
   return gi_rewrite_copy(&f->r, k);
 }
 
-static glia_status build(fuser *f) {
+static glia_status build(gi_fuser *f) {
   const glia_graph *from = f->r.from;
   f->of = gi_alloc((from->nodes.n + 1) * sizeof *f->of);
   f->seen = gi_alloc((from->nodes.n + 1) * sizeof *f->seen);
-  if (f->of == NULL || f->seen == NULL) return gi_fail_nomem(from->nodes.n * sizeof *f->of);
+  f->as = gi_alloc((from->values.n + 1) * sizeof *f->as);
+  f->uses = gi_alloc((from->values.n + 1) * sizeof *f->uses);
+  if (f->of == NULL || f->seen == NULL || f->as == NULL || f->uses == NULL)
+    return gi_fail_nomem(from->values.n * sizeof *f->as);
+  gi_fuse_see_through(f);
   for (size_t k = 0; k < from->nodes.n; k++) f->of[k] = -1;
   for (uint32_t k = 0; k < from->nodes.n; k++)
-    if (f->r.live[k] && fusible(f, from->nodes.at[k])) GI_TRY(place(f, k));
+    if (f->r.live[k] && gi_fusible(f, from->nodes.at[k]) &&
+        !gi_fuse_seen_through(f, from->nodes.at[k]))
+      GI_TRY(place(f, k));
   GI_TRY(sink(f));
   for (uint32_t k = 0; k < from->nodes.n; k++)
-    if (f->r.live[k]) GI_TRY(ensure(f, k));
+    if (f->r.live[k] && !gi_fuse_seen_through(f, from->nodes.at[k])) GI_TRY(ensure(f, k));
+  for (size_t i = 0; i < from->roots.n; i++)
+    GI_TRY(ensure(f, gi_fuse_producer(f, from->roots.at[i].value)));
   return GLIA_OK;
 }
 
 static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *target) {
-  fuser f = {0};
+  gi_fuser f = {0};
   glia_status s = gi_rewrite_begin(&f.r, from, to, target);
   if (s == GLIA_OK) s = build(&f);
   gi_set_path(to, "");
@@ -516,6 +358,8 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   gi_vec_free(&f.groups);
   gi_vec_free(&f.stack);
   gi_free(f.of);
+  gi_free(f.as);
+  gi_free(f.uses);
   gi_free(f.seen);
   return s;
 }

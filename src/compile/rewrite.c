@@ -33,13 +33,16 @@ glia_status gi_rewrite_begin(gi_rewrite *r, const glia_graph *from, glia_graph *
   return GLIA_OK;
 }
 
+/* Roots keep the dtype that the graph gave them. */
 static glia_status copy_roots(gi_rewrite *r) {
   for (size_t i = 0; i < r->from->roots.n; i++) {
     const gi_root *root = &r->from->roots.at[i];
+    const glia_value v =
+        glia_cast(r->map[root->value], r->from->values.at[root->value]->type.dtype);
     if (root->variable == GI_NO_VALUE)
-      glia_output(root->name, r->map[root->value]);
+      glia_output(root->name, v);
     else
-      glia_assign(r->map[root->variable], r->map[root->value]);
+      glia_assign(r->map[root->variable], v);
   }
   return glia_graph_status(r->to);
 }

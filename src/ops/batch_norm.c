@@ -23,7 +23,8 @@ static glia_status check(const gi_infer *c, const char *op, int n_vectors) {
   if (x->rank < 2) return gi_fail(GLIA_SHAPE, "%s: x is %s, wanted [N, C, ...]", op, tx);
   GI_TRY(gi_want_float(c, 0, op, "x"));
   for (int i = 1; i <= n_vectors; i++) {
-    GI_TRY(gi_want_same(c, 0, i, op));
+    GI_TRY(gi_want_beside(c, 0, i, op));
+    GI_TRY(gi_want_same(c, 1, i, op));
     if (c->in[i].rank != 1 || c->in[i].dim[0] != x->dim[1])
       return gi_fail(GLIA_SHAPE,
                      "%s: x is %s, input %d is %s; wanted [%" PRId64 "], one for each channel",
@@ -81,13 +82,19 @@ static double group_size(glia_value x) {
   return m;
 }
 
+/* v in the dtype of another value: statistics may be f32 beside a narrow x. */
+static glia_value as_wide(glia_value v, glia_value like) {
+  return gi_null(v) || gi_null(like) ? v : glia_cast(v, glia_value_dtype(like));
+}
+
 /* Through y by batch_norm_grad; besides, mean and variance have the derivatives 1/m and
  * 2/m (x - mean). */
 static glia_status vjp_train(gi_vjp *c) {
-  const glia_value x = c->in[0], mean = c->out[1], dmean = c->dout[1], dvariance = c->dout[2];
+  const glia_value mean = c->out[1], dmean = c->dout[1], dvariance = c->dout[2];
+  const glia_value x = as_wide(c->in[0], mean);
   const double m = group_size(x);
   if (!gi_null(c->dout[0])) {
-    const glia_value in[] = {x, c->in[1], mean, c->out[2], c->dout[0]};
+    const glia_value in[] = {c->in[0], c->in[1], mean, c->out[2], c->dout[0]};
     glia_value grads[3];
     gi_emit(c->g, &gi_op_batch_norm_grad, c->attr, in, 5, grads);
     for (int i = 0; i < 3; i++)
@@ -101,7 +108,7 @@ static glia_status vjp_train(gi_vjp *c) {
     const glia_value part = glia_mul(slope, glia_sub(x, per_channel(mean, x)));
     d = gi_null(d) ? part : glia_add(d, part);
   }
-  d = glia_broadcast_to(d, glia_value_rank(x), glia_value_shape(x));
+  d = as_wide(glia_broadcast_to(d, glia_value_rank(x), glia_value_shape(x)), c->in[0]);
   c->din[0] = gi_null(c->dout[0]) ? d : glia_add(c->din[0], d);
   return GLIA_OK;
 }
@@ -110,7 +117,8 @@ static glia_status vjp_train(gi_vjp *c) {
  *   dx = gamma r (dy - dbeta / m - h dgamma / m).
  * A function of mean and variance too; how these depend on x, batch_norm_train tells. */
 static glia_status lower_grad(gi_lower *c) {
-  const glia_value x = c->in[0], gamma = c->in[1], dy = c->in[4];
+  const glia_value gamma = c->in[1], x = as_wide(c->in[0], gamma),
+                   dy = as_wide(c->in[4], gamma);
   const double eps = ((const gi_batch_norm_attr *)c->attr)->eps;
   const glia_value scale = glia_scalar_like(x, 1 / group_size(x));
   const glia_value r = glia_rsqrt(glia_add(c->in[3], glia_scalar_like(x, eps)));
@@ -118,8 +126,9 @@ static glia_status lower_grad(gi_lower *c) {
   const glia_value dbeta = sum_channels(dy), dgamma = sum_channels(glia_mul(dy, h));
   const glia_value level = per_channel(glia_mul(dbeta, scale), x);
   const glia_value slope = glia_mul(h, per_channel(glia_mul(dgamma, scale), x));
-  c->out[0] =
+  const glia_value dx =
       glia_mul(per_channel(glia_mul(gamma, r), x), glia_sub(glia_sub(dy, level), slope));
+  c->out[0] = as_wide(dx, c->in[0]);
   c->out[1] = dgamma;
   c->out[2] = dbeta;
   return GLIA_OK;
@@ -245,6 +254,8 @@ const gi_op gi_op_batch_norm_train = {
     .min_in = 3,
     .max_in = 3,
     .n_out = 3,
+    .precision = GI_TAKES_ANY,
+    .f32_in = 1 << 1 | 1 << 2,
     .attr_size = sizeof(gi_batch_norm_attr),
     .attrs = fields,
     .infer = infer_train,
@@ -262,6 +273,8 @@ const gi_op gi_op_batch_norm_grad = {
     .min_in = 5,
     .max_in = 5,
     .n_out = 3,
+    .precision = GI_TAKES_ANY,
+    .f32_in = 1 << 1 | 1 << 2 | 1 << 3,
     .attr_size = sizeof(gi_batch_norm_attr),
     .attrs = fields,
     .infer = infer_grad,

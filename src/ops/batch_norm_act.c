@@ -41,7 +41,8 @@ static glia_status check(const gi_infer *c, const char *op, int n_vectors) {
   if (x->rank == GLIA_MAX_RANK)
     return gi_fail(GLIA_SHAPE, "%s: x is %s, wanted fewer axes", op, text);
   GI_TRY(gi_want_float(c, 0, op, "x"));
-  const gi_type vector = {.dtype = x->dtype, .rank = 1, .dim = {x->dim[1]}};
+  GI_TRY(gi_want_beside(c, 0, 1, op));
+  const gi_type vector = {.dtype = c->in[1].dtype, .rank = 1, .dim = {x->dim[1]}};
   for (int i = 1; i <= n_vectors; i++) GI_TRY(want(c, i, &vector, op));
   for (int d = 0; d < x->rank; d++)
     if (d != 1 && x->dim[d] == 0)
@@ -145,8 +146,9 @@ static glia_status lower_grad(gi_lower *c) {
   if (c->n_in == 7) {
     more = positive(c->in[6], x);
   } else {
-    const glia_value r = glia_rsqrt(glia_add(c->in[4], glia_scalar_like(x, eps)));
-    const glia_value h = glia_sub(x, per_channel(c->in[3], x));
+    const glia_value wide = glia_cast(x, glia_value_dtype(gamma));
+    const glia_value r = glia_rsqrt(glia_add(c->in[4], glia_scalar_like(gamma, eps)));
+    const glia_value h = glia_sub(wide, per_channel(c->in[3], x));
     const glia_value y =
         glia_add(glia_mul(h, per_channel(glia_mul(r, gamma), x)), per_channel(beta, x));
     more = glia_greater(y, glia_scalar_like(y, 0));
@@ -168,23 +170,34 @@ static int64_t byte_of(const gi_rows *r, int64_t k, int64_t i) {
   return (i / r->inner * ((r->n + 7) / 8) + k / 8) * r->inner + i % r->inner;
 }
 
-/* The first three results by batch_norm_train's reference, then z and relu in place. */
-static glia_status ref_act(gi_ref *c) {
+/* batch_norm_train's result as double by its reference, so that z and relu meet what was not
+ * rounded yet: which of the elements are positive is a result of its own. */
+static void finish(gi_ref *c, const gi_buf *norm) {
   const gi_rows r = gi_rows_of(&c->in[0].t, 1);
-  gi_ref norm = *c;
-  norm.n_in = norm.n_out = 3;
-  GI_TRY(gi_op_batch_norm_train.ref(&norm));
   if (c->n_in == 4) gi_zero(&c->out[3]);
   for (int64_t k = 0; k < r.n; k++)
     for (int64_t i = 0; i < r.outer * r.inner; i++) {
       const int64_t at = place(&r, k, i);
-      double y = gi_get(&c->out[0], at);
+      double y = gi_get(norm, at);
       if (c->n_in == 4) y += gi_get(&c->in[3], at);
       gi_put(&c->out[0], at, y < 0 ? 0 : y);
       if (c->n_in == 4 && y > 0)
         ((uint8_t *)c->out[3].p)[byte_of(&r, k, i)] |= (uint8_t)(1 << k % 8);
     }
-  return GLIA_OK;
+}
+
+static glia_status ref_act(gi_ref *c) {
+  gi_buf out[3] = {c->out[0], c->out[1], c->out[2]};
+  gi_ref norm = *c;
+  out[0].t.dtype = GLIA_F64;
+  out[0].p = gi_alloc(gi_type_bytes(&out[0].t) + 1);
+  if (out[0].p == NULL) return gi_fail_nomem(gi_type_bytes(&out[0].t));
+  norm.n_in = norm.n_out = 3;
+  norm.out = out;
+  const glia_status s = gi_op_batch_norm_train.ref(&norm);
+  if (s == GLIA_OK) finish(c, &out[0]);
+  gi_free(out[0].p);
+  return s;
 }
 
 /* The dy that count into `to`, then batch_norm_grad's reference. */
@@ -279,6 +292,8 @@ const gi_op gi_op_batch_norm_act = {
     .min_in = 3,
     .max_in = 4,
     .n_out = 4,
+    .precision = GI_TAKES_ANY,
+    .f32_in = 1 << 1 | 1 << 2,
     .attr_size = sizeof(gi_batch_norm_attr),
     .attrs = fields,
     .infer = infer_act,
@@ -296,6 +311,8 @@ const gi_op gi_op_batch_norm_act_grad = {
     .min_in = 6,
     .max_in = 7,
     .n_out = 4,
+    .precision = GI_TAKES_ANY,
+    .f32_in = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4,
     .attr_size = sizeof(gi_batch_norm_attr),
     .attrs = fields,
     .infer = infer_grad,

@@ -69,7 +69,7 @@ static glia_status infer_forward(gi_infer *c, const char *op) {
   GI_TRY(gi_want_same(c, 0, 1, op));
   GI_TRY(check_shapes(c->attr, &c->in[0], &c->in[1], &c->out[0], op));
   if (c->n_in < 3) return GLIA_OK;
-  GI_TRY(gi_want_same(c, 0, 2, op));
+  GI_TRY(gi_want_beside(c, 0, 2, op));
   if (c->in[2].rank != 1 || c->in[2].dim[0] != c->in[1].dim[0])
     return gi_fail(GLIA_SHAPE, "%s: bias is %s, wanted [%" PRId64 "], one for each filter", op,
                    gi_shape_text(&c->in[2], text, sizeof text), c->in[1].dim[0]);
@@ -163,7 +163,8 @@ static glia_status vjp_conv(gi_vjp *c) {
   const glia_value x = c->in[0], w = c->in[1], dy = c->dout[0];
   if (c->need[0]) c->din[0] = input_grad(c->attr, dy, w, x);
   if (c->need[1]) c->din[1] = weight_grad(c->attr, x, dy, w);
-  if (c->n_in == 3 && c->need[2]) c->din[2] = glia_sum(dy, .n = 3, .axes = {0, 2, 3});
+  if (c->n_in == 3 && c->need[2]) /* the bias may be f32 beside narrow images */
+    c->din[2] = glia_sum(glia_cast(dy, glia_value_dtype(c->in[2])), .n = 3, .axes = {0, 2, 3});
   return GLIA_OK;
 }
 
@@ -456,6 +457,10 @@ const gi_op gi_op_conv2d = {
     .min_in = 2,
     .max_in = 3,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
+    .cut_in = 1,
+    .cut_out = 1,
+    .f32_in = 1 << 2,
     .attr_size = sizeof(gi_conv_attr),
     .attrs = fields,
     .infer = infer_conv,
@@ -475,6 +480,10 @@ const gi_op gi_op_conv2d_act = {
     .min_in = 2,
     .max_in = 3,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
+    .cut_in = 1,
+    .cut_out = 1,
+    .f32_in = 1 << 2,
     .attr_size = sizeof(gi_conv_attr),
     .attrs = fields_act,
     .infer = infer_act,
@@ -495,6 +504,9 @@ const gi_op gi_op_conv2d_input_grad = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
+    .cut_in = 1,
+    .cut_out = 1,
     .attr_size = sizeof(gi_conv_attr),
     .attrs = fields_grad,
     .infer = infer_input_grad,
@@ -514,6 +526,8 @@ const gi_op gi_op_conv2d_weight_grad = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
+    .cut_in = 1 | 2,
     .attr_size = sizeof(gi_conv_attr),
     .attrs = fields_grad,
     .infer = infer_weight_grad,

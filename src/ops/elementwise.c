@@ -270,6 +270,7 @@ static const gi_elementwise_attr attr_dtype = {.dtype = GLIA_F64};
       .max_in = inputs,                                                                       \
       .n_out = 1,                                                                             \
       .flags = GI_ELEMENTWISE | GI_IN_PLACE | (flags_),                                       \
+      .precision = GI_TAKES_ANY,                                                              \
       .attr_size = sizeof(gi_elementwise_attr),                                               \
       .attrs = fields_##parameters,                                                           \
       .infer = infer_##name_,                                                                 \

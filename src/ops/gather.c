@@ -278,6 +278,7 @@ static const gi_attr fields_size[] = {
                              .min_in = 2,                         \
                              .max_in = 2,                         \
                              .n_out = 1,                          \
+                             .precision = GI_TAKES_ANY,           \
                              .attr_size = sizeof(gi_gather_attr), \
                              .cost = cost,                        \
                              .samples = list,                     \

@@ -64,7 +64,7 @@ static glia_status infer_dense(gi_infer *c) {
   GI_TRY(gi_want_rank(c, 1, 2, "matmul_bias_act", "b", "[K, N]"));
   GI_TRY(gi_want_rank(c, 2, 1, "matmul_bias_act", "bias", "[N]"));
   GI_TRY(infer_product(c, "matmul_bias_act"));
-  GI_TRY(gi_want_same(c, 0, 2, "matmul_bias_act"));
+  GI_TRY(gi_want_beside(c, 0, 2, "matmul_bias_act"));
   if (c->in[2].dim[0] != c->out[0].dim[1])
     return gi_fail(GLIA_SHAPE,
                    "matmul_bias_act: bias is %s, the product has %" PRId64 " columns",
@@ -97,8 +97,9 @@ static glia_status vjp_matmul(gi_vjp *c) {
 
 static glia_status lower_dense(gi_lower *c) {
   const gi_matmul_attr *p = c->attr;
-  const glia_value y =
-      glia_add(product(c->in[0], c->in[1], p->transpose_a, p->transpose_b), c->in[2]);
+  const glia_value ab = product(c->in[0], c->in[1], p->transpose_a, p->transpose_b);
+  const glia_value bias = gi_null(ab) ? ab : glia_cast(c->in[2], glia_value_dtype(ab));
+  const glia_value y = glia_add(ab, bias);
   c->out[0] = p->activation[0] != '\0' ? glia_relu(y) : y;
   return GLIA_OK;
 }
@@ -249,6 +250,7 @@ const gi_op gi_op_matmul = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
     .attr_size = sizeof(gi_matmul_attr),
     .attrs = fields,
     .infer = infer_matmul,
@@ -267,6 +269,8 @@ const gi_op gi_op_matmul_bias_act = {
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
+    .precision = GI_WANTS_NARROW,
+    .f32_in = 1 << 2,
     .attr_size = sizeof(gi_matmul_attr),
     .attrs = fields_dense,
     .infer = infer_dense,

@@ -141,6 +141,14 @@ enum {
   GI_RANDOM = 32      /* depends on the clock: never computed ahead */
 };
 
+/* What becomes of f32 values that an op reads where a graph is mixed (compile/precision.c):
+ * activations lie in memory as 16-bit floats, and everything is computed in f32. */
+typedef enum gi_precision {
+  GI_KEEPS_F32,   /* statistics, losses, sums: it reads f32 and gives f32 */
+  GI_TAKES_ANY,   /* it loses nothing: its results are as narrow as its first input */
+  GI_WANTS_NARROW /* products: inputs are narrowed, sums over them stay f32 inside the kernel */
+} gi_precision;
+
 typedef struct gi_op {
   const char *name, *doc;
   const char *paper;  /* arXiv number, DOI or standard; NULL: common knowledge */
@@ -148,6 +156,12 @@ typedef struct gi_op {
   int min_in, max_in; /* inputs; max_in -1: any number */
   int n_out;          /* outputs after the first are saved statistics */
   unsigned flags;
+  gi_precision precision;
+  unsigned f32_in; /* bit i: input i stays f32 beside narrow ones: biases, statistics */
+  /* Where the op may be done in pieces of the first axis: the inputs that are cut (bit i), and
+   * the outputs that are put together again; other outputs are the sum over the pieces. 0: it
+   * may not. */
+  unsigned cut_in, cut_out;
   size_t attr_size;
   const gi_attr *attrs;
 

@@ -86,6 +86,7 @@ const gi_op gi_op_pad = {
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
+    .precision = GI_TAKES_ANY,
     .attr_size = sizeof(gi_pad_attr),
     .attrs = fields,
     .infer = infer,

@@ -457,6 +457,9 @@ static const gi_attr fields[] = {WINDOW, END}, fields_avg[] = {WINDOW, COUNT, EN
                              .min_in = inputs,                  \
                              .max_in = inputs,                  \
                              .n_out = outputs,                  \
+                             .precision = GI_TAKES_ANY,         \
+                             .cut_in = (1u << (inputs)) - 1,    \
+                             .cut_out = (1u << (outputs)) - 1,  \
                              .attr_size = sizeof(gi_pool_attr), \
                              __VA_ARGS__}
 #define WITH(list) .samples = list, .n_samples = GI_COUNT(list)

@@ -150,6 +150,7 @@ const gi_op gi_op_dropout = {
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
+    .precision = GI_TAKES_ANY,
     .flags = GI_ELEMENTWISE | GI_IN_PLACE | GI_RANDOM,
     .attr_size = sizeof(gi_elementwise_attr),
     .attrs = fields_dropout,

@@ -68,6 +68,12 @@ static inline glia_status gi_want_same(const gi_infer *c, int i, int k, const ch
                  op, gi_type_text(&c->in[i], ti, sizeof ti),
                  gi_type_text(&c->in[k], tk, sizeof tk));
 }
+/* Input k must have the dtype of input i, or be f32 beside a 16-bit float: see gi_op.f32_in. */
+static inline glia_status gi_want_beside(const gi_infer *c, int i, int k, const char *op) {
+  const bool narrow =
+      glia_dtype_is_float(c->in[i].dtype) && glia_dtype_size(c->in[i].dtype) == 2;
+  return narrow && c->in[k].dtype == GLIA_F32 ? GLIA_OK : gi_want_same(c, i, k, op);
+}
 static inline glia_status gi_want_rank(const gi_infer *c, int i, int rank, const char *op,
                                        const char *name, const char *axes) {
   char text[GI_TEXT];

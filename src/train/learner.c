@@ -111,6 +111,7 @@ static glia_status build(glia_learner *l) {
                                .threads = l->o.threads,
                                .seed = l->o.seed,
                                .memory_limit = l->o.memory_limit,
+                               .precision = l->o.precision,
                                .deterministic = l->o.deterministic,
                                .tune = l->o.tune,
                                .choices = l->o.choices,
@@ -170,7 +171,7 @@ glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool i
       g, out, .backend = l->o.backend, .threads = l->o.threads, .seed = l->o.seed, .dump = dump,
       .watch = infer ? NULL : "loss", .memory_limit = infer ? 0 : l->o.memory_limit,
       .fixed = infer, .deterministic = l->o.deterministic, .tune = l->o.tune,
-      .exact_conv = l->o.exact_conv);
+      .exact_conv = l->o.exact_conv, .precision = l->o.precision);
   glia_graph_free(g);
   return s;
 }

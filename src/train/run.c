@@ -80,6 +80,7 @@ static glia_status make_learner(glia_run *r, const char *weights) {
                          .backend = r->o.backend,
                          .threads = r->o.threads,
                          .memory_limit = r->o.memory_limit,
+                         .precision = r->o.precision,
                          .deterministic = r->o.deterministic,
                          .fixed = weights != NULL,
                          .weights = weights,
@@ -262,6 +263,9 @@ static glia_status make_opened(glia_run *r, const char *dir, const glia_run_open
   if (gi_is_dir(dir)) s = gi_settings_read(r, dir, &net);
   r->o.exact_conv |= o->exact_conv;
   if (s == GLIA_OK) s = gi_read_info(&r->arena, path, &r->info, &r->history, NULL);
+  r->o.precision = o->precision;
+  if (s == GLIA_OK && (r->model_path = gi_arena_strdup(&r->arena, path)) == NULL)
+    s = gi_fail_nomem(strlen(path));
   if (s == GLIA_OK) s = glia_net_parse(r->info.net, path, &r->net);
   if (s == GLIA_OK) s = make_learner(r, path);
   if (r->o.batch == 0) r->o.batch = 64;

@@ -26,6 +26,7 @@ typedef struct gi_model_info {
 struct glia_run {
   gi_arena arena; /* strings of the settings */
   glia_train_opts o;
+  const char *model_path; /* of a run opened for use: the file with its weights; else NULL */
   gi_model_info info;
   glia_net *net;
   glia_learner *learner;

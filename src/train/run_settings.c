@@ -51,6 +51,7 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_str(j, "backend", o->backend);
   gi_json_set_int(j, "threads", o->threads);
   gi_json_set_int(j, "memory_limit", o->memory_limit);
+  gi_json_set_str(j, "precision", glia_dtype_name(o->precision));
   gi_json_set_bool(j, "deterministic", o->deterministic);
   gi_json_set_num(j, "tune", o->tune);
   gi_json_set_bool(j, "exact_conv", o->exact_conv);
@@ -101,6 +102,9 @@ static glia_status take(glia_run *r, const gi_json *j, const char *path, const c
   o->backend = text_of(r, j, "backend");
   o->threads = whole(j, "threads", 0, 1024, 0);
   o->memory_limit = GI_MAX(gi_json_int(gi_json_get(j, "memory_limit"), 0), 0);
+  o->precision = strcmp(gi_json_str(gi_json_get(j, "precision"), "f32"), "bf16") == 0
+                     ? GLIA_BF16
+                     : GLIA_F32;
   o->deterministic = gi_json_bool(gi_json_get(j, "deterministic"), false);
   o->tune = gi_json_num(gi_json_get(j, "tune"), 0);
   o->exact_conv = gi_json_bool(gi_json_get(j, "exact_conv"), false);

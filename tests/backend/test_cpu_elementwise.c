@@ -471,7 +471,7 @@ static void test_refused(void **state) {
   };
   gi_str why = {0};
   assert_string_equal(trial_fastest(&p, &why)->name, "reference");
-  assert_non_null(strstr(why.s, "elementwise_vector: takes f32 and bool"));
+  assert_non_null(strstr(why.s, "elementwise_vector: takes f32, bf16 and bool"));
   gi_str_free(&why);
 }
 

@@ -39,6 +39,35 @@ static void read_single(const gi_problem *p, gi_program *one) {
   if (p->attr != NULL) memcpy(&m->attr, p->attr, GI_MIN(sizeof m->attr, p->op->attr_size));
 }
 
+static void drop_op(gi_program *p, int k) {
+  const int reg = p->n_in + k;
+  memmove(&p->code[k], &p->code[k + 1], (size_t)(--p->n_code - k) * sizeof p->code[0]);
+  for (int j = k; j < p->n_code; j++)
+    for (int i = 0; i < 3; i++) p->code[j].src[i] -= p->code[j].src[i] > reg;
+  for (int j = 0; j < p->n_out; j++) p->out[j].reg -= p->out[j].reg > reg;
+}
+
+/* What is narrowed only to be given out is rounded when it is written. Inputs that are narrowed
+ * keep their op: a result may lie over an input, so only what code makes may be written late.
+ */
+static void drop_narrowing(gi_program *p) {
+  for (int k = p->n_code - 1; k >= 0; k--) {
+    const int reg = p->n_in + k, from = p->code[k].src[0];
+    bool read = false;
+    if (p->code[k].op != &gi_op_cast || p->code[k].dtype != GLIA_BF16 || from < p->n_in)
+      continue;
+    for (int j = k + 1; j < p->n_code; j++)
+      for (int i = 0; p->code[j].op != NULL && i < p->code[j].op->min_in; i++)
+        read = read || p->code[j].src[i] == reg;
+    for (int j = 0; j < p->n_out; j++)
+      read = read || (p->out[j].reg == reg && p->out[j].fold != NULL);
+    if (read) continue;
+    for (int j = 0; j < p->n_out; j++)
+      if (p->out[j].reg == reg) p->out[j].reg = from;
+    drop_op(p, k);
+  }
+}
+
 void gi_group_read(const gi_problem *p, gi_group_program *out) {
   memset(out, 0, sizeof *out);
   gi_program *to = &out->p;
@@ -56,11 +85,18 @@ void gi_group_read(const gi_problem *p, gi_group_program *out) {
   }
   for (int k = 0; k < to->n_out; k++) to->out[k].reg += to->out[k].reg >= own ? drawn : 0;
   to->n_in += drawn;
+  drop_narrowing(to);
+}
+
+static bool is_cast(const gi_micro *m, glia_dtype to) {
+  return m->op == &gi_op_cast && m->dtype == to;
 }
 
 static gi_micro_loop *loop_of(const gi_isa *isa, const gi_micro *m, glia_dtype from) {
-  const bool truth = m->dtype == GLIA_BOOL && from != GLIA_BOOL;
-  return gi_group_loop(isa, truth && strcmp(m->op->name, "cast") == 0 ? "truth" : m->op->name);
+  const char *name = m->op->name;
+  if (is_cast(m, GLIA_BOOL) && from != GLIA_BOOL) name = "truth";
+  if (is_cast(m, GLIA_BF16)) name = "narrow";
+  return gi_group_loop(isa, name);
 }
 
 static gi_fold fold_of(const gi_op *op) {

@@ -57,7 +57,8 @@ static glia_status run_command(gi_cli *c) {
   GI_TRY(gi_each_word(gi_cli_text(c, "metrics"), check_metric, NULL));
   glia_run *run = NULL;
   GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run,
-                       .exact_conv = gi_cli_flag(c, "exact-conv")));
+                       .exact_conv = gi_cli_flag(c, "exact-conv"),
+                       .precision = gi_cli_precision(c)));
   const glia_status s = evaluate(c, run);
   glia_run_free(run);
   return s;
@@ -78,6 +79,7 @@ static const gi_option options[] = {
      .value = "LIST",
      .help = "more metrics, joined by commas: f1_macro,top_3_accuracy,log_loss"},
     GI_OPTION_EXACT_CONV,
+    GI_OPTION_PRECISION,
     {0},
 };
 

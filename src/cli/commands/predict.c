@@ -103,7 +103,8 @@ static glia_status predict_all(const gi_cli *c, glia_run *run) {
 static glia_status run_command(gi_cli *c) {
   glia_run *run = NULL;
   GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run,
-                       .exact_conv = gi_cli_flag(c, "exact-conv")));
+                       .exact_conv = gi_cli_flag(c, "exact-conv"),
+                       .precision = gi_cli_precision(c)));
   const glia_status s = predict_all(c, run);
   glia_run_free(run);
   return s;
@@ -124,6 +125,7 @@ static const gi_option options[] = {
      .fallback = "1",
      .help = "how many of the likeliest classes to show"},
     GI_OPTION_EXACT_CONV,
+    GI_OPTION_PRECISION,
     {0},
 };
 

@@ -1,7 +1,8 @@
 /* elementwise.c - each row of ops/elementwise.def as a loop over vectors of floats.
  *
- * A bool is 0 or 1 in a float here. cast is the identity, which is right for all that can be
- * asked of it between f32 and bool but f32 to bool; that one is the loop "truth".
+ * A bool is 0 or 1 in a float here, a bf16 one that its 16 bits can hold. cast is the identity,
+ * which is right for all that can be asked of it between f32, bool and bf16 but f32 to bool,
+ * the loop "truth", and to bf16, the loop "narrow".
  */
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
@@ -78,6 +79,8 @@ PAIRS(PAIR)
 LOOP(dropout, 2, (vec)((ivec)(a *p0) & (ivec)b))
 LOOP(truth, 1, choose(x != splat(0.0f), splat(1.0f), splat(0.0f)))
 
+LOOP(narrow, 1, rounded_to_bf16(x))
+
 #define ROW(name, ...) {#name, name##_loop},
 const gi_micro_row GI_ISA(gi_micro_rows)[] = {
 #include "ops/elementwise.def"
@@ -85,6 +88,7 @@ const gi_micro_row GI_ISA(gi_micro_rows)[] = {
   {"add " #first, add_##first##_loop}, {"sub " #first, sub_##first##_loop}, \
       {"rsub " #first, rsub_##first##_loop}, {"mul " #first, mul_##first##_loop},
     PAIRS(PAIR_ROW){"truth", truth_loop},
+    {"narrow", narrow_loop},
     {"dropout", dropout_loop},
     {NULL, NULL},
 };

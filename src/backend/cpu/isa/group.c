@@ -33,10 +33,19 @@ static void fill(float *to, float v, int64_t n) {
       for (int64_t i = 0; i < n; i++) to[i] = (float)s[i * stride]; \
   } while (0)
 
+static void widen(const uint16_t *from, int64_t stride, float *to, int64_t n) {
+  if (stride == 1) {
+    GI_ISA(gi_narrow_loops).widen(from, to, n);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) GI_ISA(gi_narrow_loops).widen(from + i * stride, to + i, 1);
+}
+
 static void convert(glia_dtype t, const void *from, int64_t offset, int64_t stride, float *to,
                     int64_t n) {
   switch (t) {
     case GLIA_F32: CONVERT(float); break;
+    case GLIA_BF16: widen((const uint16_t *)from + offset, stride, to, n); break;
     case GLIA_I32: CONVERT(int32_t); break;
     case GLIA_I64: CONVERT(int64_t); break;
     default: CONVERT(uint8_t); break; /* u8 and bool */
@@ -192,6 +201,13 @@ static void write_out(glia_dtype t, void *out, int64_t e, const float *from, ptr
       memmove(to, from, (size_t)n * sizeof *to);
     else
       fill(to, from[0], n);
+    return;
+  }
+  if (t == GLIA_BF16) {
+    const int64_t most = step == 0 ? GI_LANES : n;
+    for (int64_t i = 0; i < n; i += most)
+      GI_ISA(gi_narrow_loops)
+          .narrow(from, (uint16_t *)out + e + i, most < n - i ? most : n - i);
     return;
   }
   uint8_t *to = (uint8_t *)out + e;

@@ -12,6 +12,7 @@ const gi_isa GI_ISA(gi_isa) = {
     .chance = &GI_ISA(gi_chance_loops),
     .pool = &GI_ISA(gi_pool_loops),
     .row = &GI_ISA(gi_row_loops),
+    .narrow = &GI_ISA(gi_narrow_loops),
     .norm = &GI_ISA(gi_norm_loops),
     .conv = &GI_ISA(gi_conv_loops),
     .product = &GI_ISA(gi_product_loops),

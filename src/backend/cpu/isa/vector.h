@@ -68,6 +68,53 @@ static inline void store_u8(uint8_t *p, ivec v) { /* 0 .. 255 */
 #endif
 }
 
+/* bf16: the upper half of a float. */
+static inline vec load_bf16(const uint16_t *p) {
+#if defined(__AVX512F__)
+  __m256i h;
+  memcpy(&h, p, sizeof h);
+  return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
+#elif defined(__AVX2__)
+  __m128i h;
+  memcpy(&h, p, sizeof h);
+  return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
+#elif defined(__SSE2__)
+  int64_t h;
+  memcpy(&h, p, sizeof h);
+  return (vec)_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_cvtsi64_si128(h));
+#else
+  uvec v;
+  for (int i = 0; i < GI_LANES; i++) v[i] = (uint32_t)p[i] << 16;
+  return (vec)v;
+#endif
+}
+
+/* Rounded to nearest even in the upper half of each lane; a NaN becomes a quiet one. */
+static inline ivec round_to_bf16(vec a) {
+  const uvec bits = (uvec)a, rounded = bits + (0x7fffu + (bits >> 16 & 1u));
+  const ivec none = a != a;
+  return (none & (ivec)(bits | 0x400000u)) | (~none & (ivec)rounded);
+}
+static inline vec rounded_to_bf16(vec a) {
+  return (vec)(round_to_bf16(a) & (int32_t)0xffff0000u);
+}
+static inline void store_bf16(uint16_t *p, vec a) {
+  const ivec high = round_to_bf16(a) >> 16;
+#if defined(__AVX512F__)
+  const __m256i h = _mm512_cvtepi32_epi16((__m512i)high);
+  memcpy(p, &h, sizeof h);
+#elif defined(__AVX2__)
+  const __m128i h = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)high),
+                                    _mm256_extracti128_si256((__m256i)high, 1));
+  memcpy(p, &h, sizeof h);
+#elif defined(__SSE2__)
+  const int64_t h = _mm_cvtsi128_si64(_mm_packs_epi32((__m128i)high, (__m128i)high));
+  memcpy(p, &h, sizeof h);
+#else
+  for (int i = 0; i < GI_LANES; i++) p[i] = (uint16_t)high[i];
+#endif
+}
+
 /* n < GI_LANES floats; what is loaded is filled up with `rest`. */
 static inline vec load_part(const float *p, int64_t n, float rest) {
   vec v = splat(rest);

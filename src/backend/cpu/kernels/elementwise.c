@@ -41,11 +41,21 @@ typedef struct state {
 
 static bool is_float_or_bool(glia_dtype t) { return t == GLIA_F32 || t == GLIA_BOOL; }
 
+/* bf16 is made by casts alone: every other op of it would have to round. */
+static const char *check_op(const gi_micro *m) {
+  const bool narrows = m->op == &gi_op_cast && m->dtype == GLIA_BF16;
+  if (!is_float_or_bool(m->dtype) && !narrows)
+    return "gives f32 and bool, and bf16 that is cast";
+  if (m->op != NULL && gi_group_loop(&gi_isa_base, m->op->name) == NULL)
+    return "has no vector loop for one of the ops";
+  return NULL;
+}
+
 /* Integers are taken where they become floats at once: rounded once, as cast does. */
 static const char *check_input(const gi_program *p, glia_dtype t, int reg) {
-  if (is_float_or_bool(t)) return NULL;
+  if (is_float_or_bool(t) || t == GLIA_BF16) return NULL;
   if (t != GLIA_I32 && t != GLIA_I64 && t != GLIA_U8)
-    return "takes f32 and bool, and integers that are cast";
+    return "takes f32, bf16 and bool, and integers that are cast";
   for (int k = 0; k < p->n_code; k++)
     for (int i = 0; p->code[k].op != NULL && i < p->code[k].op->min_in; i++)
       if (p->code[k].src[i] == reg && strcmp(p->code[k].op->name, "cast") != 0)
@@ -67,11 +77,11 @@ static const char *fits(const gi_problem *p) {
     if (why != NULL) return why;
   }
   for (int k = 0; k < program->n_code; k++) {
-    if (!is_float_or_bool(program->code[k].dtype)) return "gives f32 and bool only";
-    if (program->code[k].op != NULL &&
-        gi_group_loop(&gi_isa_base, program->code[k].op->name) == NULL)
-      return "has no vector loop for one of the ops";
+    const char *why = check_op(&program->code[k]);
+    if (why != NULL) return why;
   }
+  for (int k = 0; k < program->n_out; k++)
+    if (program->out[k].fold != NULL && p->out[k].dtype != GLIA_F32) return "folds f32 alone";
   return NULL;
 }
 
