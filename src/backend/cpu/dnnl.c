@@ -68,6 +68,17 @@ void gi_dnnl_setup(gi_str *out) {
 
 bool gi_dnnl_wide(void) { return strstr(instruction_set(), "avx512") != NULL; }
 
+/* "cpu_isa_avx512_core_bf16", "cpu_isa_avx512_core_amx". Before these oneDNN emulates it, which
+ * is slower than f32. */
+const char *gi_dnnl_takes(glia_dtype t) {
+  const char *isa = instruction_set();
+  if (t == GLIA_F32) return NULL;
+  if (t != GLIA_BF16) return "takes f32 and bf16 only";
+  return strstr(isa, "bf16") != NULL || strstr(isa, "amx") != NULL
+             ? NULL
+             : "takes bf16 with AVX512-BF16 or AMX only";
+}
+
 static dnnl_status_t append_relu(dnnl_primitive_attr_t attr) {
   dnnl_post_ops_t ops;
   dnnl_status_t s = dnnl_post_ops_create(&ops);
@@ -87,17 +98,17 @@ glia_status gi_dnnl_attr(bool relu, dnnl_primitive_attr_t *out) {
   return gi_dnnl_check(s, "attributes");
 }
 
-glia_status gi_dnnl_desc(int rank, const int64_t *dims, const int64_t *strides,
-                         dnnl_memory_desc_t *out) {
+glia_status gi_dnnl_desc(glia_dtype dtype, int rank, const int64_t *dims,
+                         const int64_t *strides, dnnl_memory_desc_t *out) {
+  const dnnl_data_type_t type = dtype == GLIA_BF16 ? dnnl_bf16 : dnnl_f32;
   dnnl_dims_t d = {0}, s = {0};
   for (int i = 0; i < rank; i++) {
     d[i] = dims[i];
     s[i] = strides != NULL ? strides[i] : 0;
   }
   return gi_dnnl_check(
-      strides != NULL
-          ? dnnl_memory_desc_init_by_strides(out, rank, d, dnnl_f32, s)
-          : dnnl_memory_desc_init_by_tag(out, rank, d, dnnl_f32, dnnl_format_tag_any),
+      strides != NULL ? dnnl_memory_desc_init_by_strides(out, rank, d, type, s)
+                      : dnnl_memory_desc_init_by_tag(out, rank, d, type, dnnl_format_tag_any),
       "memory descriptor");
 }
 

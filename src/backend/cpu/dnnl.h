@@ -70,9 +70,12 @@ void gi_dnnl_leave(int before);
 glia_status gi_dnnl_check(dnnl_status_t s, const char *what);
 /* Attributes with the scratchpad in the caller's hands, and a final relu if wanted. Owned. */
 glia_status gi_dnnl_attr(bool relu, dnnl_primitive_attr_t *out);
-/* Descriptor of f32 elements with these strides; strides NULL: as oneDNN likes it best. */
-glia_status gi_dnnl_desc(int rank, const int64_t *dims, const int64_t *strides,
-                         dnnl_memory_desc_t *out);
+/* Why oneDNN cannot compute with these elements here, or NULL: f32 always, bf16 where the
+ * processor multiplies it. */
+const char *gi_dnnl_takes(glia_dtype t);
+/* Descriptor of such elements with these strides; strides NULL: as oneDNN likes it best. */
+glia_status gi_dnnl_desc(glia_dtype dtype, int rank, const int64_t *dims,
+                         const int64_t *strides, dnnl_memory_desc_t *out);
 /* The layout that a primitive has settled on for one of its arguments. */
 const dnnl_memory_desc_t *gi_dnnl_arg(dnnl_primitive_desc_t pd, int arg);
 

@@ -13,7 +13,8 @@
 
 static const char *check(const gi_type *types, int n) {
   for (int i = 0; i < n; i++) {
-    if (types[i].dtype != GLIA_F32) return "takes f32 only";
+    const char *why = gi_dnnl_takes(types[i].dtype);
+    if (why != NULL) return why;
     if (gi_type_count(&types[i]) == 0) return "an operand has no elements";
     for (int d = 0; d < types[i].rank; d++)
       if (types[i].dim[d] > INT32_MAX) return "an axis is longer than 2^31 - 1";
@@ -50,6 +51,7 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
   const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
   const gi_type *w = weight_grad ? &p->out[0] : &p->in[1];
   const bool point = w->dim[2] * w->dim[3] == 1;
+  if (p->in[0].dtype == GLIA_BF16) return gi_time(p, limits, 1.8, 1); /* of the limit of f32 */
   return gi_time(p, limits, wide ? 0.9 : point ? 0.75 : weight_grad ? 0.4 : 0.6, 1);
 }
 
@@ -72,8 +74,8 @@ static glia_status describe_weight(conv *c, const gi_type *w, int64_t groups) {
     stride[d] = s;
     s *= dim[d];
   }
-  GI_TRY(gi_dnnl_desc(5 - first, dim + first, stride + first, &c->weight));
-  return gi_dnnl_desc(5 - first, dim + first, NULL, &c->weight_liked);
+  GI_TRY(gi_dnnl_desc(w->dtype, 5 - first, dim + first, stride + first, &c->weight));
+  return gi_dnnl_desc(w->dtype, 5 - first, dim + first, NULL, &c->weight_liked);
 }
 
 typedef struct operand {
@@ -89,11 +91,11 @@ static operand out_of(const gi_problem *p) { return (operand){&p->out[0], p->out
 static glia_status describe_image(operand o, dnnl_memory_desc_t *out) {
   int64_t stride[GLIA_MAX_RANK];
   gi_layout_strides(o.type, o.layout, stride);
-  return gi_dnnl_desc(4, o.type->dim, stride, out);
+  return gi_dnnl_desc(o.type->dtype, 4, o.type->dim, stride, out);
 }
 
 static glia_status describe(conv *c, const gi_conv_attr *a, operand x, const gi_type *w,
-                            operand y) {
+                            operand y, glia_dtype bias) {
   *c = (conv){.relu = a->activation != NULL && strcmp(a->activation, "relu") == 0};
   for (int i = 0; i < 2; i++) {
     c->stride[i] = a->stride.at[i];
@@ -104,7 +106,7 @@ static glia_status describe(conv *c, const gi_conv_attr *a, operand x, const gi_
   GI_TRY(describe_image(x, &c->x));
   GI_TRY(describe_image(y, &c->y));
   GI_TRY(describe_weight(c, w, a->groups));
-  return gi_dnnl_desc(1, &w->dim[0], (const int64_t[]){1}, &c->bias);
+  return gi_dnnl_desc(bias, 1, &w->dim[0], (const int64_t[]){1}, &c->bias);
 }
 
 static glia_status forward(const conv *c, dnnl_primitive_desc_t *pd) {
@@ -149,7 +151,8 @@ static glia_status chain_forward(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
   gi_buffer weight;
-  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->in[1], out_of(p)));
+  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->in[1], out_of(p),
+                  p->n_in == 3 ? p->in[2].dtype : GLIA_F32));
   d.has_bias = p->n_in == 3;
   GI_TRY(forward(&d, &pd));
   const glia_status s =
@@ -167,7 +170,7 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
   gi_buffer weight;
-  GI_TRY(describe(&d, p->attr, out_of(p), &p->in[1], in_of(p, 0)));
+  GI_TRY(describe(&d, p->attr, out_of(p), &p->in[1], in_of(p, 0), GLIA_F32));
   GI_TRY(backward(&d, true, &pd));
   const glia_status s =
       gi_chain_reordered(c, p, 1, &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
@@ -182,7 +185,7 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
 static glia_status chain_weight_grad(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
-  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->out[0], in_of(p, 1)));
+  GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->out[0], in_of(p, 1), GLIA_F32));
   GI_TRY(backward(&d, false, &pd));
   const dnnl_memory_desc_t given = *gi_dnnl_arg(pd, DNNL_ARG_DIFF_WEIGHTS);
   const bool same = dnnl_memory_desc_equal(&given, &d.weight) != 0;

@@ -417,6 +417,6 @@ static glia_status run(const gi_exec *x) {
                                 __VA_ARGS__}
 ROW(widen, STEADY, .by_threads = false);
 ROW(widen_exact, EXACT, .by_threads = true);
-ROW(widen_any, ANY, .by_threads = true, .inexact = 3e-5);
+ROW(widen_any, ANY, .by_threads = true, .inexact = GI_WINOGRAD_ERROR);
 
 const gi_kernel *const gi_cpu_kernels_widen[] = {&widen, &widen_exact, &widen_any, NULL};
