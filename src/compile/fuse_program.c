@@ -39,10 +39,9 @@ static bool is_cast(const gi_fuser *f, const gi_node *n, bool widening) {
   return wide == GLIA_F32 && (narrow == GLIA_BF16 || narrow == GLIA_F16);
 }
 
-/* A widening cast that every group makes anew: of what no group makes, or makes by narrowing.
- */
+/* Only casts from the precision that is asked for: others round because the graph says so. */
 bool gi_fuse_seen_through(const gi_fuser *f, const gi_node *n) {
-  if (!is_cast(f, n, true)) return false;
+  if (!is_cast(f, n, true) || dtype_of(f, n->in[0]) != f->r.target->precision) return false;
   const gi_node *source = f->r.from->nodes.at[gi_fuse_producer(f, n->in[0])];
   return !gi_fusible(f, source) || is_cast(f, source, false);
 }

@@ -1,6 +1,7 @@
 /* rewrite.c - the frame of a pass: which nodes live, how values of the old graph map to the
  * new. */
 #include "compile/compile.h"
+#include "ops/attrs.h"
 
 static void mark_live(const glia_graph *g, bool *live, int *uses) {
   for (size_t i = 0; i < g->roots.n; i++) {
@@ -33,12 +34,21 @@ glia_status gi_rewrite_begin(gi_rewrite *r, const glia_graph *from, glia_graph *
   return GLIA_OK;
 }
 
-/* Roots keep the dtype that the graph gave them. */
+/* v in the dtype that the graph gave it: as it was before it was narrowed, if it was. */
+static glia_value as_before(glia_value v, glia_dtype dtype) {
+  if (gi_null(v) || glia_value_dtype(v) == dtype) return v;
+  const gi_node *n = gi_node_of(v);
+  const glia_value source = n->n_in > 0 ? gi_value(v.graph, n->in[0]) : v;
+  if (n->op == &gi_op_cast && glia_value_dtype(source) == dtype) return source;
+  return glia_cast(v, dtype);
+}
+
+/* Roots keep their dtype. */
 static glia_status copy_roots(gi_rewrite *r) {
   for (size_t i = 0; i < r->from->roots.n; i++) {
     const gi_root *root = &r->from->roots.at[i];
     const glia_value v =
-        glia_cast(r->map[root->value], r->from->values.at[root->value]->type.dtype);
+        as_before(r->map[root->value], r->from->values.at[root->value]->type.dtype);
     if (root->variable == GI_NO_VALUE)
       glia_output(root->name, v);
     else
