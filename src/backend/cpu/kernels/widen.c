@@ -307,9 +307,18 @@ static glia_status prepare_in(const gi_problem *p, allowed a, gi_prepared *out) 
     release(s);
     return status;
   }
+  *out = s->made; /* whom it shares loops out to, and what it never reads */
   out->state = s;
   out->scratch = scratch + s->made.scratch;
-  out->kept = s->made.kept;
+  int64_t most = 0; /* elements that are converted at once */
+  for (int i = 0; i < p->n_in; i++) {
+    most = GI_MAX(most, s->in[i].at != SIZE_MAX ? s->in[i].count : 0);
+    if (s->in[i].known != NULL) out->unread |= (uint64_t)1 << i;
+  }
+  for (int k = 0; k < p->n_out; k++)
+    most = GI_MAX(most, s->out[k].at != SIZE_MAX ? s->out[k].count : 0);
+  if (!s->made.apart)
+    out->threads = GI_MAX(s->made.threads, gi_cpu_parts(p->threads, most, PART));
   return GLIA_OK;
 }
 
@@ -345,9 +354,10 @@ static void convert(const state *s, conversion c) {
   gi_cpu_for(s->threads, c.parts, convert_part, &c);
 }
 
-static const void *take_input(const state *s, const buffer *b, const void *from,
+static const void *take_input(const state *s, const buffer *b, const void *from, int64_t piece,
                               char *scratch) {
   if (b->known != NULL) return b->known;
+  if (b->step != 0) from = (const char *)from + (size_t)piece * b->step;
   if (b->at == SIZE_MAX) return from;
   convert(s, (conversion){b->dtype, true, from, scratch + b->at, b->count, 1});
   return scratch + b->at;
@@ -369,9 +379,7 @@ static glia_status run_piece(const gi_exec *x, int64_t piece) {
   const void *in[MOST];
   void *out[GI_MAX_OUT];
   char *scratch = x->scratch;
-  for (int i = 0; i < s->n_in; i++)
-    in[i] = take_input(s, &s->in[i], (const char *)x->in[i] + (size_t)piece * s->in[i].step,
-                       scratch);
+  for (int i = 0; i < s->n_in; i++) in[i] = take_input(s, &s->in[i], x->in[i], piece, scratch);
   for (int k = 0; k < s->n_out; k++)
     out[k] = s->out[k].at == SIZE_MAX ? x->out[k] : scratch + s->out[k].at;
   const gi_exec inner = {s->made.state, in, out, scratch + s->inner_scratch, x->clock};
