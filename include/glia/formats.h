@@ -20,7 +20,7 @@ typedef struct glia_safetensors glia_safetensors;
 
 /* Maps the file and checks all of it: header length, UTF-8, JSON without duplicate keys, known
  * dtypes, shapes that match byte ranges, ranges sorted without hole or overlap up to the end.
- * Tensors of dtypes that glia does not hold (i8, f8...) are listed, but cannot be read. */
+ * Tensors of dtypes that glia does not hold (i16, f8...) are listed, but cannot be read. */
 GLIA_NODISCARD GLIA_API glia_status glia_safetensors_open(const char *path,
                                                           glia_safetensors **out);
 GLIA_API void glia_safetensors_close(glia_safetensors *f);

@@ -24,7 +24,8 @@ extern "C" {
   X(I32, 4, "i32")        \
   X(I64, 8, "i64")        \
   X(U8, 1, "u8")          \
-  X(BOOL, 1, "bool")
+  X(BOOL, 1, "bool")      \
+  X(I8, 1, "i8")
 
 typedef enum glia_dtype {
 #define GLIA_X(name, bytes, text) GLIA_##name,

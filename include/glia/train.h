@@ -271,6 +271,12 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_evaluate(glia_run *r, const char *d
  * other dtypes and for a run in training. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_export(glia_run *r, const char *path,
                                                     glia_dtype dtype);
+/* The same with the weights of convolutions and dense layers as 8-bit whole numbers, a scale
+ * for each row, and a scale for what each layer reads, as large as it gets on up to 512 samples
+ * of `data` (a path; NULL: the training part of the run's own). Whoever opens the file computes
+ * these products in 8 bits. GLIA_MODEL if there are none. */
+GLIA_NODISCARD GLIA_API glia_status glia_run_export_int8(glia_run *r, const char *path,
+                                                         const char *data);
 
 typedef struct glia_prediction {
   int label;        /* class index */

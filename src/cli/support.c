@@ -9,7 +9,9 @@
 #include "backend/backend.h"
 #include "cli/table.h"
 
-enum { DTYPES = GLIA_BOOL + 1, REASONS = 24 };
+#define GLIA_X(name, bytes, text) +1
+enum { DTYPES = 0 GLIA_DTYPE_MAP(GLIA_X), REASONS = 24 };
+#undef GLIA_X
 
 typedef struct support {
   /* By dtype: the samples that the op takes with such elements, and how many of these a kernel

@@ -3,6 +3,7 @@
 
 const gi_pass *const gi_passes[] = {
     &gi_pass_simplify,    /* first: the others see fewer nodes */
+    &gi_pass_int8,        /* products still stand alone, under the layer that they belong to */
     &gi_pass_shrink,      /* masks and sums behind pooling become smaller */
     &gi_pass_fuse_norm,   /* batch norm and relu while training... */
     &gi_pass_fold_affine, /* batch norm at inference goes into weights and bias... */

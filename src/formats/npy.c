@@ -25,7 +25,7 @@ typedef struct element {
 static const element elements[] = {
     {"f4", 4, true, GLIA_F32},   {"f8", 8, true, GLIA_F64},  {"f2", 2, true, GLIA_F16},
     {"i4", 4, true, GLIA_I32},   {"i8", 8, true, GLIA_I64},  {"u1", 1, false, GLIA_U8},
-    {"b1", 1, false, GLIA_BOOL}, {"i1", 1, true, GLIA_I32},  {"i2", 2, true, GLIA_I32},
+    {"b1", 1, false, GLIA_BOOL}, {"i1", 1, true, GLIA_I8},   {"i2", 2, true, GLIA_I32},
     {"u2", 2, false, GLIA_I32},  {"u4", 4, false, GLIA_I64},
 };
 

@@ -29,7 +29,7 @@ typedef struct word {
 static const word words[] = {
     {"F32", 32, GLIA_F32},        {"F64", 64, GLIA_F64},    {"BF16", 16, GLIA_BF16},
     {"F16", 16, GLIA_F16},        {"I32", 32, GLIA_I32},    {"I64", 64, GLIA_I64},
-    {"U8", 8, GLIA_U8},           {"BOOL", 8, GLIA_BOOL},   {"I8", 8, NOT_HELD},
+    {"U8", 8, GLIA_U8},           {"BOOL", 8, GLIA_BOOL},   {"I8", 8, GLIA_I8},
     {"I16", 16, NOT_HELD},        {"U16", 16, NOT_HELD},    {"U32", 32, NOT_HELD},
     {"U64", 64, NOT_HELD},        {"C64", 64, NOT_HELD},    {"F8_E5M2", 8, NOT_HELD},
     {"F8_E4M3", 8, NOT_HELD},     {"F8_E8M0", 8, NOT_HELD}, {"F8_E5M2FNUZ", 8, NOT_HELD},

@@ -11,6 +11,7 @@
  * taps, so the gradients of each are the other two, and derivatives of any order stay inside.
  */
 #include "ops/attrs.h"
+#include "ops/int8.h"
 #include "ops/match.h"
 #include "ops/window.h"
 
@@ -457,6 +458,7 @@ const gi_op gi_op_conv2d = {
     .min_in = 2,
     .max_in = 3,
     .n_out = 1,
+    .int8 = gi_int8_conv2d,
     .precision = GI_WANTS_NARROW,
     .cut_in = 1,
     .cut_out = 1,

@@ -6,6 +6,7 @@
  * layer, for matrices alone.
  */
 #include "ops/attrs.h"
+#include "ops/int8.h"
 #include "ops/match.h"
 #include "ops/ref.h"
 
@@ -250,6 +251,7 @@ const gi_op gi_op_matmul = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
+    .int8 = gi_int8_matmul,
     .precision = GI_WANTS_NARROW,
     .attr_size = sizeof(gi_matmul_attr),
     .attrs = fields,

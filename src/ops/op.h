@@ -118,7 +118,7 @@ typedef struct gi_cost {
 } gi_cost;
 
 /* Inputs that the generic tests (tests/ops/test_ops.c) run an op on. Float inputs are drawn
- * uniformly from [low, high]; integer ones from 0 .. high - 1; bool ones are 0 or 1. */
+ * uniformly from [low, high]; integer ones from low .. high - 1; bool ones are 0 or 1. */
 typedef struct gi_sample {
   const void *attr;
   int n_in;
@@ -169,6 +169,9 @@ typedef struct gi_op {
   glia_status (*vjp)(gi_vjp *c);
   glia_status (*lower)(gi_lower *c);
   const char *no_grad;        /* why there is neither; cotangents are dropped here */
+  /* The op on 8-bit whole numbers, given the scale of its first input (ops/int8.c); null where
+   * it has no such form. NULL: it has none at all. */
+  glia_value (*int8)(const void *attr, const glia_value *in, int n_in, glia_value scale);
   bool (*match)(gi_match *m); /* fused ops that compile/fuse_ops.c puts in */
 
   glia_status (*ref)(gi_ref *c);

@@ -44,6 +44,7 @@ static inline int64_t gi_index_at(const gi_buf *b, int64_t i) {
   switch (b->t.dtype) {
     case GLIA_I64: return ((const int64_t *)b->p)[i];
     case GLIA_I32: return ((const int32_t *)b->p)[i];
+    case GLIA_I8: return ((const int8_t *)b->p)[i];
     default: return ((const uint8_t *)b->p)[i];
   }
 }

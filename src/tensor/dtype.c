@@ -115,6 +115,7 @@ static double to_f64_odd(int64_t v) {
 #define LOAD_I32(x)  (int64_t)(x)
 #define LOAD_I64(x)  (x)
 #define LOAD_U8(x)   (int64_t)(x)
+#define LOAD_I8(x)   (int64_t)(x)
 #define LOAD_BOOL(x) (int64_t)((x) != 0)
 
 #define FROM_REAL_F32(v)  (float)(v)
@@ -124,6 +125,7 @@ static double to_f64_odd(int64_t v) {
 #define FROM_REAL_I32(v)  (int32_t) to_whole((v), INT32_MIN, INT32_MAX)
 #define FROM_REAL_I64(v)  to_whole((v), INT64_MIN, INT64_MAX)
 #define FROM_REAL_U8(v)   (uint8_t) to_whole((v), 0, UINT8_MAX)
+#define FROM_REAL_I8(v)   (int8_t) to_whole((v), INT8_MIN, INT8_MAX)
 #define FROM_REAL_BOOL(v) (uint8_t)((v) != 0)
 
 #define FROM_WHOLE_F32(v)  (float)(v)
@@ -133,6 +135,7 @@ static double to_f64_odd(int64_t v) {
 #define FROM_WHOLE_I32(v)  (int32_t) clamp((v), INT32_MIN, INT32_MAX)
 #define FROM_WHOLE_I64(v)  (v)
 #define FROM_WHOLE_U8(v)   (uint8_t) clamp((v), 0, UINT8_MAX)
+#define FROM_WHOLE_I8(v)   (int8_t) clamp((v), INT8_MIN, INT8_MAX)
 #define FROM_WHOLE_BOOL(v) (uint8_t)((v) != 0)
 
 /* dtype, C type of an element, C type that it travels as, kind of that */
@@ -144,6 +147,7 @@ static double to_f64_odd(int64_t v) {
   X(I32, int32_t, int64_t, WHOLE) \
   X(I64, int64_t, int64_t, WHOLE) \
   X(U8, uint8_t, int64_t, WHOLE)  \
+  X(I8, int8_t, int64_t, WHOLE)   \
   X(BOOL, uint8_t, int64_t, WHOLE)
 
 double gi_load(glia_dtype t, const void *p, int64_t i) {
@@ -179,6 +183,7 @@ void gi_store(glia_dtype t, void *p, int64_t i, double v) {
       PUT(F16, uint16_t, D, kind)                                                             \
       PUT(I32, int32_t, D, kind)                                                              \
       PUT(I64, int64_t, D, kind)                                                              \
+      PUT(I8, int8_t, D, kind)                                                                \
       PUT(U8, uint8_t, D, kind)                                                               \
       PUT(BOOL, uint8_t, D, kind)                                                             \
     }                                                                                         \

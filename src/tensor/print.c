@@ -17,6 +17,7 @@ static void put_element(printer *p, int64_t i) {
       gi_str_printf(&p->text, "%lld", (long long)((const int64_t *)p->data)[i]);
       break;
     case GLIA_I32:
+    case GLIA_I8:
     case GLIA_U8: gi_str_printf(&p->text, "%.0f", gi_load(p->type.dtype, p->data, i)); break;
     default: gi_str_printf(&p->text, "%g", gi_load(p->type.dtype, p->data, i)); break;
   }

@@ -160,6 +160,20 @@ glia_status glia_learner_plan_bytes(glia_learner *l, int batch, size_t *out) {
   return GLIA_OK;
 }
 
+glia_status gi_learner_graph(glia_learner *l, int batch, glia_graph **out) {
+  gi_type types[3];
+  glia_graph *g = NULL;
+  batch_types(l, batch, types);
+  GI_TRY(glia_graph_new(&g));
+  trace(g, GI_MODE_FORWARD, types, 1, l);
+  const glia_status s = glia_graph_status(g);
+  if (s == GLIA_OK)
+    *out = g;
+  else
+    glia_graph_free(g);
+  return s;
+}
+
 glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool infer,
                             glia_plan **out) {
   gi_type types[3];

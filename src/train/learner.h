@@ -19,6 +19,8 @@ struct glia_learner {
 /* One step in evaluation: loss of the batch and the model's result (borrowed). */
 glia_status gi_learner_evaluate(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
                                 double *loss, const glia_tensor **out);
+/* The graph of a prediction for a batch of this size. Owned. */
+glia_status gi_learner_graph(glia_learner *l, int batch, glia_graph **out);
 /* The plan of a training step or, with infer, of a prediction, that a batch of this size gets;
  * dump as in glia_compile_opts. Owned (glia_plan_free). */
 glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool infer,

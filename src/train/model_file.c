@@ -22,6 +22,28 @@ static glia_status write_store(const glia_store *s, const char *path, bool state
   return status;
 }
 
+/* 8-bit weights, times the scale of their row: what they were rounded to. */
+static glia_status read_int8(const glia_tensor *read, const glia_safetensors *f,
+                             const char *name, const char *path, glia_tensor *mine) {
+  char scale_name[512];
+  glia_tensor *scale = NULL;
+  const int64_t rows = glia_tensor_rank(read) > 0 ? glia_tensor_shape(read)[0] : 0;
+  const int64_t n = rows > 0 ? glia_tensor_count(read) / rows : 0;
+  snprintf(scale_name, sizeof scale_name, "%s.scale", name);
+  const int at = glia_safetensors_find(f, scale_name);
+  if (at < 0)
+    return gi_fail(GLIA_MODEL, "%s: has no tensor %s, which %s wants", path, scale_name, name);
+  GI_TRY(glia_safetensors_read(f, at, &scale));
+  glia_status s = GLIA_OK;
+  if (glia_tensor_rank(scale) != 1 || glia_tensor_count(scale) != rows)
+    s = gi_fail(GLIA_MODEL, "%s: tensor %s wants %lld elements, a scale for each row", path,
+                scale_name, (long long)rows);
+  for (int64_t e = 0; e < rows * n && s == GLIA_OK; e++)
+    glia_tensor_set(mine, e, glia_tensor_get(read, e) * glia_tensor_get(scale, e / n));
+  glia_tensor_free(scale);
+  return s;
+}
+
 static glia_status read_entry(glia_store *s, int i, const glia_safetensors *f, const char *path,
                               bool partial) {
   const char *name = glia_store_name(s, i);
@@ -38,11 +60,35 @@ static glia_status read_entry(glia_store *s, int i, const glia_safetensors *f, c
   if (!gi_shape_equal(&a, &b))
     status = gi_fail(GLIA_MODEL, "%s: tensor %s is %s, the network wants %s", path, name,
                      gi_type_text(&a, have, sizeof have), gi_type_text(&b, want, sizeof want));
+  else if (a.dtype == GLIA_I8 && b.dtype == GLIA_F32)
+    status = read_int8(read, f, name, path, mine);
   else
     gi_convert(a.dtype, glia_tensor_data(read), b.dtype, glia_tensor_data(mine),
                gi_type_count(&a));
   glia_tensor_free(read);
   return status;
+}
+
+static bool ends_with(const char *s, const char *end) {
+  const size_t n = strlen(s), m = strlen(end);
+  return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* The scales that a calibrated model has for what its layers read (compile/int8.c). */
+static glia_status read_input_scales(glia_store *s, const glia_safetensors *f) {
+  const gi_type scalar = {.dtype = GLIA_F32};
+  for (int i = 0; i < glia_safetensors_count(f); i++) {
+    const char *name = glia_safetensors_name(f, i);
+    const int64_t *shape = NULL;
+    glia_tensor *t = NULL;
+    gi_entry *e = gi_store_find(s, name);
+    if (!ends_with(name, ".input_scale") || glia_safetensors_shape(f, i, &shape) != 0) continue;
+    if (e == NULL) GI_TRY(gi_store_add(s, name, GLIA_BUFFER, &scalar, &e));
+    GI_TRY(glia_safetensors_read(f, i, &t));
+    if (glia_tensor_count(e->tensor) == 1) glia_tensor_set(e->tensor, 0, glia_tensor_get(t, 0));
+    glia_tensor_free(t);
+  }
+  return GLIA_OK;
 }
 
 static glia_status read_store(glia_store *s, const char *path, bool state, bool partial) {
@@ -52,6 +98,7 @@ static glia_status read_store(glia_store *s, const char *path, bool state, bool 
   for (int i = 0; status == GLIA_OK && i < glia_store_count(s); i++)
     if (state || glia_store_kind_of(s, i) != GLIA_STATE)
       status = read_entry(s, i, f, path, partial);
+  if (status == GLIA_OK && !state) status = read_input_scales(s, f);
   glia_safetensors_close(f);
   return status;
 }

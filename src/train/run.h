@@ -62,6 +62,17 @@ glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state);
 glia_status gi_read_info(gi_arena *a, const char *path, gi_model_info *out,
                          glia_history *history, int64_t *steps);
 
+/* ---- exporting (run_export.c, run_int8.c) ---- */
+/* GLIA_INVALID if the run was not opened for use. */
+glia_status gi_export_check(const glia_run *r);
+/* A tensor as another dtype; GLIA_MODEL if an element becomes infinite. */
+glia_status gi_export_copy(glia_store *to, const char *name, glia_store_kind kind,
+                           const glia_tensor *t, glia_dtype dtype);
+glia_status gi_export_write(const glia_run *r, const glia_store *tensors, const char *path);
+/* Data for the model: the training part of the run's own, or all of `data` (a path). Borrowed
+ * until the next call or the run is freed. */
+glia_status gi_run_samples(glia_run *r, const char *data, const glia_dataset **out);
+
 /* Text of a network that suits the data: a small convolutional one for pictures, a multi-layer
  * perceptron for rows of numbers. Owned (gi_free). */
 char *gi_default_net(const glia_sample_spec *spec);

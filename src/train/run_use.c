@@ -71,6 +71,29 @@ static glia_status measure_own(glia_run *r, glia_dataset *train, glia_dataset *t
   return s;
 }
 
+static void close_data(glia_run *r) {
+  glia_dataset_free(r->train_part);
+  glia_dataset_free(r->valid_part);
+  glia_dataset_free(r->train);
+  glia_dataset_free(r->test);
+  r->train_part = r->valid_part = r->train = r->test = NULL;
+}
+
+glia_status gi_run_samples(glia_run *r, const char *data, const glia_dataset **out) {
+  const glia_data_opts d = data_opts(r);
+  const glia_split_opts split = {.size = sizeof split, .ratio = r->o.valid, .seed = r->o.seed};
+  const char *path = data != NULL ? data : r->o.data;
+  if (path == NULL)
+    return gi_fail(GLIA_INVALID, "a model file alone knows no data; hint: name them");
+  close_data(r);
+  GI_TRY(glia_data_open(path, &d, &r->train, &r->test));
+  GI_TRY(check_spec(r, r->train, path));
+  if (data == NULL)
+    GI_TRY(glia_dataset_split(r->train, &split, &r->train_part, &r->valid_part));
+  *out = data == NULL ? r->train_part : r->train;
+  return GLIA_OK;
+}
+
 glia_status glia_run_evaluate(glia_run *r, const char *data, glia_result *out) {
   const glia_data_opts d = data_opts(r);
   const char *path = data != NULL ? data : r->o.data;

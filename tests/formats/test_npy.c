@@ -90,7 +90,7 @@ static void reads(int version, const char *header, const void *data, size_t byte
 
 static void other_types_are_widened(void **state) {
   (void)state;
-  reads(1, HEADER("|i1", "False", "(2,)"), "\xff\x7f", 2, GLIA_I32, WANT(-1, 127));
+  reads(1, HEADER("|i1", "False", "(2,)"), "\xff\x7f", 2, GLIA_I8, WANT(-1, 127));
   reads(1, HEADER("<i2", "False", "(2,)"), "\xfe\xff\x00\x01", 4, GLIA_I32, WANT(-2, 256));
   reads(1, HEADER(">i2", "False", "(2,)"), "\xff\xfe\x01\x00", 4, GLIA_I32, WANT(-2, 256));
   reads(1, HEADER("<u2", "False", "(1,)"), "\xfe\xff", 2, GLIA_I32, WANT(65534));

@@ -33,7 +33,7 @@ static inline const char *case_name(const op_case *c) {
 static inline double draw(const gi_rng *r, int64_t e, glia_dtype t, double low, double high) {
   const double u = gi_rng_uniform(r, (uint64_t)e);
   if (t == GLIA_BOOL) return u < 0.5 ? 0 : 1;
-  return glia_dtype_is_float(t) ? low + (high - low) * u : floor(u * high);
+  return glia_dtype_is_float(t) ? low + (high - low) * u : floor(low + u * (high - low));
 }
 
 static inline gi_buf new_buf(const gi_type *t) {

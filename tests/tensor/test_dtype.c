@@ -161,6 +161,9 @@ static void whole_numbers_to_everything(void **state) {
   assert_true(cast(GLIA_I64, &odd, GLIA_I32) == INT32_MAX);
   assert_true(cast(GLIA_I64, &minus, GLIA_I32) == INT32_MIN);
   assert_true(cast(GLIA_I64, &minus, GLIA_U8) == 0);
+  assert_true(cast(GLIA_I64, &minus, GLIA_I8) == -128);
+  assert_true(cast(GLIA_F32, &(float){127.9f}, GLIA_I8) == 127);
+  assert_true(cast(GLIA_I8, &(int8_t){-3}, GLIA_F32) == -3);
   assert_true(cast(GLIA_I64, &odd, GLIA_BOOL) == 1);
   /* just above a midpoint of f32 (step 2^39) and of bf16 (2^55): a double would lose the one */
   const int64_t f32_case = ((int64_t)1 << 62) + ((int64_t)1 << 38) + 1;

@@ -28,13 +28,17 @@ static glia_status run_command(gi_cli *c) {
   const char *path = gi_cli_text(c, "output");
   const int choice = gi_cli_choice(c, "save-dtype");
   glia_run *run = NULL;
+  if (gi_cli_text(c, "calibrate") != NULL && !gi_cli_flag(c, "int8"))
+    return gi_fail(GLIA_INVALID, "--calibrate goes with --int8 alone");
   if (path == NULL)
     return gi_fail(GLIA_INVALID, "--output is missing: the file to write, model.safetensors");
   GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run));
-  const glia_status s = glia_run_export(run, path, dtype_of[choice]);
+  const bool int8 = gi_cli_flag(c, "int8");
+  const glia_status s = int8 ? glia_run_export_int8(run, path, gi_cli_text(c, "calibrate"))
+                             : glia_run_export(run, path, dtype_of[choice]);
   glia_run_free(run);
   GI_TRY(s);
-  return report(c, path, dtypes[choice]);
+  return report(c, path, int8 ? "int8" : dtypes[choice]);
 }
 
 static const gi_argument arguments[] = {
@@ -53,6 +57,12 @@ static const gi_option options[] = {
      .choices = dtypes,
      .fallback = "f32",
      .help = "how parameters are stored; they are loaded back to f32"},
+    {.name = "int8", .help = "weights as 8-bit whole numbers, and products computed in them"},
+    {.name = "calibrate",
+     .kind = GI_OPTION_PATH,
+     .value = "DATA",
+     .help = "with --int8: what the model is run on to find its scales (default: the training "
+             "part of the run's data)"},
     {0},
 };
 
@@ -64,10 +74,15 @@ static const gi_command export_row = {
         "Writes the model of DIR with all that is needed to use it (network, classes, "
         "normalisation, history) as one safetensors file. With --save-dtype f16 or bf16 it "
         "takes half the space: f16 keeps 11 bits of each parameter and reaches to 65504, bf16 "
-        "8 bits and the range of f32. 'glia predict' and 'glia evaluate' take the file.",
+        "8 bits and the range of f32. 'glia predict' and 'glia evaluate' take the file.\n\n"
+        "With --int8 the weights of convolutions and dense layers take a quarter, with a scale "
+        "for each filter; the model is run on up to 512 samples to find how large the inputs "
+        "of "
+        "these layers get, and whoever uses the file computes their products in whole numbers.",
     .example =
         "glia export runs/digits -o digits.safetensors\n"
-        "glia export runs/digits -o small.safetensors --save-dtype f16",
+        "glia export runs/digits -o small.safetensors --save-dtype f16\n"
+        "glia export runs/digits -o tiny.safetensors --int8",
     .arguments = arguments,
     .options = options,
     .run = run_command,

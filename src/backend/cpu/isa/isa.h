@@ -11,6 +11,7 @@
 #include "backend/cpu/isa/conv.h"
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
+#include "backend/cpu/isa/int8.h"
 #include "backend/cpu/isa/limits.h"
 #include "backend/cpu/isa/move.h"
 #include "backend/cpu/isa/narrow.h"
@@ -32,6 +33,7 @@ typedef struct gi_isa {
   const gi_row_loops *row;
   const gi_norm_loops *norm;
   const gi_narrow_loops *narrow;
+  const gi_int8_loops *int8;
   const gi_conv_loops *conv;
   const gi_product_loops *product;
   const gi_limit_loops *limits;
@@ -59,6 +61,7 @@ extern const gi_pool_loops GI_ISA(gi_pool_loops);
 extern const gi_row_loops GI_ISA(gi_row_loops);
 extern const gi_norm_loops GI_ISA(gi_norm_loops);
 extern const gi_narrow_loops GI_ISA(gi_narrow_loops);
+extern const gi_int8_loops GI_ISA(gi_int8_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);
 extern const gi_product_loops GI_ISA(gi_product_loops);
 extern const gi_limit_loops GI_ISA(gi_limit_loops);

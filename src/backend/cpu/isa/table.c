@@ -13,6 +13,7 @@ const gi_isa GI_ISA(gi_isa) = {
     .pool = &GI_ISA(gi_pool_loops),
     .row = &GI_ISA(gi_row_loops),
     .narrow = &GI_ISA(gi_narrow_loops),
+    .int8 = &GI_ISA(gi_int8_loops),
     .norm = &GI_ISA(gi_norm_loops),
     .conv = &GI_ISA(gi_conv_loops),
     .product = &GI_ISA(gi_product_loops),
