@@ -37,6 +37,7 @@ static glia_status prepare_quantize(const gi_problem *p, gi_prepared *out) {
   s->row = s->rows > 0 ? count / s->rows : 0;
   s->parts = gi_cpu_parts(p->threads, count, PART);
   s->loops = gi_cpu_isa()->int8;
+  out->threads = s->parts;
   out->state = s;
   return GLIA_OK;
 }
@@ -138,6 +139,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   const size_t sums = aligned(s->cols * s->win[0] / s->a.groups * 4);
   s->part = aligned(s->cols * s->padded * 2) + sums;
   out->state = s;
+  out->threads = s->parts;
+  out->unread = s->known != NULL ? 1 << 1 : 0;
   out->scratch = s->at_part + (size_t)s->parts * s->part;
   return GLIA_OK;
 }
