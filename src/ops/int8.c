@@ -25,32 +25,38 @@ static glia_status want_dtype(const gi_infer *c, int i, glia_dtype dtype, const 
                  gi_type_text(&c->in[i], text, sizeof text), glia_dtype_name(dtype));
 }
 
-/* An f32 scale for all, or one for each of n. */
-static glia_status want_scale(const gi_infer *c, int i, int64_t n, bool one, bool many,
-                              const char *op, const char *name) {
-  char text[GI_TEXT];
-  GI_TRY(want_dtype(c, i, GLIA_F32, op, name));
-  if ((one && c->in[i].rank == 0) || (many && c->in[i].rank == 1 && c->in[i].dim[0] == n))
-    return GLIA_OK;
-  return gi_fail(GLIA_SHAPE, "%s: %s is %s, wanted %s[%" PRId64 "]", op, name,
-                 gi_shape_text(&c->in[i], text, sizeof text), one && many ? "[] or " : "",
-                 one && !many ? (int64_t)0 : n);
+/* One float for all (n < 0), or one for each of n. */
+static glia_status want_scales(const gi_infer *c, int i, int64_t n, const char *op,
+                               const char *name) {
+  char text[GI_TEXT], wanted[32] = "[]";
+  GI_TRY(gi_want_float(c, i, op, name));
+  if (n < 0 ? c->in[i].rank == 0 : c->in[i].rank == 1 && c->in[i].dim[0] == n) return GLIA_OK;
+  if (n >= 0) snprintf(wanted, sizeof wanted, "[%" PRId64 "]", n);
+  return gi_fail(GLIA_SHAPE, "%s: %s is %s, wanted %s", op, name,
+                 gi_shape_text(&c->in[i], text, sizeof text), wanted);
 }
 
 static glia_status infer_quantize(gi_infer *c) {
-  const int64_t rows = c->in[0].rank > 0 ? c->in[0].dim[0] : 0;
+  const bool many = c->in[0].rank > 0 && c->in[1].rank > 0;
   GI_TRY(gi_want_float(c, 0, "quantize", "x"));
-  GI_TRY(want_scale(c, 1, rows, true, c->in[0].rank > 0, "quantize", "scale"));
+  GI_TRY(want_scales(c, 1, many ? c->in[0].dim[0] : -1, "quantize", "scale"));
   c->out[0] = c->in[0];
   c->out[0].dtype = GLIA_I8;
   return GLIA_OK;
 }
 
-/* The two scales, and the bias if there is one, behind the operands. */
+/* The two scales, and the bias if there is one, behind the operands; the result has their
+ * dtype. */
 static glia_status want_rest(const gi_infer *c, int64_t rows, const char *op) {
-  GI_TRY(want_scale(c, 2, rows, true, false, op, "the first scale"));
-  GI_TRY(want_scale(c, 3, rows, false, true, op, "the second scale"));
-  return c->n_in == 5 ? want_scale(c, 4, rows, false, true, op, "bias") : GLIA_OK;
+  GI_TRY(want_scales(c, 2, -1, op, "the first scale"));
+  GI_TRY(want_scales(c, 3, rows, op, "the second scale"));
+  GI_TRY(gi_want_same(c, 2, 3, op));
+  if (c->n_in == 5) {
+    GI_TRY(want_scales(c, 4, rows, op, "bias"));
+    GI_TRY(gi_want_same(c, 2, 4, op));
+  }
+  c->out[0].dtype = c->in[2].dtype;
+  return GLIA_OK;
 }
 
 static glia_status infer_conv(gi_infer *c) {
@@ -73,10 +79,8 @@ static glia_status infer_matmul(gi_infer *c) {
     return gi_fail(GLIA_SHAPE, "matmul_int8: a is %s, b is %s; their last axes differ",
                    gi_shape_text(&c->in[0], ta, sizeof ta),
                    gi_shape_text(&c->in[1], tb, sizeof tb));
-  GI_TRY(want_rest(c, c->in[1].dim[0], "matmul_int8"));
-  c->out[0] =
-      (gi_type){.dtype = GLIA_F32, .rank = 2, .dim = {c->in[0].dim[0], c->in[1].dim[0]}};
-  return GLIA_OK;
+  c->out[0] = (gi_type){.rank = 2, .dim = {c->in[0].dim[0], c->in[1].dim[0]}};
+  return want_rest(c, c->in[1].dim[0], "matmul_int8");
 }
 
 /* ---- reference ----------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ typedef struct rounding {
 } rounding;
 
 static const char *fits_quantize(const gi_problem *p) {
-  return p->in[0].dtype == GLIA_F32 ? NULL : "takes f32 only";
+  return p->in[0].dtype == GLIA_F32 && p->in[1].dtype == GLIA_F32 ? NULL : "takes f32 only";
 }
 
 static glia_status prepare_quantize(const gi_problem *p, gi_prepared *out) {
@@ -85,6 +85,7 @@ static const char *fits(const gi_problem *p) {
   const gi_type *w = &p->in[1];
   for (int i = 0; i < p->n_in; i++)
     if (gi_type_count(&p->in[i]) == 0) return "an operand has no elements";
+  if (p->in[2].dtype != GLIA_F32) return "takes f32 scales only";
   int64_t k = 1;
   for (int d = 1; d < w->rank; d++) k *= w->dim[d];
   return k < MOST_SUM - GI_INT8_PAD ? NULL : "sums of so many products need more than 32 bits";
