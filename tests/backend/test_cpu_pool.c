@@ -125,6 +125,34 @@ static void test_average_gradient(void **state) {
   }
 }
 
+/* Sizes that divide and that do not, larger results than images too. */
+static void test_adaptive(void **state) {
+  (void)state;
+  static const int64_t sizes[][5] = {{2, 3, 7, 9, 3},    {1, 40, 13, 5, 4}, {3, 8, 6, 6, 6},
+                                     {2, 17, 2, 3, 5},   {1, 1, 1, 1, 1},   {1, 64, 28, 28, 7},
+                                     {2, 36, 9, 200, 3}, {1, 5, 11, 4, 1}};
+  for (int i = 0; i < GI_COUNT(sizes); i++)
+    for (int last = 0; last < 2; last++) {
+      const int64_t *s = sizes[i];
+      const gi_shape_attr to = {{2, {s[4], s[4] + i % 2}}}, back = {{2, {s[2], s[3]}}};
+      trial t = {.op = &gi_op_adaptive_avg_pool2d,
+                 .attr = &to,
+                 .n_in = 1,
+                 .in = {F32(s[0], s[1], s[2], s[3])},
+                 .channels_last = last,
+                 .kernel = "pool_vector"};
+      try_kernel(&t, 31);
+      t.op = &gi_op_adaptive_max_pool2d;
+      t.kernel = "pool_planes";
+      try_kernel(&t, 33);
+      t.op = &gi_op_adaptive_avg_pool2d_grad;
+      t.kernel = "pool_vector";
+      t.attr = &back;
+      t.in[0] = F32(s[0], s[1], s[4], s[4] + i % 2);
+      try_kernel(&t, 32);
+    }
+}
+
 static void test_nan_and_infinity(void **state) {
   (void)state;
   const gi_pool_attr a = {.kernel = {2, {2, 2}},
@@ -175,9 +203,8 @@ static void test_nan_and_infinity(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_forward),
-      cmocka_unit_test(test_scatter),
-      cmocka_unit_test(test_average_gradient),
+      cmocka_unit_test(test_forward),          cmocka_unit_test(test_scatter),
+      cmocka_unit_test(test_average_gradient), cmocka_unit_test(test_adaptive),
       cmocka_unit_test(test_nan_and_infinity),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
  * hand.
  *
  * The taps of rows and columns are listed once. Channels-last, a part of the work is a row of
- * the result of one image; plain, it is a plane.
+ * the result of one image; plain, it is a plane. Adaptive averages have windows of several
+ * sizes: their planes are images of one channel.
  */
 #include "backend/cpu/cpu.h"
 #include "ops/attrs.h"
@@ -14,7 +15,7 @@ typedef enum work { EXTREME, SCATTER, AVERAGE, AVERAGE_GRAD } work;
 typedef struct state {
   gi_pool p;
   work work;
-  bool last;             /* channels-last */
+  bool last;             /* channels-last, or planes as images of one channel */
   int64_t images;        /* planes, in the plain layout */
   int64_t read, written; /* elements of an image */
   int threads;
@@ -32,18 +33,55 @@ typedef struct state {
 typedef struct axis { /* rows or columns: cells of x, windows */
   int64_t size, windows, kernel, stride, padding, dilation;
   bool count_padding;
+  bool adaptive; /* window i begins at floor(i size / windows), ends before the ceiling of i + 1
+                  */
 } axis;
 
 static axis axis_of(const gi_pool_attr *a, int d, const gi_type *x, const gi_type *y) {
-  return (axis){x->dim[2 + d],    y->dim[2 + d],     a->kernel.at[d], a->stride.at[d],
-                a->padding.at[d], a->dilation.at[d], a->count_padding};
+  return (axis){.size = x->dim[2 + d],
+                .windows = y->dim[2 + d],
+                .kernel = a->kernel.at[d],
+                .stride = a->stride.at[d],
+                .padding = a->padding.at[d],
+                .dilation = a->dilation.at[d],
+                .count_padding = a->count_padding};
 }
 
-static int64_t most_taps(const axis *a) { return a->windows * a->kernel; }
+static axis adaptive_axis(int d, const gi_type *x, const gi_type *y) {
+  return (axis){.size = x->dim[2 + d], .windows = y->dim[2 + d], .adaptive = true};
+}
+
+static int64_t most_taps(const axis *a) {
+  return a->adaptive ? a->size + a->windows : a->windows * a->kernel;
+}
+
+/* Of `to` cells the one numbered i meets those of `from` cells from first to last: the same
+ * both ways round. */
+static int64_t first_met(int64_t i, int64_t from, int64_t to) { return i * from / to; }
+static int64_t last_met(int64_t i, int64_t from, int64_t to) {
+  return ((i + 1) * from - 1) / to;
+}
+
+static void list_adaptive_taps(const axis *a, bool backward, gi_taps *out, int32_t *begin,
+                               gi_tap *tap) {
+  const int64_t from = backward ? a->windows : a->size, to = backward ? a->size : a->windows;
+  int32_t n = 0;
+  *out = (gi_taps){to, begin, tap};
+  for (int64_t i = 0; i < to; i++) {
+    begin[i] = n;
+    for (int64_t k = first_met(i, from, to); k <= last_met(i, from, to); k++)
+      tap[n++] = (gi_tap){(int32_t)k, 0};
+  }
+  begin[to] = n;
+}
 
 /* Lists the taps by window (backward: by cell of x). Windows meet cells in ascending order. */
 static void list_taps(const axis *a, bool backward, gi_taps *out, int32_t *begin, gi_tap *tap) {
   int32_t n = 0;
+  if (a->adaptive) {
+    list_adaptive_taps(a, backward, out, begin, tap);
+    return;
+  }
   out->n = backward ? a->size : a->windows;
   out->begin = begin;
   out->tap = tap;
@@ -65,7 +103,9 @@ static void list_taps(const axis *a, bool backward, gi_taps *out, int32_t *begin
 /* 1 / the cells of each window that are counted: inside x or, if asked, its padding too. */
 static void list_shares(const axis *a, float *share) {
   for (int64_t i = 0; i < a->windows; i++) {
-    int64_t n = 0;
+    int64_t n = a->adaptive
+                    ? last_met(i, a->size, a->windows) - first_met(i, a->size, a->windows) + 1
+                    : 0;
     for (int64_t k = 0; k < a->kernel; k++) {
       const int64_t at = i * a->stride - a->padding + k * a->dilation;
       n += a->count_padding ? at < a->size + a->padding : at >= 0 && at < a->size;
@@ -74,9 +114,11 @@ static void list_shares(const axis *a, float *share) {
   }
 }
 
+/* attr: NULL: adaptive. */
 static glia_status make_lists(state *s, const gi_pool_attr *attr, const gi_type *x,
                               const gi_type *y) {
-  const axis rows = axis_of(attr, 0, x, y), cols = axis_of(attr, 1, x, y);
+  const axis rows = attr != NULL ? axis_of(attr, 0, x, y) : adaptive_axis(0, x, y);
+  const axis cols = attr != NULL ? axis_of(attr, 1, x, y) : adaptive_axis(1, x, y);
   const bool backward = s->work == SCATTER || s->work == AVERAGE_GRAD;
   const size_t taps = (size_t)(most_taps(&rows) + most_taps(&cols));
   const size_t begins =
@@ -101,8 +143,9 @@ static glia_status make_lists(state *s, const gi_pool_attr *attr, const gi_type 
 
 static work work_of(const char *op) {
   if (strcmp(op, "pool_scatter") == 0) return SCATTER;
-  if (strcmp(op, "avg_pool2d") == 0) return AVERAGE;
-  if (strcmp(op, "avg_pool2d_grad") == 0) return AVERAGE_GRAD;
+  if (strcmp(op, "avg_pool2d") == 0 || strcmp(op, "adaptive_avg_pool2d") == 0) return AVERAGE;
+  if (strcmp(op, "avg_pool2d_grad") == 0 || strcmp(op, "adaptive_avg_pool2d_grad") == 0)
+    return AVERAGE_GRAD;
   return EXTREME;
 }
 
@@ -119,6 +162,15 @@ static const char *fits(const gi_problem *p) {
   return NULL;
 }
 
+static const char *fits_adaptive(const gi_problem *p) {
+  if (p->in[0].dtype != GLIA_F32) return "takes f32 only";
+  if (gi_type_count(&p->in[0]) == 0) return "the operand has no elements";
+  for (int d = 2; d < 4; d++)
+    if (p->in[0].dim[d] > 1 << 18 || p->out[0].dim[d] > 1 << 18)
+      return "the image is too large";
+  return NULL;
+}
+
 /* All in one layout. */
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   const gi_layout all = choice == 0 ? GI_PLAIN : GI_CHANNELS_LAST;
@@ -130,23 +182,13 @@ static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *o
 /* Shares of the memory's limit as measured: channels-last windows are vectors side by side, in
  * the plain layout their cells have to be gathered. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
-  const bool average = strncmp(p->op->name, "avg", 3) == 0;
+  const bool average = work_of(p->op->name) == AVERAGE || work_of(p->op->name) == AVERAGE_GRAD;
   const bool last = p->in_layout[0] == GI_CHANNELS_LAST;
   return gi_time(p, limits, 1, last ? 0.7 : average ? 0.3 : 0.1);
 }
 
-static glia_status prepare(const gi_problem *p, gi_prepared *out) {
-  const gi_pool_attr *a = p->attr;
-  state *s = gi_alloc(sizeof *s);
-  if (s == NULL) return gi_fail_nomem(sizeof *s);
-  s->work = work_of(p->op->name);
-  const bool backward = s->work == SCATTER || s->work == AVERAGE_GRAD;
-  const gi_type *in = &p->in[0], *to = &p->out[0];
-  s->last = p->in_layout[0] == GI_CHANNELS_LAST;
-  s->p.channels = s->last ? in->dim[1] : 1;
-  s->images = in->dim[0] * (s->last ? 1 : in->dim[1]);
-  s->p.height = in->dim[2];
-  s->p.width = in->dim[3];
+/* What loops of planes go by. */
+static void take_windows(state *s, const gi_pool_attr *a) {
   s->p.kernel_cols = a->kernel.at[1];
   s->p.stride = a->stride.at[1];
   s->p.padding = a->padding.at[1];
@@ -155,6 +197,22 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   for (int d = 0; d < 2; d++)
     s->p.apart = s->p.apart && a->dilation.at[d] == 1 && a->padding.at[d] == 0 &&
                  a->stride.at[d] >= a->kernel.at[d] && !a->ceil_mode;
+}
+
+/* a: NULL: adaptive. */
+static glia_status make(const gi_problem *p, const gi_pool_attr *a, gi_prepared *out) {
+  state *s = gi_alloc(sizeof *s);
+  if (s == NULL) return gi_fail_nomem(sizeof *s);
+  s->work = work_of(p->op->name);
+  const bool backward = s->work == SCATTER || s->work == AVERAGE_GRAD;
+  const bool channels_last = p->in_layout[0] == GI_CHANNELS_LAST;
+  const gi_type *in = &p->in[0], *to = &p->out[0];
+  s->last = channels_last || a == NULL;
+  s->p.channels = channels_last ? in->dim[1] : 1;
+  s->images = in->dim[0] * (channels_last ? 1 : in->dim[1]);
+  s->p.height = in->dim[2];
+  s->p.width = in->dim[3];
+  if (a != NULL) take_windows(s, a);
   s->p.sign = strcmp(p->op->name, "min_pool2d") == 0 ? -1.0f : 1.0f;
   s->read = in->dim[2] * in->dim[3] * s->p.channels;
   s->written = to->dim[2] * to->dim[3] * s->p.channels;
@@ -169,6 +227,13 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   out->threads = s->threads;
   out->scratch = 0;
   return GLIA_OK;
+}
+
+static glia_status prepare(const gi_problem *p, gi_prepared *out) {
+  return make(p, p->attr, out);
+}
+static glia_status prepare_adaptive(const gi_problem *p, gi_prepared *out) {
+  return make(p, NULL, out);
 }
 
 static void release(void *state_) {
@@ -218,23 +283,32 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id)                 \
-  static const gi_kernel id = { \
-      .op = #id,                \
-      .name = "pool_vector",    \
-      .fits = fits,             \
-      .layouts = layouts,       \
-      .cost = cost,             \
-      .prepare = prepare,       \
-      .run = run,               \
-      .release = release,       \
+#define ROW(id, fits_, prepare_) \
+  static const gi_kernel id = {  \
+      .op = #id,                 \
+      .name = "pool_vector",     \
+      .fits = fits_,             \
+      .layouts = layouts,        \
+      .cost = cost,              \
+      .prepare = prepare_,       \
+      .run = run,                \
+      .release = release,        \
   };
-ROW(max_pool2d)
-ROW(min_pool2d)
-ROW(pool_scatter)
-ROW(avg_pool2d)
-ROW(avg_pool2d_grad)
+ROW(max_pool2d, fits, prepare)
+ROW(min_pool2d, fits, prepare)
+ROW(pool_scatter, fits, prepare)
+ROW(avg_pool2d, fits, prepare)
+ROW(avg_pool2d_grad, fits, prepare)
+ROW(adaptive_avg_pool2d, fits_adaptive, prepare_adaptive)
+ROW(adaptive_avg_pool2d_grad, fits_adaptive, prepare_adaptive)
 
 const gi_kernel *const gi_cpu_kernels_pool[] = {
-    &max_pool2d, &min_pool2d, &pool_scatter, &avg_pool2d, &avg_pool2d_grad, NULL,
+    &max_pool2d,
+    &min_pool2d,
+    &pool_scatter,
+    &avg_pool2d,
+    &avg_pool2d_grad,
+    &adaptive_avg_pool2d,
+    &adaptive_avg_pool2d_grad,
+    NULL,
 };
