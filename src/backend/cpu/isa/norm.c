@@ -123,7 +123,7 @@ INLINE void write_line(const gi_norm *g, int64_t row, bool adds, bool relu) {
     const vec v = forward(load_most(x + i, m), a, b, adds ? z + i : NULL, m, adds, relu);
     store_most(y + i, v, m);
     if (!adds || !relu) continue;
-    const ivec own = (v > splat(0)) & (1 << g->shift);
+    const ivec own = (v > splat(0)) & splat_i32(1 << g->shift);
     store_bytes(bits + i, g->shift == 0 ? own : load_bytes(bits + i, m) | own, m);
   }
 }
@@ -210,7 +210,7 @@ INLINE void sums_lines(const gi_norm *g, enum mask mask) {
   {                                                                                   \
     ivec own = {0};                                                                   \
     if (mask == FROM_BITS)                                                            \
-      own = (load_bytes(bits + i + k * GI_LANES, m) & (1 << g->shift)) != 0;          \
+      own = (load_bytes(bits + i + k * GI_LANES, m) & splat_i32(1 << g->shift)) != 0; \
     const vec from = load_most(x + i + k * GI_LANES, m);                              \
     const vec d = masked(load_most(dy + i + k * GI_LANES, m), from, a, b, own, mask); \
     s[k] += d;                                                                        \
