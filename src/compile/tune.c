@@ -74,7 +74,7 @@ static bool is_open(const gi_node_offers *of) {
 static size_t padded(const gi_type *t) { return (gi_type_bytes(t) + 63) / 64 * 64 + 64; }
 
 static glia_status add_candidate(tuner *t, const gi_node *n, const gi_offer *offer) {
-  const size_t args = (size_t)(n->n_in + n->n_out);
+  const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   candidate *c = &t->at[t->n];
   gi_str key = {0};
   *c = (candidate){.offer = offer, .best = INFINITY};
@@ -211,7 +211,7 @@ static glia_status try_candidates(tuner *t, const gi_node *n) {
 static glia_status tune_node(tuner *t, uint32_t k) {
   const gi_node *n = t->o->g->nodes.at[k];
   const gi_node_offers *of = &t->o->node[k];
-  const size_t args = (size_t)(n->n_in + n->n_out);
+  const size_t args = (size_t)n->n_in + (size_t)n->n_out;
   glia_status s = GLIA_OK;
   t->types = gi_alloc(args * sizeof *t->types);
   t->in = gi_alloc(args * sizeof *t->in);
