@@ -115,7 +115,7 @@ static bool take_memory(tuner *t, size_t bytes) {
 /* Numbers between 0.25 and 1.25, so that no arithmetic is slower than usual; integers are 0,
  * which every index may be. */
 static void fill(const gi_type *type, unsigned char *to) {
-  unsigned char pattern[PATTERN];
+  unsigned char pattern[PATTERN] = {0};
   const size_t size = glia_dtype_size(type->dtype), bytes = gi_type_bytes(type);
   for (size_t i = 0; i < PATTERN / size; i++)
     gi_store(type->dtype, pattern, (int64_t)i,

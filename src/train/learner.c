@@ -205,7 +205,7 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
                             const glia_tensor *y, glia_plan **p) {
   gi_type types[3] = {gi_tensor_type(x)};
   const int n = mode == GI_MODE_FORWARD ? 1 : mode == GI_MODE_EVALUATE ? 2 : 3;
-  if (n > 1) types[1] = gi_tensor_type(y);
+  if (y != NULL) types[1] = gi_tensor_type(y);
   types[2] = (gi_type){.dtype = GLIA_F64};
   if (l->freezes != gi_store_freezes(l->store)) gi_cache_clear(l->plans); /* other updates */
   l->freezes = gi_store_freezes(l->store);

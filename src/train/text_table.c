@@ -101,7 +101,7 @@ static bool measure(grid *g) {
     for (int k = 0; k < g->rows; k++) count = GI_MAX(count, digits(sum_at(g, r, k)));
     if (g->other) g->last = GI_MAX(g->last, 1 + digits(sum_at(g, r, g->rows)));
   }
-  const int width = width_of(g->o), room = (width - g->head - g->last) / g->rows - 1;
+  const int width = width_of(g->o), room = (width - g->head - g->last) / GI_MAX(g->rows, 1) - 1;
   const int wanted = GI_MAX(count, GI_MIN(widest, 12));
   const int least = GI_MAX(count, g->numbered ? widest : GI_MIN(widest, LEAST_HEAD));
   g->cell = 1 + GI_MAX(least, GI_MIN(wanted, room));
