@@ -86,7 +86,7 @@ static bool judge_npy(const char *path, const char *truth) {
 }
 
 static bool held(const char *dtype) {
-  const char *const words[] = {"F32", "F64", "BF16", "F16", "I32", "I64", "U8", "BOOL"};
+  const char *const words[] = {"F32", "F64", "BF16", "F16", "I32", "I64", "I8", "U8", "BOOL"};
   for (int i = 0; i < GI_COUNT(words); i++)
     if (strcmp(words[i], dtype) == 0) return true;
   return false;
