@@ -61,7 +61,7 @@ static glia_status view_others(gi_plan_view *v, gi_step_view *view, const gi_nod
   enum { REFUSED = 16 };
   const glia_plan *p = v->p;
   const gi_node *n = view->node;
-  const size_t args = (size_t)(n->n_in + n->n_out), room = (size_t)of->n + REFUSED;
+  const size_t args = (size_t)n->n_in + (size_t)n->n_out, room = (size_t)of->n + REFUSED;
   gi_type *types = gi_arena_alloc(&v->arena, args * sizeof *types);
   gi_layout *layouts = gi_arena_alloc(&v->arena, args * sizeof *layouts);
   view->others = gi_arena_alloc(&v->arena, room * sizeof *view->others);

@@ -298,6 +298,7 @@ static void prepare_spot(const state *s, const phase *f, int64_t first, int n, s
   for (int64_t t = 0; t < f->n_taps; t++) {
     const float **from = o->at + t * GI_CONV_PLACES, **to = o->at + o->n_taps * GI_CONV_PLACES;
     bool seen = all;
+    /* NOLINTNEXTLINE(clang-analyzer-core.*): point() has filled in n places of each tap */
     for (int i = 0; i < n && !seen; i++) seen = from[i] != s->zeros;
     if (!seen) continue;
     for (int i = 0; i < GI_CONV_PLACES; i++) to[i] = i < n ? from[i] : s->zeros;

@@ -115,8 +115,9 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
   for (int i = 0; i < gi_grid_phases(p); i++) {
     const gi_grid g = gi_grid_of(p, i);
     const double deep = (double)(g.n_pieces * g.depth), kernels = deep * (double)g.channels;
-    const double whole = (double)(g.n_pieces * ((g.depth + LINE - 1) / LINE * LINE) +
-                                  (g.channels + LINE - 1) / LINE * LINE);
+    const int64_t lines_in = (g.depth + LINE - 1) / LINE,
+                  lines_out = (g.channels + LINE - 1) / LINE;
+    const double whole = (double)((g.n_pieces * lines_in + lines_out) * LINE);
     flops += ceil((double)g.tiles / ROWS) * ROWS * POINTS * 2 * kernels / 0.8;
     flops += 800 * ((double)g.tiles * whole + (packed ? 0 : kernels));
     flops += (double)(g.tiles * g.n_pieces) * (g.depth % 8 == 0 ? 3e3 : 4e4);

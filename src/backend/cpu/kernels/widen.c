@@ -216,8 +216,9 @@ static double conversion_bytes(const gi_problem *p) {
 static double cost_in(const gi_problem *p, allowed a, const gi_limits *limits) {
   widened w;
   const int64_t piece = piece_of(p);
-  const double pieces = piece > 0 ? (double)(p->in[0].dim[0] / piece) : 1;
-  return pieces * find_best(p, a, limits, &w).seconds + conversion_bytes(p) / limits->bytes;
+  const int64_t pieces = piece > 0 ? p->in[0].dim[0] / piece : 1;
+  return (double)pieces * find_best(p, a, limits, &w).seconds +
+         conversion_bytes(p) / limits->bytes;
 }
 
 /* ---- preparing --------------------------------------------------------------------------- */
