@@ -58,7 +58,7 @@ static int64_t bytes_of(const char *text) {
 /* The caches of the first processor: files level, type and size in a folder for each. */
 static void look_at_caches(gi_machine *m) {
   for (int i = 0; i < 8; i++) {
-    char path[96], level[16], type[32], size[32];
+    char path[96], level[16] = "", type[32] = "", size[32] = "";
     const char *const names[] = {"level", "type", "size"};
     char *const to[] = {level, type, size};
     const size_t room[] = {sizeof level, sizeof type, sizeof size};
