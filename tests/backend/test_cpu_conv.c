@@ -203,6 +203,7 @@ static void test_accuracy_of_winograd(void **state) {
   accuracy((shape){1, 512, 8, 8, 32, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1}, 3e-6, 3e-5);
   accuracy((shape){2, 32, 14, 14, 32, 5, 5, {1, 1}, {2, 2}, {1, 1}, 1}, 1e-6, 1e-5);
   accuracy((shape){2, 32, 14, 14, 32, 5, 5, {2, 2}, {2, 2}, {1, 1}, 1}, 1e-6, 1e-5);
+  accuracy((shape){1, 32, 28, 28, 32, 7, 7, {2, 2}, {3, 3}, {1, 1}, 1}, 3e-6, 3e-5);
 }
 
 static void test_own_kernels_were_tried(void **state) {
