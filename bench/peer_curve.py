@@ -1,6 +1,6 @@
 """peer_curve.py WORKLOAD DATA [--seed N] [--threads N] [--samples N] [--test N] [--epochs N]:
 what bench_curve does, in PyTorch: the same network, data, batch, optimiser and number of steps,
-with PyTorch's own initial values, order and dropout. One JSON line."""
+with PyTorch's own initial values, order and dropout. --bf16: under autocast. One JSON line."""
 import argparse
 import gzip
 import json
@@ -13,6 +13,7 @@ p.add_argument("workload", choices=["cnn_b128", "rn8_mnist"])
 p.add_argument("data", type=pathlib.Path)
 for name, default in (("seed", 1), ("threads", 1), ("samples", 60000), ("test", 10000), ("epochs", 1)):
     p.add_argument(f"--{name}", type=int, default=default)
+p.add_argument("--bf16", action="store_true")
 a = p.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(a.threads)
 
@@ -69,19 +70,31 @@ def network():
     return m, torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9)
 
 
+def cast():
+    return torch.autocast("cpu", torch.bfloat16, enabled=a.bf16)
+
+
+def measured(m, x, y):
+    m.eval()
+    with torch.no_grad(), cast():
+        logits = torch.cat([m(b).float() for b in x.split(BATCH)])
+    m.train()
+    return {"accuracy": (logits.argmax(1) == y).float().mean().item(),
+            "loss": F.cross_entropy(logits, y).item()}
+
+
 x, y = part("train", a.samples)
+held = part("t10k", a.test)
 m, optimiser = network()
+curve = []
 begin = time.perf_counter()
-for _ in range(a.epochs):
+for epoch in range(a.epochs):
     for index in torch.randperm(len(x)).split(BATCH):
         optimiser.zero_grad(set_to_none=True)
-        F.cross_entropy(m(x[index]), y[index]).backward()
+        with cast():
+            logits = m(x[index])
+        F.cross_entropy(logits.float(), y[index]).backward()
         optimiser.step()
-seconds = time.perf_counter() - begin
-m.eval()
-x, y = part("t10k", a.test)
-with torch.no_grad():
-    logits = torch.cat([m(b) for b in x.split(BATCH)])
+    curve.append({"epoch": epoch + 1} | measured(m, *held))
 print(json.dumps({"task": a.workload, "seed": a.seed, "threads": a.threads, "samples": a.samples,
-                  "epochs": a.epochs, "accuracy": (logits.argmax(1) == y).float().mean().item(),
-                  "loss": F.cross_entropy(logits, y).item(), "seconds": round(seconds, 2)}))
+                  "curve": curve, "seconds": round(time.perf_counter() - begin, 2)}))

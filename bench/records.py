@@ -10,7 +10,7 @@ file, so that a long comparison can be made in pieces. "kind" says what a line h
            counts, since neighbours only take away
   roofline one workload's share of these: of_arithmetic, of_roofline
   cost     an overhead: name, value, unit, target
-  curve    the end of one training run: task, who, seed, accuracy
+  curve    one training run: task, who, seed, and curve, accuracy and loss behind each epoch
 """
 import json
 import pathlib
