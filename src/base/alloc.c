@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -93,6 +94,18 @@ void gi_free_aligned(void *p) {
     munmap(f.base, f.bytes);
   else
     free(f.base);
+}
+
+void gi_forget(void *p, size_t bytes) {
+#ifdef MADV_DONTNEED
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t first = ((uintptr_t)p + page - 1) / page * page;
+  const uintptr_t end = ((uintptr_t)p + bytes) / page * page;
+  if (first < end)
+    madvise((unsigned char *)p + (first - (uintptr_t)p), end - first, MADV_DONTNEED);
+#else
+  (void)p, (void)bytes;
+#endif
 }
 
 /* ---- text and sizes ---------------------------------------------------------------------- */

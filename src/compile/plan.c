@@ -163,6 +163,48 @@ static glia_status compute_fixed(glia_plan *p) {
   return GLIA_OK;
 }
 
+/* How many times the steps that are run, and the results, ask for what lies at each source. */
+static void count_uses(const glia_plan *p, uint32_t *uses) {
+  const gi_place *place = p->memory.place;
+  for (int i = p->n_fixed; i < p->n_order; i++) {
+    const gi_node *n = p->graph->nodes.at[p->order[i]];
+    for (int k = 0; k < n->n_in && !(n->op->flags & GI_VIEW); k++)
+      uses[place[n->in[k]].source]++;
+  }
+  for (size_t i = 0; i < p->graph->roots.n; i++)
+    uses[place[p->graph->roots.at[i].value].source]++;
+  if (p->watched != GI_NO_VALUE) uses[place[p->watched].source]++;
+}
+
+/* Packed weights and what they were made of need not both be there in full: once the last
+ * kernel that wants it has its own form of a fixed value, its memory goes back. */
+static void forget_packed(glia_plan *p, uint32_t *uses) {
+  const gi_step *s = &p->steps[p->n_steps - 1];
+  const gi_node *n = p->graph->nodes.at[s->node];
+  for (int k = 0; k < n->n_in && k < 64; k++) {
+    const gi_place *place = &p->memory.place[n->in[k]];
+    if (place->kind != GI_IN_FIXED || (s->unread >> k & 1) == 0) continue;
+    if (--uses[place->source] == 0)
+      gi_forget((char *)p->fixed + place->offset,
+                gi_type_bytes(&p->graph->values.at[place->source]->type));
+  }
+}
+
+static glia_status prepare_runs(glia_plan *p) {
+  const size_t bytes = (p->graph->values.n + 1) * sizeof(uint32_t);
+  uint32_t *uses = gi_alloc(bytes);
+  if (uses == NULL) return gi_fail_nomem(bytes);
+  glia_status s = GLIA_OK;
+  count_uses(p, uses);
+  for (int i = p->n_fixed; s == GLIA_OK && i < p->n_order; i++) {
+    const int before = p->n_steps;
+    s = prepare_steps(p, i, i + 1);
+    if (s == GLIA_OK && p->n_steps > before) forget_packed(p, uses);
+  }
+  gi_free(uses);
+  return s;
+}
+
 /* Which of them are read in runs: kernels may hold the elements in another form. */
 static void mark_read(const glia_plan *p, bool *read) {
   for (int i = 0; i < p->n_steps; i++) {
@@ -340,7 +382,7 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->n_fixed, p->watched, &p->memory));
   GI_TRY(make_lists(p));
   GI_TRY(compute_fixed(p));
-  GI_TRY(prepare_steps(p, p->n_fixed, p->n_order));
+  GI_TRY(prepare_runs(p));
   find_stretches(p);
   return shrink_fixed(p);
 }

@@ -36,6 +36,24 @@ static void large_blocks(void **state) {
   assert_null(gi_alloc_aligned(SIZE_MAX / 2));
 }
 
+static void forgotten_pages(void **state) {
+  (void)state;
+  const size_t sizes[] = {100000, 8 << 20}; /* from the C library, and a mapping */
+  for (int k = 0; k < 2; k++) {
+    const size_t n = sizes[k], first = 5001, count = n - 20000;
+    unsigned char *b = gi_alloc_aligned(n);
+    assert_non_null(b);
+    memset(b, 7, n);
+    gi_forget(b + first, count);
+    for (size_t i = 0; i < n; i++)
+      assert_true(b[i] == 7 || (b[i] == 0 && i >= first && i < first + count));
+    assert_int_equal(b[n / 2], 0); /* its page is not there any more, and comes back as zeros */
+    gi_forget(b + 1, 10);          /* no whole page: nothing */
+    assert_int_equal(b[1], 7);
+    gi_free_aligned(b);
+  }
+}
+
 static void hook_fails_once(void **state) {
   (void)state;
   gi_alloc_fail_after(2);
@@ -192,6 +210,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_zeroed_and_aligned),
       cmocka_unit_test(large_blocks),
+      cmocka_unit_test(forgotten_pages),
       cmocka_unit_test(hook_fails_once),
       cmocka_unit_test(hook_fails_above),
       cmocka_unit_test(hook_fails_once_among_threads),
