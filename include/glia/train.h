@@ -205,9 +205,8 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   const char *backend;
   int threads;
   int64_t memory_limit; /* as in glia_compile_opts */
-  glia_dtype
-      precision; /* as in glia_compile_opts; part of the run: who resumes it has the same */
-  bool deterministic; /* as in glia_compile_opts */
+  glia_dtype precision; /* as in glia_compile_opts; who resumes the run has the same */
+  bool deterministic;   /* as in glia_compile_opts */
   double tune; /* seconds at most, for each shape of batch, in which kernels that compete are
                   measured before the first step; 0 -> 10; below 0: none */
   bool exact_conv; /* as in glia_compile_opts; also when the run is opened for use */
@@ -224,6 +223,8 @@ typedef struct glia_run_open_opts {
   size_t size;
   bool exact_conv;      /* as in glia_compile_opts, whether the run was trained so or not */
   glia_dtype precision; /* as in glia_compile_opts, however the run was trained */
+  int threads;          /* 0: all cores, however many the run was trained with */
+  double tune;          /* seconds at most for each shape of batch, as in glia_compile_opts */
 } glia_run_open_opts;
 /* Opens a run for use: the model as it was saved, the data only when they are asked for. Also a
  * model file alone. opt may be NULL. */

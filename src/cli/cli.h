@@ -96,14 +96,13 @@ glia_status gi_command_unknown(const char *name);
         "computed a second time (default: no limit)"                          \
   }
 
-#define GI_OPTION_PRECISION                                                          \
-  {                                                                                  \
-    .name = "precision", .kind = GI_OPTION_CHOICE, .choices = gi_precisions,         \
-    .fallback = "f32",                                                               \
-    .help =                                                                          \
-        "bf16: activations and the inputs of products are stored as 16-bit floats; " \
-        "parameters, "                                                               \
-        "statistics and losses stay f32"                                             \
+#define GI_OPTION_PRECISION                                                  \
+  {                                                                          \
+    .name = "precision", .kind = GI_OPTION_CHOICE, .choices = gi_precisions, \
+    .fallback = "f32",                                                       \
+    .help =                                                                  \
+        "bf16: activations and the inputs of products are stored as 16-bit " \
+        "floats; parameters, statistics and losses stay f32"                 \
   }
 
 #define GI_OPTION_TUNE(seconds)                                                         \

@@ -62,7 +62,7 @@ static int named_offer(const gi_node_offers *offers, const char **at) {
   return -1;
 }
 
-static bool take(const gi_offers *o, const char *text, int *pick) {
+bool gi_choices_parse(const gi_offers *o, const char *text, int *pick) {
   for (size_t k = 0; k < o->g->nodes.n; k++) {
     pick[k] = 0;
     if (o->node[k].n > 1 && (pick[k] = named_offer(&o->node[k], &text)) < 0) return false;
@@ -79,7 +79,7 @@ glia_status gi_choices_read(const gi_offers *o, const gi_target *target, int *pi
   GI_TRY(name_graph(o, target, name));
   GI_TRY(read_file(target->choices, &j));
   const char *text = gi_json_str(gi_json_get(gi_json_get(j, "graphs"), name), NULL);
-  if (text != NULL) *found = take(o, text, pick);
+  if (text != NULL) *found = gi_choices_parse(o, text, pick);
   gi_json_free(j);
   return GLIA_OK;
 }
@@ -97,15 +97,21 @@ static bool copy_graph(const char *name, const gi_json *value, void *user) {
   return true;
 }
 
-static char *file_text(const gi_offers *o, const int *pick, const gi_json *before,
-                       const char *name) {
-  gi_str list = {0};
-  gi_str_puts(&list, "");
+void gi_choices_print(const gi_offers *o, const int *pick, gi_str *out) {
+  const char *between = "";
+  gi_str_puts(out, "");
   for (size_t k = 0; k < o->g->nodes.n; k++) {
     if (o->node[k].n < 2) continue;
     const gi_offer *offer = &o->node[k].at[pick[k]];
-    gi_str_printf(&list, "%s%s %d", list.n > 0 ? ", " : "", offer->kernel->name, offer->choice);
+    gi_str_printf(out, "%s%s %d", between, offer->kernel->name, offer->choice);
+    between = ", ";
   }
+}
+
+static char *file_text(const gi_offers *o, const int *pick, const gi_json *before,
+                       const char *name) {
+  gi_str list = {0};
+  gi_choices_print(o, pick, &list);
   gi_json *j = gi_json_object(), *graphs = gi_json_object();
   gi_json_set_int(j, "format", FORMAT);
   gi_json_each(gi_json_get(before, "graphs"), copy_graph, &(copying){graphs, name});

@@ -59,6 +59,10 @@ int gi_kernel_threads(const gi_kernel *k, const gi_target *target);
 glia_status gi_choices_read(const gi_offers *o, const gi_target *target, int *pick,
                             bool *found);
 glia_status gi_choices_write(const gi_offers *o, const gi_target *target, const int *pick);
+/* Of each node with several offers the one picked: "conv_direct 0, elementwise_vector 1". Parse
+ * says whether the text names an offer of each. */
+void gi_choices_print(const gi_offers *o, const int *pick, gi_str *out);
+bool gi_choices_parse(const gi_offers *o, const char *text, int *pick);
 
 /* The types and layouts of a node's values as a problem; space: n_in + n_out of each. */
 gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, gi_type *types,

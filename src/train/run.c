@@ -84,9 +84,9 @@ static glia_status make_learner(glia_run *r, const char *weights) {
                          .deterministic = r->o.deterministic,
                          .fixed = weights != NULL,
                          .weights = weights,
+                         .tune = GI_MAX(r->o.tune, 0),
                          .exact_conv = r->o.exact_conv};
   if (weights == NULL) { /* it trains: the choice of kernels stays the run's */
-    o.tune = GI_MAX(r->o.tune, 0);
     o.choices = gi_arena_printf(&r->arena, "%s/kernels.json", r->o.run);
     if (o.choices == NULL) return gi_fail_nomem(strlen(r->o.run));
   }
@@ -262,6 +262,8 @@ static glia_status make_opened(glia_run *r, const char *dir, const glia_run_open
   glia_status s = GLIA_OK;
   if (gi_is_dir(dir)) s = gi_settings_read(r, dir, &net);
   r->o.exact_conv |= o->exact_conv;
+  r->o.tune = o->tune;
+  r->o.threads = o->threads;
   if (s == GLIA_OK) s = gi_read_info(&r->arena, path, &r->info, &r->history, NULL);
   r->o.precision = o->precision;
   if (s == GLIA_OK && (r->model_path = gi_arena_strdup(&r->arena, path)) == NULL)

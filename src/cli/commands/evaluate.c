@@ -1,4 +1,5 @@
 /* glia evaluate DIR [DATA]: how good a trained model is. */
+#include "cli/open.h"
 #include "cli/show.h"
 
 typedef struct printed {
@@ -56,9 +57,7 @@ static glia_status evaluate(const gi_cli *c, glia_run *run) {
 static glia_status run_command(gi_cli *c) {
   GI_TRY(gi_each_word(gi_cli_text(c, "metrics"), check_metric, NULL));
   glia_run *run = NULL;
-  GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run,
-                       .exact_conv = gi_cli_flag(c, "exact-conv"),
-                       .precision = gi_cli_precision(c)));
+  GI_TRY(gi_cli_open(c, &run));
   const glia_status s = evaluate(c, run);
   glia_run_free(run);
   return s;
@@ -78,8 +77,7 @@ static const gi_option options[] = {
      .kind = GI_OPTION_TEXT,
      .value = "LIST",
      .help = "more metrics, joined by commas: f1_macro,top_3_accuracy,log_loss"},
-    GI_OPTION_EXACT_CONV,
-    GI_OPTION_PRECISION,
+    GI_OPTIONS_OF_USE,
     {0},
 };
 

@@ -1,6 +1,7 @@
 /* glia predict DIR FILES...: what a trained model says to pictures. */
 #include <stdlib.h>
 
+#include "cli/open.h"
 #include "cli/show.h"
 #include "cli/table.h"
 
@@ -102,9 +103,7 @@ static glia_status predict_all(const gi_cli *c, glia_run *run) {
 
 static glia_status run_command(gi_cli *c) {
   glia_run *run = NULL;
-  GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run,
-                       .exact_conv = gi_cli_flag(c, "exact-conv"),
-                       .precision = gi_cli_precision(c)));
+  GI_TRY(gi_cli_open(c, &run));
   const glia_status s = predict_all(c, run);
   glia_run_free(run);
   return s;
@@ -124,8 +123,7 @@ static const gi_option options[] = {
      .max = TOP_MAX,
      .fallback = "1",
      .help = "how many of the likeliest classes to show"},
-    GI_OPTION_EXACT_CONV,
-    GI_OPTION_PRECISION,
+    GI_OPTIONS_OF_USE,
     {0},
 };
 
