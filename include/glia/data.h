@@ -41,6 +41,7 @@ typedef struct glia_dataset_source {
   const char *(*class_name)(void *user, int c); /* NULL: the number */
   void (*free)(void *user);                     /* NULL: nothing to free */
   void *user;                                   /* kept until glia_dataset_free */
+  size_t bytes;                                 /* of memory in which the samples lie */
 } glia_dataset_source;
 
 /* `source` is copied, its `user` taken over on GLIA_OK only. Rank at most GLIA_MAX_RANK - 1;
@@ -52,6 +53,9 @@ GLIA_API void glia_dataset_free(glia_dataset *d);
 
 /* Samples in all. */
 GLIA_API int64_t glia_dataset_count(const glia_dataset *d);
+/* Memory in which the samples lie; 0 where they are read when they are wanted, and of a part of
+ * another set. */
+GLIA_API size_t glia_dataset_bytes(const glia_dataset *d);
 GLIA_API const glia_sample_spec *glia_dataset_spec(const glia_dataset *d); /* borrowed */
 /* Sample i as stored: its elements to x, its target to y. The message of a failure names it. */
 GLIA_NODISCARD GLIA_API glia_status glia_dataset_read(const glia_dataset *d, int64_t i, void *x,

@@ -249,11 +249,12 @@ GLIA_API const char *glia_run_class(const glia_run *r, int c);    /* borrowed */
 /* Layers of the network for a batch of one. Owned: glia_summary_clear. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_summary(glia_run *r, glia_summary *out);
 /* What a training takes, as planned: known before the first step. The program with its
- * libraries and the data set come on top. */
+ * libraries comes on top. */
 typedef struct glia_memory {
   size_t store;   /* parameters, buffers and the optimiser's state */
   size_t step;    /* values of the largest step and its kernels' scratch */
   size_t batches; /* read ahead, to train on and to validate with */
+  size_t data;    /* the data sets, where they lie in memory */
 } glia_memory;
 GLIA_NODISCARD GLIA_API glia_status glia_run_memory(glia_run *r, glia_memory *out);
 /* Data of the run; NULL where they are not open. Borrowed. */
@@ -262,7 +263,8 @@ GLIA_API const glia_dataset *glia_run_valid_data(const glia_run *r);
 /* Samples that could not be read so far; message i (borrowed; NULL past the last kept). */
 GLIA_API int64_t glia_run_skipped(const glia_run *r);
 GLIA_API const char *glia_run_skipped_message(const glia_run *r, int64_t i);
-/* Measures the model on the run's own test or validation data, or on `data` (a path). Owned. */
+/* Measures the model on the run's own test (if there are none: validation) data, or on `data`
+ * (a path). Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_evaluate(glia_run *r, const char *data,
                                                       glia_result *out);
 

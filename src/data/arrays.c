@@ -75,6 +75,7 @@ glia_status gi_memory_dataset(gi_memory *m, glia_dataset **out) {
   }
   if (status == GLIA_OK) {
     *kept = *m;
+    const size_t sample = gi_sample_bytes(&m->spec) + gi_target_bytes(&m->spec);
     status = gi_dataset_new(&(glia_dataset_source){.spec = m->spec,
                                                    .count = m->count,
                                                    .read = read_sample,
@@ -82,7 +83,8 @@ glia_status gi_memory_dataset(gi_memory *m, glia_dataset **out) {
                                                    .name = name,
                                                    .class_name = class_name,
                                                    .free = free_memory,
-                                                   .user = kept},
+                                                   .user = kept,
+                                                   .bytes = (size_t)m->count * sample},
                             out);
   }
   if (status != GLIA_OK) {

@@ -83,6 +83,8 @@ void glia_dataset_free(glia_dataset *d) {
 
 int64_t glia_dataset_count(const glia_dataset *d) { return d->source.count; }
 
+size_t glia_dataset_bytes(const glia_dataset *d) { return d->source.bytes; }
+
 const glia_sample_spec *glia_dataset_spec(const glia_dataset *d) { return &d->source.spec; }
 
 /* Messages of a failing read name the sample. A source of the caller's may fail without having

@@ -351,5 +351,7 @@ glia_status glia_run_memory(glia_run *r, glia_memory *out) {
   out->store = store_bytes(r->learner->store);
   if (r->train_loader != NULL) out->batches += glia_loader_bytes(r->train_loader);
   if (r->valid_loader != NULL) out->batches += glia_loader_bytes(r->valid_loader);
+  if (r->train != NULL) out->data += glia_dataset_bytes(r->train);
+  if (r->test != NULL) out->data += glia_dataset_bytes(r->test);
   return GLIA_OK;
 }

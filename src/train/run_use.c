@@ -57,20 +57,6 @@ static glia_data_opts data_opts(const glia_run *r) {
   return d;
 }
 
-/* The held-out part of the run's own data: its test set, or the part split off for validation.
- */
-static glia_status measure_own(glia_run *r, glia_dataset *train, glia_dataset *test,
-                               glia_result *out) {
-  const glia_split_opts split = {.size = sizeof split, .ratio = r->o.valid, .seed = r->o.seed};
-  glia_dataset *a = NULL, *b = NULL;
-  if (test != NULL) return measure(r, test, r->o.data, out);
-  GI_TRY(glia_dataset_split(train, &split, &a, &b));
-  const glia_status s = measure(r, b, r->o.data, out);
-  glia_dataset_free(a);
-  glia_dataset_free(b);
-  return s;
-}
-
 static void close_data(glia_run *r) {
   glia_dataset_free(r->train_part);
   glia_dataset_free(r->valid_part);
@@ -94,15 +80,22 @@ glia_status gi_run_samples(glia_run *r, const char *data, const glia_dataset **o
   return GLIA_OK;
 }
 
+/* The held-out part of the run's own data: its test set, or the part split off for validation.
+ */
+static glia_status measure_own(glia_run *r, glia_result *out) {
+  const glia_dataset *samples;
+  if (r->train_part == NULL) GI_TRY(gi_run_samples(r, NULL, &samples));
+  return measure(r, r->test != NULL ? r->test : r->valid_part, r->o.data, out);
+}
+
 glia_status glia_run_evaluate(glia_run *r, const char *data, glia_result *out) {
   const glia_data_opts d = data_opts(r);
-  const char *path = data != NULL ? data : r->o.data;
   glia_dataset *train = NULL, *test = NULL;
-  if (path == NULL)
+  if (data == NULL && r->o.data == NULL)
     return gi_fail(GLIA_INVALID, "evaluate: a model file alone knows no data; hint: name them");
-  GI_TRY(glia_data_open(path, &d, &train, &test));
-  const glia_status s = data == NULL ? measure_own(r, train, test, out)
-                                     : measure(r, test != NULL ? test : train, path, out);
+  if (data == NULL) return measure_own(r, out);
+  GI_TRY(glia_data_open(data, &d, &train, &test));
+  const glia_status s = measure(r, test != NULL ? test : train, data, out);
   glia_dataset_free(train);
   glia_dataset_free(test);
   return s;

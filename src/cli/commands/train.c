@@ -106,6 +106,16 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
 /* ---- while it trains ------------------------------------------------------------------------
  */
 
+static void show_memory(gi_str *out, const glia_memory *m) {
+  gi_str_printf(out, "%s of memory planned: ",
+                gi_table_bytes((double)(m->store + m->step + m->batches + m->data)));
+  gi_str_printf(out, "%s parameters and state, %s a step, %s batches read ahead",
+                gi_table_bytes((double)m->store), gi_table_bytes((double)m->step),
+                gi_table_bytes((double)m->batches));
+  if (m->data > 0) gi_str_printf(out, ", %s data", gi_table_bytes((double)m->data));
+  gi_str_puts(out, "\n\n");
+}
+
 static glia_status show_network(const gi_cli *c, glia_run *r) {
   const glia_train_opts *opt = glia_run_opts(r);
   const int batch = opt->batch > 0 ? opt->batch : 64;
@@ -120,11 +130,7 @@ static glia_status show_network(const gi_cli *c, glia_run *r) {
     gi_str_free(&text);
     return s;
   }
-  gi_str_printf(
-      &text, "%s of memory planned: ", gi_table_bytes((double)(m.store + m.step + m.batches)));
-  gi_str_printf(&text, "%s parameters and state, %s a step, %s batches read ahead\n\n",
-                gi_table_bytes((double)m.store), gi_table_bytes((double)m.step),
-                gi_table_bytes((double)m.batches));
+  show_memory(&text, &m);
   if (c->json) {
     gi_str_free(&text);
     return GLIA_OK;
