@@ -9,9 +9,16 @@
 
 /* ---- elements ------------------------------------------------------------------------ */
 
-static inline double gi_get(const gi_buf *b, int64_t i) { return gi_load(b->t.dtype, b->p, i); }
+/* f32 is what nearly all of them are: no call for these. */
+static inline double gi_get(const gi_buf *b, int64_t i) {
+  return b->t.dtype == GLIA_F32 ? (double)((const float *)b->p)[i]
+                                : gi_load(b->t.dtype, b->p, i);
+}
 static inline void gi_put(const gi_buf *b, int64_t i, double v) {
-  gi_store(b->t.dtype, b->p, i, v);
+  if (b->t.dtype == GLIA_F32)
+    ((float *)b->p)[i] = (float)v;
+  else
+    gi_store(b->t.dtype, b->p, i, v);
 }
 static inline void gi_zero(const gi_buf *b) { memset(b->p, 0, gi_type_bytes(&b->t)); }
 
