@@ -17,6 +17,7 @@ typedef struct op_case {
   const gi_sample *sample;
   int number; /* of the sample */
   glia_dtype dtype;
+  glia_dtype beside; /* of the inputs that may stay f32 beside narrow ones (gi_op.f32_in) */
   int n_in, n_out;
   gi_type in_type[GI_SAMPLE_IN], out_type[GI_MAX_OUT];
   gi_buf in[GI_SAMPLE_IN], out[GI_MAX_OUT]; /* out: by the reference */
@@ -25,8 +26,9 @@ typedef struct op_case {
 /* "conv2d sample 3 (f32)": where a test failed. Borrowed until the next call. */
 static inline const char *case_name(const op_case *c) {
   static char text[128];
-  snprintf(text, sizeof text, "%s sample %d (%s)", c->op->name, c->number,
-           glia_dtype_name(c->dtype));
+  snprintf(text, sizeof text, "%s sample %d (%s%s%s)", c->op->name, c->number,
+           glia_dtype_name(c->dtype), c->beside != c->dtype ? " beside " : "",
+           c->beside != c->dtype ? glia_dtype_name(c->beside) : "");
   return text;
 }
 
@@ -42,13 +44,13 @@ static inline gi_buf new_buf(const gi_type *t) {
   return b;
 }
 
-/* The types of the sample's inputs, with F32 standing for dtype. */
+/* The types of the sample's inputs, with F32 standing for dtype (or `beside`). */
 static inline void case_types(op_case *c) {
   c->n_in = c->sample->n_in;
   for (int i = 0; i < c->n_in; i++) {
     gi_type *t = &c->in_type[i];
     *t = (gi_type){.dtype = c->sample->in[i].dtype, .rank = c->sample->in[i].rank};
-    if (t->dtype == GLIA_F32) t->dtype = c->dtype;
+    if (t->dtype == GLIA_F32) t->dtype = c->op->f32_in >> i & 1 ? c->beside : c->dtype;
     memcpy(t->dim, c->sample->in[i].dim, (size_t)t->rank * sizeof t->dim[0]);
   }
 }
@@ -67,8 +69,13 @@ static inline glia_status case_reference(const op_case *c, const gi_buf *in, gi_
 }
 
 /* A sample that must work: types, inputs, reference. */
-static inline void case_open(op_case *c, const gi_op *op, int number, glia_dtype dtype) {
-  *c = (op_case){.op = op, .sample = &op->samples[number], .number = number, .dtype = dtype};
+static inline void case_open_beside(op_case *c, const gi_op *op, int number, glia_dtype dtype,
+                                    glia_dtype beside) {
+  *c = (op_case){.op = op,
+                 .sample = &op->samples[number],
+                 .number = number,
+                 .dtype = dtype,
+                 .beside = beside};
   case_types(c);
   OK(case_infer(c));
   for (int i = 0; i < c->n_in; i++) {
@@ -81,6 +88,10 @@ static inline void case_open(op_case *c, const gi_op *op, int number, glia_dtype
   }
   for (int k = 0; k < c->n_out; k++) c->out[k] = new_buf(&c->out_type[k]);
   OK(case_reference(c, c->in, c->out));
+}
+
+static inline void case_open(op_case *c, const gi_op *op, int number, glia_dtype dtype) {
+  case_open_beside(c, op, number, dtype, dtype);
 }
 
 static inline void case_close(op_case *c) {

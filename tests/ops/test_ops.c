@@ -46,7 +46,11 @@ static void test_rows_are_complete(void **state) {
 static bool check_failures(const gi_op *op, void *user) {
   (void)user;
   for (int i = 0; i < op->n_samples; i++) {
-    op_case c = {.op = op, .sample = &op->samples[i], .number = i, .dtype = GLIA_F32};
+    op_case c = {.op = op,
+                 .sample = &op->samples[i],
+                 .number = i,
+                 .dtype = GLIA_F32,
+                 .beside = GLIA_F32};
     glia_graph *g = NULL;
     glia_value in[GI_SAMPLE_IN];
     if (c.sample->want == GLIA_OK) continue;
@@ -216,10 +220,14 @@ static const gi_backend *const backends[] = {
 static int tried;
 
 static void check_kernels(const gi_op *op, int number) {
-  static const glia_dtype dtypes[] = {GLIA_F32, GLIA_F64, GLIA_BF16, GLIA_F16};
-  for (int d = 0; d < GI_COUNT(dtypes); d++) {
+  static const struct {
+    glia_dtype dtype, beside;
+  } forms[] = {{GLIA_F32, GLIA_F32},  {GLIA_F64, GLIA_F64}, {GLIA_BF16, GLIA_BF16},
+               {GLIA_BF16, GLIA_F32}, {GLIA_F16, GLIA_F16}, {GLIA_F16, GLIA_F32}};
+  for (int d = 0; d < GI_COUNT(forms); d++) {
     op_case c;
-    case_open(&c, op, number, dtypes[d]);
+    if (forms[d].dtype != forms[d].beside && op->f32_in == 0) continue;
+    case_open_beside(&c, op, number, forms[d].dtype, forms[d].beside);
     for (int b = 0; b < GI_COUNT(backends); b++)
       for (const gi_kernel *const *const *list = backends[b]->kernels; *list != NULL; list++)
         for (const gi_kernel *const *kernel = *list; *kernel != NULL; kernel++) {

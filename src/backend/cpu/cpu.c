@@ -43,6 +43,10 @@ const gi_isa *gi_cpu_isa(void) { return best_isa(getenv("GLIA_ISA")); }
 
 const gi_isa *gi_cpu_best_isa(void) { return best_isa(NULL); }
 
+const gi_element_loops *gi_cpu_elements(glia_dtype t) {
+  return t == GLIA_F32 ? &gi_cpu_isa()->f32 : t == GLIA_BF16 ? &gi_cpu_isa()->bf16 : NULL;
+}
+
 const gi_backend gi_backend_cpu = {
     .name = "cpu",
     .kernels = gi_cpu_kernels_table,

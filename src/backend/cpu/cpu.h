@@ -11,6 +11,8 @@
  */
 const gi_isa *gi_cpu_isa(void);
 const gi_isa *gi_cpu_best_isa(void); /* whatever GLIA_ISA says */
+/* Its loops over values of this type; NULL: there are none. */
+const gi_element_loops *gi_cpu_elements(glia_dtype t);
 
 /* How many parts to cut `work` into, so that each is worth a thread: 1 .. threads. */
 int gi_cpu_parts(int threads, int64_t work, int64_t least);

@@ -153,7 +153,7 @@ static int64_t rows_alike(const gi_group *g, const int64_t *at, int64_t n) {
 /* Adds elements e .. e + n - 1 to their accumulators. */
 static void fold_run(const run *r, int k, int64_t e, int64_t n, const float *x) {
   const gi_group *g = r->g;
-  const gi_fold_loops *fold = &GI_ISA(gi_fold_loops);
+  const gi_fold_loops *fold = &GI_ISA(gi_fold_loops_f32);
   const gi_fold f = g->out[k].fold;
   const int last = g->rank - 1;
   const gi_operand o = {.access = GI_GATHERED};

@@ -2,7 +2,8 @@
  *
  * Every file of this folder is compiled once for each set (cmake/isa.cmake): GI_ISA_NAME is the
  * set, GI_ISA_BYTES the width of its vectors, and GI_ISA(name) the symbol name with the set
- * behind it. Code outside this folder reaches the loops only through a gi_isa.
+ * behind it. Files of element/ are compiled for each kind of element too (element.h). Code
+ * outside this folder reaches the loops only through a gi_isa.
  */
 #ifndef GI_ISA_H
 #define GI_ISA_H
@@ -21,17 +22,22 @@
 #include "backend/cpu/isa/rows.h"
 #include "backend/cpu/isa/winograd.h"
 
+/* Loops over values that lie in memory as one kind of element. */
+typedef struct gi_element_loops {
+  const gi_fold_loops *fold;
+  const gi_pool_loops *pool;
+  const gi_norm_loops *norm;
+} gi_element_loops;
+
 typedef struct gi_isa {
   const char *name;          /* "base", "avx2", "avx512" */
   int lanes;                 /* floats in one vector */
   const gi_micro_row *micro; /* loops of elementwise ops by name; ends with name NULL */
   gi_group_run *group_run;
   gi_move_rectangle *move_rectangle;
-  const gi_fold_loops *fold;
+  gi_element_loops f32, bf16;
   const gi_chance_loops *chance;
-  const gi_pool_loops *pool;
   const gi_row_loops *row;
-  const gi_norm_loops *norm;
   const gi_narrow_loops *narrow;
   const gi_int8_loops *int8;
   const gi_conv_loops *conv;
@@ -55,24 +61,30 @@ extern const gi_isa gi_isa_avx2, gi_isa_avx512;
 extern const gi_micro_row GI_ISA(gi_micro_rows)[];
 gi_group_run GI_ISA(gi_group_run);
 gi_move_rectangle GI_ISA(gi_move_rectangle);
-extern const gi_fold_loops GI_ISA(gi_fold_loops);
 extern const gi_chance_loops GI_ISA(gi_chance_loops);
-extern const gi_pool_loops GI_ISA(gi_pool_loops);
 extern const gi_row_loops GI_ISA(gi_row_loops);
-extern const gi_norm_loops GI_ISA(gi_norm_loops);
 extern const gi_narrow_loops GI_ISA(gi_narrow_loops);
 extern const gi_int8_loops GI_ISA(gi_int8_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);
 extern const gi_product_loops GI_ISA(gi_product_loops);
 extern const gi_limit_loops GI_ISA(gi_limit_loops);
 extern const gi_winograd_loops GI_ISA(gi_winograd_loops);
-void GI_ISA(gi_pool_extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
-                                   uint8_t *position);
-void GI_ISA(gi_pool_scatter_plane)(const gi_pool *p, int64_t i, const float *dy,
-                                   const uint8_t *position, float *dx);
-void GI_ISA(gi_pool_average_plane)(const gi_pool *p, int64_t i, const float *image, float *y);
-void GI_ISA(gi_pool_average_grad_plane)(const gi_pool *p, int64_t i, const float *dy,
-                                        float *dx);
+
+#define GI_OF_ELEMENT(kind)                                                                   \
+  extern const gi_fold_loops GI_ISA(gi_fold_loops_##kind);                                    \
+  extern const gi_pool_loops GI_ISA(gi_pool_loops_##kind);                                    \
+  extern const gi_norm_loops GI_ISA(gi_norm_loops_##kind);                                    \
+  void GI_ISA(gi_pool_extreme_plane_##kind)(const gi_pool *p, int64_t i, const void *image,   \
+                                            float *y, uint8_t *position);                     \
+  void GI_ISA(gi_pool_scatter_plane_##kind)(const gi_pool *p, int64_t i, const void *dy,      \
+                                            const uint8_t *position, float *dx);              \
+  void GI_ISA(gi_pool_average_plane_##kind)(const gi_pool *p, int64_t i, const void *image,   \
+                                            float *y);                                        \
+  void GI_ISA(gi_pool_average_grad_plane_##kind)(const gi_pool *p, int64_t i, const void *dy, \
+                                                 float *dx);
+GI_OF_ELEMENT(f32)
+GI_OF_ELEMENT(bf16)
+#undef GI_OF_ELEMENT
 #endif
 
 #endif /* GI_ISA_H */

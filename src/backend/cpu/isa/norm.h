@@ -20,7 +20,7 @@
 typedef struct gi_norm {
   int64_t rows, row_step, n;
   bool relu;
-  const float *x, *z, *dy; /* z NULL: nothing is added */
+  const void *x, *z, *dy; /* elements; z NULL: nothing is added */
   const float *a, *b;
   const float *centre;
   const float *p, *q, *r;
@@ -28,7 +28,7 @@ typedef struct gi_norm {
   const uint8_t *bits; /* backward; NULL: y > 0 from x */
   int64_t bits_step;
   int shift;
-  float *y;    /* write: y; grad: dx; sums: the dy that count, or NULL */
+  void *y;     /* elements; write: y; grad: dx; sums: the dy that count, or NULL */
   float *sums; /* run: S, T; columns: n of S, n of T */
 } gi_norm;
 

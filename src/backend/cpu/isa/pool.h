@@ -33,20 +33,21 @@ typedef struct gi_pool {
   const float *row_share, *col_share; /* average: 1 / cells counted, by row and column of y */
 } gi_pool;
 
-/* One row of the result, row i: of `channels` numbers a cell, or of a plane. image: what is
- * read. */
+/* One row of the result, row i: of `channels` numbers a cell, or of a plane. image, dy: the
+ * elements that are read; what is written is f32, since some of it is summed up where it lies.
+ */
 typedef struct gi_pool_loops {
-  void (*extreme)(const gi_pool *p, int64_t i, const float *image, float *y, uint8_t *position);
-  void (*scatter)(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+  void (*extreme)(const gi_pool *p, int64_t i, const void *image, float *y, uint8_t *position);
+  void (*scatter)(const gi_pool *p, int64_t i, const void *dy, const uint8_t *position,
                   float *dx);
-  void (*average)(const gi_pool *p, int64_t i, const float *image, float *y);
-  void (*average_grad)(const gi_pool *p, int64_t i, const float *dy, float *dx);
-  void (*extreme_plane)(const gi_pool *p, int64_t i, const float *image, float *y,
+  void (*average)(const gi_pool *p, int64_t i, const void *image, float *y);
+  void (*average_grad)(const gi_pool *p, int64_t i, const void *dy, float *dx);
+  void (*extreme_plane)(const gi_pool *p, int64_t i, const void *image, float *y,
                         uint8_t *position);
-  void (*scatter_plane)(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+  void (*scatter_plane)(const gi_pool *p, int64_t i, const void *dy, const uint8_t *position,
                         float *dx);
-  void (*average_plane)(const gi_pool *p, int64_t i, const float *image, float *y);
-  void (*average_grad_plane)(const gi_pool *p, int64_t i, const float *dy, float *dx);
+  void (*average_plane)(const gi_pool *p, int64_t i, const void *image, float *y);
+  void (*average_grad_plane)(const gi_pool *p, int64_t i, const void *dy, float *dx);
 } gi_pool_loops;
 
 #endif /* GI_POOL_H */

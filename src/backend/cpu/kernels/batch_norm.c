@@ -39,9 +39,9 @@ typedef struct state {
   int64_t slice, slices;          /* columns of a slice; plain: 1, and as many as channels */
   int64_t bytes;                  /* of bits for an image (place) */
   double eps;
+  size_t size; /* of an element: f32 or bf16; what there is one of a channel is f32 */
   int threads;
-  const gi_fold_loops *fold;
-  const gi_norm_loops *loops;
+  const gi_element_loops *loops;
   /* for the time of a run */
   float *partial; /* columns: [blocks][slice][2][its channels]; else [channels][blocks][2] */
   float *a, *b;   /* by channel */
@@ -52,7 +52,8 @@ typedef struct state {
 /* ---- what is taken ---------------------------------------------------------------------- */
 
 static const char *fits(const gi_problem *p) {
-  if (p->in[0].dtype != GLIA_F32) return "takes f32 only";
+  if (gi_cpu_elements(p->in[0].dtype) == NULL) return "takes f32 and bf16 only";
+  if (p->in[1].dtype != GLIA_F32) return "takes statistics in f32 only";
   return gi_type_count(&p->in[0]) == 0 ? "the operand has no elements" : NULL;
 }
 
@@ -87,8 +88,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   s->blocks = (s->images + s->per_block - 1) / s->per_block;
   s->eps = ((const gi_batch_norm_attr *)p->attr)->eps;
   s->threads = gi_cpu_parts(p->threads, gi_type_count(t), PART);
-  s->fold = gi_cpu_isa()->fold;
-  s->loops = gi_cpu_isa()->norm;
+  s->size = glia_dtype_size(t->dtype);
+  s->loops = gi_cpu_elements(t->dtype);
   out->state = s;
   out->threads = s->threads;
   out->scratch = (size_t)(s->blocks * 2 + 5) * (size_t)s->channels * sizeof(float);
@@ -115,6 +116,10 @@ static int64_t slice_width(const state *s, int64_t c) {
   return GI_MIN(s->slice, s->channels - c);
 }
 
+static const void *beyond(const state *s, const void *p, int64_t elements) {
+  return p == NULL ? NULL : (const char *)p + (size_t)elements * s->size;
+}
+
 /* n images (places) from `first` on: of channel c or, as columns, of the slice that begins with
  * it. */
 static gi_norm piece(const state *s, int64_t c, int64_t first, int64_t n) {
@@ -123,10 +128,10 @@ static gi_norm piece(const state *s, int64_t c, int64_t first, int64_t n) {
   g.rows = n;
   g.row_step = step;
   g.n = s->columns ? slice_width(s, c) : s->area;
-  g.x += at;
-  if (g.z != NULL) g.z += at;
-  if (g.dy != NULL) g.dy += at;
-  if (g.y != NULL) g.y += at;
+  g.x = beyond(s, g.x, at);
+  g.z = beyond(s, g.z, at);
+  g.dy = beyond(s, g.dy, at);
+  if (g.y != NULL) g.y = (char *)g.y + (size_t)at * s->size;
   const int64_t bits = first * s->bytes + c / 8 * s->area;
   if (g.bits != NULL) g.bits += bits;
   if (g.to_bits != NULL) g.to_bits += bits;
@@ -159,18 +164,19 @@ static place place_of(const state *s, int64_t part) {
 
 static void statistics_part(void *user, int64_t part) {
   const state *s = user;
+  const gi_fold_loops *fold = s->loops->fold;
   const place at = place_of(s, part);
   const gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));
   int64_t second;
   float *to = partial_at(s, at.channel, at.block, &second);
   if (!s->columns) {
-    to[0] = s->fold->row(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, 0) / (float)(g.rows * g.n);
-    to[1] = s->fold->row(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to[0]);
+    to[0] = fold->row(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, 0) / (float)(g.rows * g.n);
+    to[1] = fold->row(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to[0]);
     return;
   }
-  s->fold->columns(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, NULL, true, to);
+  fold->columns(GI_FOLD_SUM, g.x, g.rows, g.row_step, g.n, NULL, true, to);
   for (int64_t k = 0; k < g.n; k++) to[k] /= (float)g.rows;
-  s->fold->columns(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to, true, to + second);
+  fold->columns(GI_FOLD_SQUARES, g.x, g.rows, g.row_step, g.n, to, true, to + second);
 }
 
 static void sums_part(void *user, int64_t part) {
@@ -179,7 +185,7 @@ static void sums_part(void *user, int64_t part) {
   gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));
   int64_t second;
   g.sums = partial_at(s, at.channel, at.block, &second);
-  (s->columns ? s->loops->sums_columns : s->loops->sums_run)(&g);
+  (s->columns ? s->loops->norm->sums_columns : s->loops->norm->sums_run)(&g);
 }
 
 static void each_block(state *s, void (*part)(void *, int64_t)) {
@@ -189,7 +195,7 @@ static void each_block(state *s, void (*part)(void *, int64_t)) {
 /* The pass that writes: by blocks of places, or image by image. */
 static void write_part(void *user, int64_t part) {
   const state *s = user;
-  const gi_norm_loops *l = s->loops;
+  const gi_norm_loops *l = s->loops->norm;
   if (s->columns) {
     const place at = place_of(s, part);
     const gi_norm g = piece(s, at.channel, at.block * s->per_block, block_images(s, at.block));

@@ -1,6 +1,9 @@
 /* pool.c - max, min and average pooling and their gradients (isa/pool.h), in the layout at
  * hand.
  *
+ * bf16 is widened as it is read; a row of the result is made in f32, at once in its place or,
+ * if it is to be bf16, in scratch.
+ *
  * The taps of rows and columns are listed once. Channels-last, a part of the work is a row of
  * the result of one image; plain, it is a plane. Adaptive averages have windows of several
  * sizes: their planes are images of one channel.
@@ -18,14 +21,17 @@ typedef struct state {
   bool last;             /* channels-last, or planes as images of one channel */
   int64_t images;        /* planes, in the plain layout */
   int64_t read, written; /* elements of an image */
+  size_t size;           /* of an element */
   int threads;
   const gi_pool_loops *loops;
-  void *lists; /* owned: taps and shares */
+  const gi_narrow_loops *narrow; /* NULL: elements are f32 */
+  void *lists;                   /* owned: taps and shares */
   /* for the time of a run */
-  const float *from;
+  const char *from;
   const uint8_t *position;
-  float *to;
+  char *to;
   uint8_t *to_position;
+  float *rows; /* if narrow: one of the result for each thread */
 } state;
 
 /* ---- taps ------------------------------------------------------------------------------- */
@@ -152,7 +158,7 @@ static work work_of(const char *op) {
 static const char *fits(const gi_problem *p) {
   const gi_pool_attr *a = p->attr;
   const work w = work_of(p->op->name);
-  if (p->in[0].dtype != GLIA_F32) return "takes f32 only";
+  if (gi_cpu_elements(p->in[0].dtype) == NULL) return "takes f32 and bf16 only";
   if (gi_type_count(&p->in[0]) == 0) return "the operand has no elements";
   if ((w == EXTREME || w == SCATTER) && a->kernel.at[0] * a->kernel.at[1] > 256)
     return "the window has more than 256 cells";
@@ -163,7 +169,7 @@ static const char *fits(const gi_problem *p) {
 }
 
 static const char *fits_adaptive(const gi_problem *p) {
-  if (p->in[0].dtype != GLIA_F32) return "takes f32 only";
+  if (gi_cpu_elements(p->in[0].dtype) == NULL) return "takes f32 and bf16 only";
   if (gi_type_count(&p->in[0]) == 0) return "the operand has no elements";
   for (int d = 2; d < 4; d++)
     if (p->in[0].dim[d] > 1 << 18 || p->out[0].dim[d] > 1 << 18)
@@ -199,6 +205,9 @@ static void take_windows(state *s, const gi_pool_attr *a) {
                  a->stride.at[d] >= a->kernel.at[d] && !a->ceil_mode;
 }
 
+/* Elements of a row of the result, of all its channels. */
+static int64_t row_of(const state *s) { return s->p.cols.n * s->p.channels; }
+
 /* a: NULL: adaptive. */
 static glia_status make(const gi_problem *p, const gi_pool_attr *a, gi_prepared *out) {
   state *s = gi_alloc(sizeof *s);
@@ -217,7 +226,9 @@ static glia_status make(const gi_problem *p, const gi_pool_attr *a, gi_prepared 
   s->read = in->dim[2] * in->dim[3] * s->p.channels;
   s->written = to->dim[2] * to->dim[3] * s->p.channels;
   s->threads = gi_cpu_parts(p->threads, GI_MAX(gi_type_count(in), gi_type_count(to)), PART);
-  s->loops = gi_cpu_isa()->pool;
+  s->size = glia_dtype_size(in->dtype);
+  s->loops = gi_cpu_elements(in->dtype)->pool;
+  s->narrow = in->dtype == GLIA_F32 ? NULL : gi_cpu_isa()->narrow;
   const glia_status made = make_lists(s, a, backward ? to : in, backward ? in : to);
   if (made != GLIA_OK) {
     gi_free(s);
@@ -225,7 +236,7 @@ static glia_status make(const gi_problem *p, const gi_pool_attr *a, gi_prepared 
   }
   out->state = s;
   out->threads = s->threads;
-  out->scratch = 0;
+  if (s->narrow != NULL) out->scratch = (size_t)(p->threads * row_of(s)) * sizeof(float);
   return GLIA_OK;
 }
 
@@ -246,10 +257,10 @@ static void release(void *state_) {
 
 static void run_row(const state *s, int64_t image, int64_t i) {
   const gi_pool_loops *l = s->loops;
-  const int64_t read = image * s->read;
-  const int64_t written = image * s->written + i * s->p.cols.n * s->p.channels;
-  const float *from = s->from + read;
-  float *to = s->to + written;
+  const int64_t row = row_of(s), read = image * s->read, written = image * s->written + i * row;
+  const void *from = s->from + (size_t)read * s->size;
+  void *place = s->to + (size_t)written * s->size;
+  float *to = s->narrow != NULL ? s->rows + gi_cpu_lane() * row : place;
   switch (s->work) {
     case EXTREME:
       (s->last ? l->extreme : l->extreme_plane)(&s->p, i, from, to, s->to_position + written);
@@ -262,6 +273,7 @@ static void run_row(const state *s, int64_t image, int64_t i) {
       (s->last ? l->average_grad : l->average_grad_plane)(&s->p, i, from, to);
       break;
   }
+  if (s->narrow != NULL) s->narrow->narrow(to, place, row);
 }
 
 static void run_part(void *user, int64_t part) {
@@ -277,6 +289,7 @@ static glia_status run(const gi_exec *x) {
   state *s = x->state;
   s->from = x->in[0];
   s->to = x->out[0];
+  s->rows = x->scratch;
   if (s->work == SCATTER) s->position = x->in[1];
   if (s->work == EXTREME) s->to_position = x->out[1];
   gi_cpu_for(s->threads, s->images * (s->last ? s->p.rows.n : 1), run_part, s);

@@ -161,7 +161,7 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     s->scale = 1 / (n - (a->unbiased ? 1 : 0));
   else if (strcmp(p->op->name, "mean") == 0)
     s->scale = 1 / n;
-  s->loops = gi_cpu_isa()->fold;
+  s->loops = gi_cpu_isa()->f32.fold;
   cut_blocks(s, p->threads);
   const int64_t centres = s->variance ? s->results * (s->columns ? s->inner : 1) : 0;
   out->state = s;
@@ -320,7 +320,7 @@ static glia_status prepare_arg(const gi_problem *p, gi_prepared *out) {
   for (int64_t d = axis + 1; d < t->rank; d++) s->inner *= t->dim[d];
   s->sign = strcmp(p->op->name, "argmin") == 0 ? -1.0f : 1.0f;
   s->threads = gi_cpu_parts(p->threads, s->outer * s->n * s->inner, PART);
-  s->loops = gi_cpu_isa()->fold;
+  s->loops = gi_cpu_isa()->f32.fold;
   out->state = s;
   out->threads = s->threads;
   out->scratch = 0;

@@ -5,7 +5,7 @@
  * that is filled up with zeros.
  */
 #include "backend/cpu/isa/isa.h"
-#include "backend/cpu/isa/vector.h"
+#include "backend/cpu/isa/element.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -77,29 +77,29 @@ INLINE void store_bytes(uint8_t *p, ivec v, int64_t n) {
 
 /* ---- forward ---------------------------------------------------------------------------- */
 
-INLINE vec forward(vec x, vec a, vec b, const float *z, int64_t m, bool adds, bool relu) {
+INLINE vec forward(vec x, vec a, vec b, const element *z, int64_t m, bool adds, bool relu) {
   vec v = multiply_add(x, a, b);
-  if (adds) v += load_most(z, m);
+  if (adds) v += get_most(z, m);
   return relu ? at_least_zero(v) : v;
 }
 
 INLINE void write_place(const gi_norm *g, int64_t row, bool adds, bool relu) {
   const int64_t at = row * g->row_step;
+  const element *x = (const element *)g->x + at, *z = adds ? (const element *)g->z + at : NULL;
+  element *y = (element *)g->y + at;
   int64_t i = 0;
   for (; i + GI_LANES <= g->n; i += GI_LANES) {
-    const float *z = adds ? g->z + at + i : NULL;
-    const vec v =
-        forward(load(g->x + at + i), load(g->a + i), load(g->b + i), z, GI_LANES, adds, relu);
-    store(g->y + at + i, v);
+    const vec v = forward(get(x + i), load(g->a + i), load(g->b + i), adds ? z + i : NULL,
+                          GI_LANES, adds, relu);
+    put(y + i, v);
     if (adds && relu)
       put_bits(g->to_bits + row * g->bits_step, i, GI_LANES, bits_of(v > splat(0)));
   }
   if (i == g->n) return;
   const int64_t m = g->n - i;
-  const float *z = adds ? g->z + at + i : NULL;
-  const vec v = forward(load_most(g->x + at + i, m), load_most(g->a + i, m),
-                        load_most(g->b + i, m), z, m, adds, relu);
-  store_most(g->y + at + i, v, m);
+  const vec v = forward(get_most(x + i, m), load_most(g->a + i, m), load_most(g->b + i, m),
+                        adds ? z + i : NULL, m, adds, relu);
+  put_most(y + i, v, m);
   if (adds && relu) put_bits(g->to_bits + row * g->bits_step, i, m, bits_of(v > splat(0)));
 }
 
@@ -114,14 +114,15 @@ static void write_columns(const gi_norm *g) {
 }
 
 INLINE void write_line(const gi_norm *g, int64_t row, bool adds, bool relu) {
-  const float *x = g->x + row * g->row_step, *z = adds ? g->z + row * g->row_step : NULL;
-  float *y = g->y + row * g->row_step;
+  const int64_t at = row * g->row_step;
+  const element *x = (const element *)g->x + at, *z = adds ? (const element *)g->z + at : NULL;
+  element *y = (element *)g->y + at;
   uint8_t *bits = adds ? g->to_bits + row * g->bits_step : NULL;
   const vec a = splat(g->a[0]), b = splat(g->b[0]);
   for (int64_t i = 0; i < g->n; i += GI_LANES) {
     const int64_t m = g->n - i < GI_LANES ? g->n - i : GI_LANES;
-    const vec v = forward(load_most(x + i, m), a, b, adds ? z + i : NULL, m, adds, relu);
-    store_most(y + i, v, m);
+    const vec v = forward(get_most(x + i, m), a, b, adds ? z + i : NULL, m, adds, relu);
+    put_most(y + i, v, m);
     if (!adds || !relu) continue;
     const ivec own = (v > splat(0)) & splat_i32(1 << g->shift);
     store_bytes(bits + i, g->shift == 0 ? own : load_bytes(bits + i, m) | own, m);
@@ -158,19 +159,19 @@ INLINE void sums_vectors(const gi_norm *g, int64_t c, int wide, int64_t m, enum 
     centre[v] = load_most(g->centre + at, m);
     if (mask == FROM_X) a[v] = load_most(g->a + at, m), b[v] = load_most(g->b + at, m);
   }
-  const float *x = g->x + c, *dy = g->dy + c;
-  float *to = mask == FROM_BITS ? g->y + c : NULL;
+  const element *x = (const element *)g->x + c, *dy = (const element *)g->dy + c;
+  element *to = mask == FROM_BITS ? (element *)g->y + c : NULL;
   const uint8_t *bits = g->bits;
   for (int64_t r = 0; r < g->rows; r++, x += g->row_step, dy += g->row_step) {
     for (int v = 0; v < wide; v++) {
       const int64_t at = c + v * GI_LANES;
       ivec own = {0};
       if (mask == FROM_BITS) own = lanes_of(get_bits(bits, at, m));
-      const vec from = load_most(x + v * GI_LANES, m);
-      const vec d = masked(load_most(dy + v * GI_LANES, m), from, a[v], b[v], own, mask);
+      const vec from = get_most(x + v * GI_LANES, m);
+      const vec d = masked(get_most(dy + v * GI_LANES, m), from, a[v], b[v], own, mask);
       s[v] += d;
       t[v] = multiply_add(d, from - centre[v], t[v]);
-      if (mask == FROM_BITS) store_most(to + v * GI_LANES, d, m);
+      if (mask == FROM_BITS) put_most(to + v * GI_LANES, d, m);
     }
     if (mask == FROM_BITS) to += g->row_step, bits += g->bits_step;
   }
@@ -202,8 +203,9 @@ INLINE void sums_lines(const gi_norm *g, enum mask mask) {
             b = splat(mask == FROM_X ? g->b[0] : 0);
   vec s[2] = {splat(0), splat(0)}, t[2] = {splat(0), splat(0)};
   for (int64_t r = 0; r < g->rows; r++) {
-    const float *x = g->x + r * g->row_step, *dy = g->dy + r * g->row_step;
-    float *to = mask == FROM_BITS ? g->y + r * g->row_step : NULL;
+    const int64_t at = r * g->row_step;
+    const element *x = (const element *)g->x + at, *dy = (const element *)g->dy + at;
+    element *to = mask == FROM_BITS ? (element *)g->y + at : NULL;
     const uint8_t *bits = mask == FROM_BITS ? g->bits + r * g->bits_step : NULL;
     int64_t i = 0;
 #define STEP(k, m)                                                                    \
@@ -211,11 +213,11 @@ INLINE void sums_lines(const gi_norm *g, enum mask mask) {
     ivec own = {0};                                                                   \
     if (mask == FROM_BITS)                                                            \
       own = (load_bytes(bits + i + k * GI_LANES, m) & splat_i32(1 << g->shift)) != 0; \
-    const vec from = load_most(x + i + k * GI_LANES, m);                              \
-    const vec d = masked(load_most(dy + i + k * GI_LANES, m), from, a, b, own, mask); \
+    const vec from = get_most(x + i + k * GI_LANES, m);                               \
+    const vec d = masked(get_most(dy + i + k * GI_LANES, m), from, a, b, own, mask);  \
     s[k] += d;                                                                        \
     t[k] = multiply_add(d, from - c, t[k]);                                           \
-    if (mask == FROM_BITS) store_most(to + i + k * GI_LANES, d, m);                   \
+    if (mask == FROM_BITS) put_most(to + i + k * GI_LANES, d, m);                     \
   }
     for (; i + 2 * GI_LANES <= g->n; i += 2 * GI_LANES) {
       STEP(0, GI_LANES)
@@ -246,40 +248,42 @@ INLINE vec backward(vec dy, vec x, vec a, vec b, vec p, vec q, vec r, bool relu)
   return multiply_add(d, p, multiply_add(x, q, r));
 }
 
-INLINE void grad_place(const gi_norm *g, const float *x, const float *dy, float *to,
-                       bool relu) {
+INLINE void grad_place(const gi_norm *g, int64_t at, bool relu) {
+  const element *x = (const element *)g->x + at, *dy = (const element *)g->dy + at;
+  element *to = (element *)g->y + at;
   const vec zero = splat(0);
   int64_t i = 0;
   for (; i + GI_LANES <= g->n; i += GI_LANES)
-    store(to + i, backward(load(dy + i), load(x + i), relu ? load(g->a + i) : zero,
-                           relu ? load(g->b + i) : zero, load(g->p + i), load(g->q + i),
-                           load(g->r + i), relu));
+    put(to + i, backward(get(dy + i), get(x + i), relu ? load(g->a + i) : zero,
+                         relu ? load(g->b + i) : zero, load(g->p + i), load(g->q + i),
+                         load(g->r + i), relu));
   if (i == g->n) return;
   const int64_t m = g->n - i;
   const vec v =
-      backward(load_most(dy + i, m), load_most(x + i, m), relu ? load_most(g->a + i, m) : zero,
+      backward(get_most(dy + i, m), get_most(x + i, m), relu ? load_most(g->a + i, m) : zero,
                relu ? load_most(g->b + i, m) : zero, load_most(g->p + i, m),
                load_most(g->q + i, m), load_most(g->r + i, m), relu);
-  store_most(to + i, v, m);
+  put_most(to + i, v, m);
 }
 
 static void grad_columns(const gi_norm *g) {
   for (int64_t r = 0; r < g->rows; r++) {
     const int64_t at = r * g->row_step;
     if (g->relu)
-      grad_place(g, g->x + at, g->dy + at, g->y + at, true);
+      grad_place(g, at, true);
     else
-      grad_place(g, g->x + at, g->dy + at, g->y + at, false);
+      grad_place(g, at, false);
   }
 }
 
-INLINE void grad_line(const gi_norm *g, const float *x, const float *dy, float *to, bool relu) {
+INLINE void grad_line(const gi_norm *g, int64_t at, bool relu) {
+  const element *x = (const element *)g->x + at, *dy = (const element *)g->dy + at;
+  element *to = (element *)g->y + at;
   const vec a = splat(relu ? g->a[0] : 0), b = splat(relu ? g->b[0] : 0), p = splat(g->p[0]),
             q = splat(g->q[0]), r = splat(g->r[0]);
   for (int64_t i = 0; i < g->n; i += GI_LANES) {
     const int64_t m = g->n - i < GI_LANES ? g->n - i : GI_LANES;
-    store_most(to + i, backward(load_most(dy + i, m), load_most(x + i, m), a, b, p, q, r, relu),
-               m);
+    put_most(to + i, backward(get_most(dy + i, m), get_most(x + i, m), a, b, p, q, r, relu), m);
   }
 }
 
@@ -287,13 +291,13 @@ static void grad_run(const gi_norm *g) {
   for (int64_t k = 0; k < g->rows; k++) {
     const int64_t at = k * g->row_step;
     if (g->relu)
-      grad_line(g, g->x + at, g->dy + at, g->y + at, true);
+      grad_line(g, at, true);
     else
-      grad_line(g, g->x + at, g->dy + at, g->y + at, false);
+      grad_line(g, at, false);
   }
 }
 
-const gi_norm_loops GI_ISA(gi_norm_loops) = {
+const gi_norm_loops GI_ELEMENT(gi_norm_loops) = {
     .write_run = write_run,
     .write_columns = write_columns,
     .sums_run = sums_run,

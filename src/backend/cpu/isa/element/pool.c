@@ -5,7 +5,7 @@
  * element where there are fewer channels than lanes. Planes are in pool_plane.c.
  */
 #include "backend/cpu/isa/isa.h"
-#include "backend/cpu/isa/vector.h"
+#include "backend/cpu/isa/element.h"
 
 enum { WIDE = 4 };
 
@@ -48,22 +48,22 @@ static inline window window_at(const gi_pool *p, int64_t i, int64_t j) {
 
 /* sign is 1 or -1, a constant where this is called. A NaN wins over all but an earlier one. */
 static inline __attribute__((always_inline)) void extreme_vectors(const window *w,
-                                                                  const float *x, int sign,
+                                                                  const element *x, int sign,
                                                                   int n, float *y,
                                                                   uint8_t *position) {
   vec best[WIDE];
   ivec at[WIDE];
   for (int v = 0; v < n; v++) {
     const int64_t first = w->row->cell * w->row_step + w->col->cell * w->col_step;
-    best[v] = load(x + first + v * GI_LANES);
+    best[v] = get(x + first + v * GI_LANES);
     at[v] = splat_i32(w->row->k * w->kernel_cols + w->col->k);
   }
   FOR_TAPS(w) {
-    const float *from = x + OFFSET(w);
+    const element *from = x + OFFSET(w);
     const ivec number = splat_i32(NUMBER(w));
     if (r == w->row && q == w->col) continue;
     for (int v = 0; v < n; v++) {
-      const vec now = load(from + v * GI_LANES);
+      const vec now = get(from + v * GI_LANES);
       const ivec loses = sign > 0 ? now <= best[v] : now >= best[v];
       const ivec wins = ~loses & (best[v] == best[v]);
       best[v] = choose(wins, now, best[v]);
@@ -76,12 +76,12 @@ static inline __attribute__((always_inline)) void extreme_vectors(const window *
   }
 }
 
-static void extreme_one(const window *w, const float *x, float sign, float *y,
+static void extreme_one(const window *w, const element *x, float sign, float *y,
                         uint8_t *position) {
   float best = 0;
   int won = -1;
   FOR_TAPS(w) {
-    const float now = x[OFFSET(w)];
+    const float now = get_one(x + OFFSET(w));
     if (won >= 0 && !(now * sign > best * sign || (now != now && best == best))) continue;
     best = now;
     won = NUMBER(w);
@@ -91,7 +91,7 @@ static void extreme_one(const window *w, const float *x, float sign, float *y,
 }
 
 static inline __attribute__((always_inline)) void extreme_row(const gi_pool *p, int64_t i,
-                                                              const float *image, int sign,
+                                                              const element *image, int sign,
                                                               float *y, uint8_t *position) {
   for (int64_t j = 0; j < p->cols.n; j++, y += p->channels, position += p->channels) {
     const window w = window_at(p, i, j);
@@ -101,7 +101,7 @@ static inline __attribute__((always_inline)) void extreme_row(const gi_pool *p, 
   }
 }
 
-static void extreme(const gi_pool *p, int64_t i, const float *image, float *y,
+static void extreme(const gi_pool *p, int64_t i, const void *image, float *y,
                     uint8_t *position) {
   if (p->sign > 0)
     extreme_row(p, i, image, 1, y, position);
@@ -119,20 +119,20 @@ static inline void covered(const gi_pool *p, int64_t j, int64_t *q, int64_t *end
 }
 
 /* Adds to the n channels of a cell what won there. */
-static inline void scatter_cell(const float *dy, const uint8_t *position, int64_t n,
+static inline void scatter_cell(const element *dy, const uint8_t *position, int64_t n,
                                 int32_t number, float *dx) {
   int64_t c = 0;
   for (; c + GI_LANES <= n; c += GI_LANES) {
     const ivec here = load_u8(position + c) == splat_i32(number);
-    store(dx + c, load(dx + c) + (vec)(here & (ivec)load(dy + c)));
+    store(dx + c, load(dx + c) + (vec)(here & (ivec)get(dy + c)));
   }
   for (; c < n; c++)
-    if (position[c] == number) dx[c] += dy[c];
+    if (position[c] == number) dx[c] += get_one(dy + c);
 }
 
 /* Window by window, into a row that stays in the first cache. */
-static void scatter_over(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
-                         float *dx) {
+static void scatter_over(const gi_pool *p, int64_t i, const element *dy,
+                         const uint8_t *position, float *dx) {
   const int64_t n = p->channels;
   memset(dx, 0, (size_t)(p->cols.n * n) * sizeof *dx);
   for (const gi_tap *tap = p->rows.tap + p->rows.begin[i];
@@ -149,8 +149,8 @@ static void scatter_over(const gi_pool *p, int64_t i, const float *dy, const uin
 }
 
 /* Windows that do not touch: each element of dy is read once for its cells of the row. */
-static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
-                          float *dx) {
+static void scatter_apart(const gi_pool *p, int64_t i, const element *dy,
+                          const uint8_t *position, float *dx) {
   const int64_t n = p->channels, cells = p->kernel_cols, row = p->cols.n * n;
   const gi_tap *tap = p->rows.tap + p->rows.begin[i];
   if (p->rows.begin[i] == p->rows.begin[i + 1]) { /* between two windows */
@@ -160,11 +160,11 @@ static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const ui
   const int64_t first = tap->cell * p->width * n, number = tap->k * cells;
   float *to = dx;
   for (int64_t j = 0; j < p->width; j++, to += (p->stride - cells) * n) {
-    const float *from = dy + first + j * n;
+    const element *from = dy + first + j * n;
     const uint8_t *won = position + first + j * n;
     for (int64_t c = 0; c < n; c += GI_LANES) {
       if (c + GI_LANES > n) c = n - GI_LANES;
-      const vec v = load(from + c);
+      const vec v = get(from + c);
       const ivec w = load_u8(won + c);
       for (int64_t q = 0; q < cells; q++)
         store(to + q * n + c, (vec)((w == splat_i32((int32_t)(number + q))) & (ivec)v));
@@ -175,7 +175,7 @@ static void scatter_apart(const gi_pool *p, int64_t i, const float *dy, const ui
   }
 }
 
-static void scatter(const gi_pool *p, int64_t i, const float *dy, const uint8_t *position,
+static void scatter(const gi_pool *p, int64_t i, const void *dy, const uint8_t *position,
                     float *dx) {
   if (p->apart && p->channels >= GI_LANES)
     scatter_apart(p, i, dy, position, dx);
@@ -186,23 +186,24 @@ static void scatter(const gi_pool *p, int64_t i, const float *dy, const uint8_t 
 /* ---- the average ------------------------------------------------------------------------ */
 
 static inline __attribute__((always_inline)) void average_vectors(const window *w,
-                                                                  const float *x, float share,
+                                                                  const element *x, float share,
                                                                   int n, float *y) {
   vec sum[WIDE] = {0};
   FOR_TAPS(w) {
-    const float *from = x + OFFSET(w);
-    for (int v = 0; v < n; v++) sum[v] += load(from + v * GI_LANES);
+    const element *from = x + OFFSET(w);
+    for (int v = 0; v < n; v++) sum[v] += get(from + v * GI_LANES);
   }
   for (int v = 0; v < n; v++) store(y + v * GI_LANES, sum[v] * splat(share));
 }
 
-static float average_one(const window *w, const float *x, float share) {
+static float average_one(const window *w, const element *x, float share) {
   float sum = 0;
-  FOR_TAPS(w) sum += x[OFFSET(w)];
+  FOR_TAPS(w) sum += get_one(x + OFFSET(w));
   return sum * share;
 }
 
-static void average(const gi_pool *p, int64_t i, const float *image, float *y) {
+static void average(const gi_pool *p, int64_t i, const void *from, float *y) {
+  const element *image = from;
   for (int64_t j = 0; j < p->cols.n; j++, y += p->channels) {
     const window w = window_at(p, i, j);
     const float share = p->row_share[i] * p->col_share[j];
@@ -215,24 +216,25 @@ static void average(const gi_pool *p, int64_t i, const float *image, float *y) {
 /* Each window gives its cells an equal share. */
 static inline __attribute__((always_inline)) void share_vectors(const gi_pool *p,
                                                                 const window *w,
-                                                                const float *dy, int n,
+                                                                const element *dy, int n,
                                                                 float *dx) {
   vec sum[WIDE] = {0};
   FOR_TAPS(w) {
-    const float *from = dy + OFFSET(w);
+    const element *from = dy + OFFSET(w);
     const vec share = splat(p->row_share[r->cell] * p->col_share[q->cell]);
-    for (int v = 0; v < n; v++) sum[v] += load(from + v * GI_LANES) * share;
+    for (int v = 0; v < n; v++) sum[v] += get(from + v * GI_LANES) * share;
   }
   for (int v = 0; v < n; v++) store(dx + v * GI_LANES, sum[v]);
 }
 
-static float share_one(const gi_pool *p, const window *w, const float *dy) {
+static float share_one(const gi_pool *p, const window *w, const element *dy) {
   float sum = 0;
-  FOR_TAPS(w) sum += dy[OFFSET(w)] * (p->row_share[r->cell] * p->col_share[q->cell]);
+  FOR_TAPS(w) sum += get_one(dy + OFFSET(w)) * (p->row_share[r->cell] * p->col_share[q->cell]);
   return sum;
 }
 
-static void average_grad(const gi_pool *p, int64_t i, const float *dy, float *dx) {
+static void average_grad(const gi_pool *p, int64_t i, const void *from, float *dx) {
+  const element *dy = from;
   for (int64_t j = 0; j < p->cols.n; j++, dx += p->channels) {
     const window w = window_at(p, i, j);
     FOR_CHANNELS(p->channels, share_vectors(p, &w, dy + c, WIDE, dx + c),
@@ -240,13 +242,13 @@ static void average_grad(const gi_pool *p, int64_t i, const float *dy, float *dx
   }
 }
 
-const gi_pool_loops GI_ISA(gi_pool_loops) = {
+const gi_pool_loops GI_ELEMENT(gi_pool_loops) = {
     .extreme = extreme,
     .scatter = scatter,
     .average = average,
     .average_grad = average_grad,
-    .extreme_plane = GI_ISA(gi_pool_extreme_plane),
-    .scatter_plane = GI_ISA(gi_pool_scatter_plane),
-    .average_plane = GI_ISA(gi_pool_average_plane),
-    .average_grad_plane = GI_ISA(gi_pool_average_grad_plane),
+    .extreme_plane = GI_ELEMENT(gi_pool_extreme_plane),
+    .scatter_plane = GI_ELEMENT(gi_pool_scatter_plane),
+    .average_plane = GI_ELEMENT(gi_pool_average_plane),
+    .average_grad_plane = GI_ELEMENT(gi_pool_average_grad_plane),
 };
