@@ -20,7 +20,7 @@ extern const gi_kernel *const *const gi_cpu_kernels_table[];
 enum {
   MOST = 16,
   PART = 1 << 15,  /* elements worth a thread */
-  PIECE = 1 << 21, /* bytes of f32 values that a piece may take */
+  PIECE = 1 << 21, /* bytes of f32 values that a piece may take, if weights take less */
   ALIGN = 64
 };
 
@@ -63,15 +63,21 @@ static gi_type wide_type(const gi_type *t) {
   return w;
 }
 
-/* Rows of the first axis that are done at once: a divisor of all, as many as take PIECE. */
+/* Rows of the first axis that are done at once: a divisor of all, as many as take PIECE, or as
+ * much as what is not cut: weights, that each piece reads, transforms or adds to again. 0: the
+ * op cannot be cut. */
 static int64_t piece_of(const gi_problem *p) {
-  size_t bytes = 0;
+  size_t cut = 0, whole = 0; /* bytes of f32 values */
   if (p->op->cut_in == 0) return 0;
   const int64_t rows = p->in[0].rank > 0 ? p->in[0].dim[0] : 0;
-  for (int i = 0; i < p->n_in; i++) bytes += (size_t)gi_type_count(&p->in[i]) * sizeof(float);
-  for (int k = 0; k < p->n_out; k++) bytes += (size_t)gi_type_count(&p->out[k]) * sizeof(float);
+  for (int i = 0; i < p->n_in; i++)
+    *(p->op->cut_in >> i & 1 ? &cut : &whole) +=
+        (size_t)gi_type_count(&p->in[i]) * sizeof(float);
+  for (int k = 0; k < p->n_out; k++)
+    *(p->op->cut_out >> k & 1 ? &cut : &whole) +=
+        (size_t)gi_type_count(&p->out[k]) * sizeof(float);
   for (int64_t n = 1; n < rows; n++)
-    if (rows % n == 0 && bytes / (size_t)n <= PIECE) return rows / n;
+    if (rows % n == 0 && cut / (size_t)n <= GI_MAX(PIECE, whole)) return rows / n;
   return rows > 0 ? 1 : 0;
 }
 
@@ -360,6 +366,7 @@ static const void *take_input(const state *s, const buffer *b, const void *from,
   if (b->known != NULL) return b->known;
   if (b->step != 0) from = (const char *)from + (size_t)piece * b->step;
   if (b->at == SIZE_MAX) return from;
+  if (b->step == 0 && piece > 0) return scratch + b->at; /* it is there from the first */
   convert(s, (conversion){b->dtype, true, from, scratch + b->at, b->count, 1});
   return scratch + b->at;
 }
