@@ -1,5 +1,6 @@
 /* Deterministic training ends in the same bits with any number of threads: parameters, running
- * means and the optimiser's state, after some steps of nets that reduce in many ways.
+ * means and the optimiser's state, after some steps of nets that reduce in many ways, in f32
+ * and in mixed precision.
  */
 #include "test.h"
 
@@ -13,6 +14,7 @@ typedef struct task {
   int64_t batch;
   glia_sample_spec data;
   const char *optimizer;
+  glia_dtype precision;
 } task;
 
 /* One input channel, then few and many; strides; a product of [N, 576]: every way in which the
@@ -74,6 +76,7 @@ static glia_learner *trained(const task *t, int threads, double *loss) {
                          .clip_norm = 1,
                          .seed = 5,
                          .threads = threads,
+                         .precision = t->precision,
                          .deterministic = true};
   OK(glia_optimizer_parse(t->optimizer, &o.optimizer));
   OK(glia_learner_new(&o, &l));
@@ -95,11 +98,12 @@ static void same_bits(const task *t, glia_learner *one, glia_learner *other, int
     assert_non_null(y);
     const size_t n = (size_t)glia_tensor_count(x) * glia_dtype_size(glia_tensor_dtype(x));
     if (memcmp(glia_tensor_data(x), glia_tensor_data(y), n) != 0)
-      fail_msg("%s: %s differs with %d threads", t->name, name, threads);
+      fail_msg("%s in %s: %s differs with %d threads", t->name, glia_dtype_name(t->precision),
+               name, threads);
   }
 }
 
-static void check(const task *t) {
+static void check_precision(const task *t) {
   double first = 0, loss = 0;
   glia_learner *one = trained(t, 1, &first);
   assert_true(isfinite(first));
@@ -110,6 +114,13 @@ static void check(const task *t) {
     glia_learner_free(other);
   }
   glia_learner_free(one);
+}
+
+static void check(const task *t) {
+  task narrow = *t;
+  narrow.precision = GLIA_BF16;
+  check_precision(t);
+  check_precision(&narrow);
 }
 
 static void test_convnet(void **state) {
