@@ -2,7 +2,7 @@
  * as users run them.
  *
  *     bench_train WORKLOAD [--threads N] [--seconds S] [--steps N] [--loss-steps N] [--warm S]
- *                          [--quiet S]
+ *                          [--quiet S] [--bf16]
  *     bench_train WORKLOAD --profile     time of each scheduled kernel, the costly ones first
  *     bench_train WORKLOAD --save FILE   parameters, batches, the losses of the first steps and
  *                                        the parameters behind them, for bench/peer_check.py
@@ -26,6 +26,7 @@ enum { MAX_STEPS = 20000, MAX_LOSSES = 1000 };
 
 typedef struct options {
   const workload *w;
+  workload own; /* in which flags differ from the row */
   int threads, steps, loss_steps;
   double seconds, warm, quiet; /* timed; before that; at most waited for others to end */
   bool profile, process;
@@ -148,34 +149,31 @@ static int list(void) {
     const workload *w = workload_at(i);
     printf(
         "{\"workload\": \"%s\", \"peer\": \"%s\", \"settings\": \"%s\", \"training\": %s, "
-        "\"batch\": %d, \"target\": [%g, %g]}\n",
+        "\"bf16\": %s, \"batch\": %d, \"target\": [%g, %g]}\n",
         w->name, w->peer != NULL ? w->peer : "", w->settings != NULL ? w->settings : "",
-        w->optimizer != NULL ? "true" : "false", w->batch, w->target[0], w->target[1]);
+        w->optimizer != NULL ? "true" : "false", w->precision == GLIA_BF16 ? "true" : "false",
+        w->batch, w->target[0], w->target[1]);
   }
   return 0;
 }
 
 static int usage(void) {
-  fprintf(
-      stderr,
-      "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
-      "                   [--loss-steps N] [--warm S] [--quiet S] [--profile] [--save FILE]\n"
-      "       bench_train --list\n");
+  fprintf(stderr,
+          "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
+          "                   [--loss-steps N] [--warm S] [--quiet S] [--bf16]\n"
+          "                   [--profile] [--save FILE]\n"
+          "       bench_train --list\n");
   return 2;
 }
 
 int main(int argc, char **argv) {
-  static const struct option known[] = {{"threads", required_argument, NULL, 't'},
-                                        {"seconds", required_argument, NULL, 's'},
-                                        {"steps", required_argument, NULL, 'n'},
-                                        {"loss-steps", required_argument, NULL, 'k'},
-                                        {"warm", required_argument, NULL, 'w'},
-                                        {"quiet", required_argument, NULL, 'q'},
-                                        {"profile", no_argument, NULL, 'p'},
-                                        {"save", required_argument, NULL, 'o'},
-                                        {"list", no_argument, NULL, 'l'},
-                                        {"process", no_argument, NULL, 'r'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option known[] = {
+      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
+      {"steps", required_argument, NULL, 'n'},   {"loss-steps", required_argument, NULL, 'k'},
+      {"warm", required_argument, NULL, 'w'},    {"quiet", required_argument, NULL, 'q'},
+      {"bf16", no_argument, NULL, 'b'},          {"profile", no_argument, NULL, 'p'},
+      {"save", required_argument, NULL, 'o'},    {"list", no_argument, NULL, 'l'},
+      {"process", no_argument, NULL, 'r'},       {NULL, 0, NULL, 0}};
   options o = {.threads = 1, .loss_steps = 5, .seconds = 4, .warm = 1, .quiet = 60};
   running r;
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
@@ -185,6 +183,7 @@ int main(int argc, char **argv) {
       case 'k': o.loss_steps = GI_MAX(atoi(optarg), 1); break;
       case 'w': o.warm = atof(optarg); break;
       case 'q': o.quiet = atof(optarg); break;
+      case 'b': o.own.precision = GLIA_BF16; break;
       case 'p': o.profile = true; break;
       case 'o': o.save = optarg; break;
       case 'l': return list();
@@ -194,6 +193,11 @@ int main(int argc, char **argv) {
   if (o.process) return print_process(o.threads);
   if (optind + 1 != argc) return usage();
   if ((o.w = workload_find(argv[optind])) == NULL) return 2;
+  if (o.own.precision != GLIA_F32) {
+    o.own = *o.w;
+    o.own.precision = GLIA_BF16;
+    o.w = &o.own;
+  }
   const size_t process = process_bytes(o.threads);
   running_open(&r, o.w, o.threads);
   if (o.profile)

@@ -8,6 +8,7 @@ batches and chance (dropout and noise are drawn again here, from the definition 
 what it computes is compared. Prints one JSON line and ends with 1 if the two differ by more than
 rounding explains. PYTHONPATH must hold the peers' folder; the Python must have PyTorch.
 """
+import contextlib
 import json
 import os
 import runpy
@@ -20,7 +21,11 @@ import peerlib  # before NumPy and PyTorch: it sets the numbers of threads
 # Later ones grow: a sum that rounding moves over a ReLU's zero changes a whole gradient, and
 # ResNet-18's gradients in f32, PyTorch's too, are off by 1 % from those in f64. Parameters:
 # |ours - theirs| / |theirs - before|, over all of them, after the last step.
-FIRST, LATER, PARAMETERS, RESULT = 1e-5, 2e-3, 1e-1, 1e-4
+#
+# In bf16 (the script's flag --bf16) every value between two ops is off by 1/500, and the peer
+# narrows where autocast does, we where compile/precision.c does: what is compared is the size of
+# the losses and the way that the parameters go.
+FIRST, LATER, PARAMETERS, RESULT = (1e-2, 5e-2, 0.6, 5e-2) if "--bf16" in sys.argv else (1e-5, 2e-3, 1e-1, 1e-4)
 
 
 def read_safetensors(path, torch):
@@ -162,7 +167,7 @@ def compare_training(g, saved, torch, step):
 
 
 def compare_inference(g, saved, torch):
-    with torch.no_grad():
+    with torch.no_grad(), g.get("ac", contextlib.nullcontext)():
         theirs = g["f"](g["X"]).double()
     ours = saved["result"].double()
     difference = ((ours - theirs).abs().max() / theirs.abs().max()).item()

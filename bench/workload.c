@@ -70,6 +70,7 @@ static void open_learner(running *r, int threads) {
       .threads = threads,
       .seed = 1,
       .fixed = w->optimizer == NULL,
+      .precision = w->precision,
       .data = {
           .dtype = GLIA_F32, .rank = w->rank, .classes = w->classes, .targets = w->targets}};
   for (int i = 0; i < w->rank; i++) l.data.shape[i] = w->shape[i];
@@ -86,7 +87,8 @@ static void open_step(running *r, int threads) {
   must(glia_graph_new(&g));
   must(glia_store_new(&r->store));
   r->w->step(glia_scope_new(g, r->store, &so), glia_input(g, "x", x.dtype, x.rank, x.dim));
-  must(glia_compile(g, &r->plan, .threads = threads, .seed = 1, .watch = "loss"));
+  must(glia_compile(g, &r->plan, .threads = threads, .seed = 1, .watch = "loss",
+                    .precision = r->w->precision));
   glia_graph_free(g);
 }
 

@@ -20,6 +20,7 @@ typedef struct workload {
   double target[2];     /* the peer's time by ours that is wanted, with 1 and 2 threads */
   glia_model_fn model;
   const char *optimizer; /* NULL: inference */
+  glia_dtype precision;  /* as in glia_compile_opts; GLIA_BF16: the peer's too */
   glia_loss loss;        /* 0: by the targets */
   /* In place of a model: a whole step of its own, from the input "x" to outputs that are called
    * "loss..." and new parameters. */

@@ -112,6 +112,20 @@ static const workload infer16 = {.name = "rn18_infer_b16",
                                  .batch = 16,
                                  INFER,
                                  IMAGES(224)};
+static const workload train224_bf16 = {.name = "rn18_train224_bf16",
+                                       .peer = "rn18_train224",
+                                       .precision = GLIA_BF16,
+                                       .target = {1.15, 1.15},
+                                       .batch = 16,
+                                       TRAIN,
+                                       IMAGES(224)};
+static const workload infer16_bf16 = {.name = "rn18_infer_b16_bf16",
+                                      .peer = "rn18_inf_b16",
+                                      .precision = GLIA_BF16,
+                                      .target = {1.1, 1.1},
+                                      .batch = 16,
+                                      INFER,
+                                      IMAGES(224)};
 /* For the time that making its plan takes. */
 static const workload large = {.name = "rn50_train224",
                                .model = resnet50,
@@ -128,5 +142,6 @@ static const workload small = {.name = "rn8_mnist",
                                .batch = 128,
                                .batches = 1};
 
-const workload *const gi_workloads_resnet[] = {&small,   &train224, &train64, &infer1,
-                                               &infer16, &large,    NULL};
+const workload *const gi_workloads_resnet[] = {&small,        &train224, &train64,
+                                               &infer1,       &infer16,  &train224_bf16,
+                                               &infer16_bf16, &large,    NULL};
