@@ -29,20 +29,22 @@ static bool per_channel(const gi_type *t, int64_t channels) {
          t->dim[c + 1] == 1 && t->dim[c + 2] == 1;
 }
 
-/* The convolution y (of the new graph) with the factor f in it; null if it cannot go there. */
-static glia_value folded(glia_value y, glia_value f, bool scales) {
-  const gi_node *conv = gi_node_of(y);
+static bool folds(const gi_node *conv, glia_value f) {
   const gi_type t = gi_value_type(f);
   int budget = LOOK;
-  if (conv->op != &gi_op_conv2d) return GLIA_NONE;
-  glia_value in[3] = {gi_value(y.graph, conv->in[0]), gi_value(y.graph, conv->in[1])};
+  if (conv->op != &gi_op_conv2d) return false;
+  const glia_value w = gi_value(f.graph, conv->in[1]);
+  return per_channel(&t, glia_value_dim(w, 0)) && still(f, &budget) && still(w, &budget);
+}
+
+/* The convolution (of the new graph) with the factor f in it. */
+static glia_value folded(const gi_node *conv, glia_value f, bool scales) {
+  glia_value in[3] = {gi_value(f.graph, conv->in[0]), gi_value(f.graph, conv->in[1])};
   const int64_t filters = glia_value_dim(in[1], 0);
-  if (!per_channel(&t, filters) || !still(f, &budget) || !still(in[1], &budget))
-    return GLIA_NONE;
   const glia_value by_filter = glia_reshape(f, 1, &filters);
   const bool has_bias = conv->n_in == 3;
   int n_in = conv->n_in;
-  if (has_bias) in[2] = gi_value(y.graph, conv->in[2]);
+  if (has_bias) in[2] = gi_value(f.graph, conv->in[2]);
   if (scales) {
     in[1] = glia_mul(in[1], glia_reshape(f, 4, (const int64_t[]){filters, 1, 1, 1}));
     if (has_bias) in[2] = glia_mul(in[2], by_filter);
@@ -50,7 +52,18 @@ static glia_value folded(glia_value y, glia_value f, bool scales) {
     in[2] = has_bias ? glia_add(in[2], by_filter) : by_filter;
     n_in = 3;
   }
-  return gi_emit(y.graph, conv->op, conv->attr, in, n_in, NULL);
+  return gi_emit(f.graph, conv->op, conv->attr, in, n_in, NULL);
+}
+
+/* y with the factor f in it; null if it cannot go there. The result stays under the path of the
+ * convolution's layer: the int8 pass asks for that layer's scale. */
+static glia_value fold(glia_value y, glia_value f, bool scales) {
+  const gi_node *conv = gi_node_of(y);
+  if (!folds(conv, f)) return GLIA_NONE;
+  const char *before = gi_set_path(f.graph, conv->path);
+  const glia_value v = folded(conv, f, scales);
+  gi_set_path(f.graph, before);
+  return v;
 }
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,
@@ -58,7 +71,7 @@ static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia
   const bool scales = strcmp(n->op->name, "mul") == 0, shifts = strcmp(n->op->name, "add") == 0;
   glia_value v = GLIA_NONE;
   for (int i = 0; i < 2 && (scales || shifts) && gi_null(v); i++)
-    if (r->uses[n->in[i]] == 1) v = folded(in[i], in[1 - i], scales);
+    if (r->uses[n->in[i]] == 1) v = fold(in[i], in[1 - i], scales);
   if (gi_null(v))
     *copy = true;
   else

@@ -5,6 +5,11 @@
  * is: the variable "<layer>.input_scale". Where it is there, and the second operand is the same
  * in every run, the op's 8-bit form (gi_op.int8) takes its place. Weights are quantised when
  * the plan is made, activations in front of each product; what products give is f32.
+ *
+ * It runs behind fold_affine, so that a batch norm is in the weights before they are quantised.
+ * Each filter has a scale of its own, so a factor for each filter changes the scales and not
+ * the whole numbers: weights of a file that are multiples of a scale already lose nothing
+ * again.
  */
 #include "compile/offers.h"
 
