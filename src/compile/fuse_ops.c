@@ -23,7 +23,7 @@ static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia
                          bool *copy) {
   gi_match m = {.g = r->from, .last = n, .uses = r->uses};
   search s = {&m, NULL};
-  glia_value args[4], out[GI_MAX_OUT];
+  glia_value args[GI_MATCH_IN], out[GI_MAX_OUT];
   (void)in;
   gi_op_each(try_op, &s);
   if (s.found == NULL) {

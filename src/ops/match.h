@@ -5,10 +5,15 @@
 
 #include "graph/graph.h"
 
-/* The node that makes value v, if it is this op and only the pattern uses v; or NULL. */
+/* The node that makes value v, if only the pattern uses v; or NULL. */
+static inline const gi_node *gi_match_maker(const gi_match *m, uint32_t v) {
+  return m->uses[v] == 1 ? m->g->nodes.at[m->g->values.at[v]->node] : NULL;
+}
+
+/* The same, if it is this op. */
 static inline const gi_node *gi_match_inner(const gi_match *m, uint32_t v, const gi_op *op) {
-  const gi_node *n = m->g->nodes.at[m->g->values.at[v]->node];
-  return n->op == op && m->uses[v] == 1 ? n : NULL;
+  const gi_node *n = gi_match_maker(m, v);
+  return n != NULL && n->op == op ? n : NULL;
 }
 
 static inline const gi_type *gi_match_type(const gi_match *m, uint32_t v) {

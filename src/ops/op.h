@@ -54,7 +54,7 @@ typedef struct gi_attr {
 
 /* ---- what the functions of an op get ----------------------------------------------------- */
 
-enum { GI_MAX_OUT = 8, GI_SAMPLE_IN = 7 };
+enum { GI_MAX_OUT = 8, GI_SAMPLE_IN = 7, GI_MATCH_IN = 6 };
 
 typedef struct gi_infer { /* given: input types and attributes; wanted: n_out, output types */
   int n_in;
@@ -91,7 +91,7 @@ typedef struct gi_match {
   const struct gi_node *last;
   const int *uses; /* by value id */
   int n_in;
-  uint32_t in[4]; /* value ids of g */
+  uint32_t in[GI_MATCH_IN]; /* value ids of g */
   union {
     char bytes[512];
     double align;
