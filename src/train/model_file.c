@@ -75,7 +75,8 @@ static bool ends_with(const char *s, const char *end) {
 }
 
 /* The scales that a calibrated model has for what its layers read (compile/int8.c). */
-static glia_status read_input_scales(glia_store *s, const glia_safetensors *f) {
+static glia_status read_input_scales(glia_store *s, const glia_safetensors *f,
+                                     const char *path) {
   const gi_type scalar = {.dtype = GLIA_F32};
   for (int i = 0; i < glia_safetensors_count(f); i++) {
     const char *name = glia_safetensors_name(f, i);
@@ -85,8 +86,15 @@ static glia_status read_input_scales(glia_store *s, const glia_safetensors *f) {
     if (!ends_with(name, ".input_scale") || glia_safetensors_shape(f, i, &shape) != 0) continue;
     if (e == NULL) GI_TRY(gi_store_add(s, name, GLIA_BUFFER, &scalar, &e));
     GI_TRY(glia_safetensors_read(f, i, &t));
-    if (glia_tensor_count(e->tensor) == 1) glia_tensor_set(e->tensor, 0, glia_tensor_get(t, 0));
+    const double scale = glia_tensor_count(t) == 1 ? glia_tensor_get(t, 0) : 0;
     glia_tensor_free(t);
+    if (!(scale > 0 && isfinite(scale)))
+      return gi_fail(
+          GLIA_MODEL,
+          "%s: tensor %s is no scale, wanted one finite number above 0; hint: export "
+          "the model again",
+          path, name);
+    if (glia_tensor_count(e->tensor) == 1) glia_tensor_set(e->tensor, 0, scale);
   }
   return GLIA_OK;
 }
@@ -98,7 +106,7 @@ static glia_status read_store(glia_store *s, const char *path, bool state, bool 
   for (int i = 0; status == GLIA_OK && i < glia_store_count(s); i++)
     if (state || glia_store_kind_of(s, i) != GLIA_STATE)
       status = read_entry(s, i, f, path, partial);
-  if (status == GLIA_OK && !state) status = read_input_scales(s, f);
+  if (status == GLIA_OK && !state) status = read_input_scales(s, f, path);
   glia_safetensors_close(f);
   return status;
 }

@@ -49,7 +49,10 @@ static glia_status make_plan(calibration *c, glia_run *r) {
   for (size_t k = 0; k < n; k++)
     if (c->g->nodes.at[k]->op->int8 != NULL) GI_TRY(add_layer(c, c->g->nodes.at[k]));
   if (c->layers.n == 0)
-    return gi_fail(GLIA_MODEL, "int8: the network has no convolution and no dense layer");
+    return gi_fail(
+        GLIA_MODEL,
+        "int8: the network has no convolution and no dense layer with weights of its "
+        "own, wanted one at least; hint: export it as f16");
   return glia_compile(c->g, &c->plan, .backend = r->o.backend, .threads = r->o.threads,
                       .skip = "int8");
 }
@@ -61,7 +64,11 @@ static glia_status watch_batch(calibration *c, const glia_tensor *x) {
     layer *l = &c->layers.at[i];
     const double v = glia_tensor_get(glia_plan_output(c->plan, l->output), 0);
     if (!isfinite(v))
-      return gi_fail(GLIA_MODEL, "int8: what goes into %s is not finite", l->weight);
+      return gi_fail(
+          GLIA_MODEL,
+          "int8: what the layer of %s reads reaches %g, wanted finite numbers; hint: "
+          "the data or the model is spoilt: evaluate it in f32 first",
+          l->weight, v);
     l->largest = fmax(l->largest, v);
   }
   return GLIA_OK;
@@ -86,15 +93,22 @@ static glia_status watch_data(calibration *c, const glia_run *r, const glia_data
     seen += b.count;
   }
   if (s == GLIA_OK && seen == 0)
-    s = gi_fail(GLIA_DATA, "int8: calibration wants %d samples at least", BATCH);
+    s = gi_fail(GLIA_DATA,
+                "int8: there are %lld samples to calibrate with, wanted %d at least; "
+                "hint: --calibrate names other data",
+                (long long)glia_dataset_count(data), BATCH);
   glia_loader_free(loader);
   return s;
 }
 
 static glia_status calibrate(calibration *c, glia_run *r, const char *data) {
   const glia_dataset *samples = NULL;
+  if (data == NULL && r->o.data == NULL)
+    return gi_fail(GLIA_INVALID,
+                   "int8: a model file alone knows no data to calibrate with; "
+                   "hint: --calibrate names them");
   GI_TRY(make_plan(c, r));
-  GI_TRY(gi_run_samples(r, data, &samples));
+  GI_TRY(gi_where(gi_run_samples(r, data, &samples), "int8: calibration"));
   return watch_data(c, r, samples);
 }
 
@@ -128,9 +142,11 @@ static glia_status add_weight(glia_store *to, const char *name, const glia_tenso
   return GLIA_OK;
 }
 
+/* A layer that read zeros alone stays f32: nothing is known of what else it may read. */
 static glia_status add_input_scale(glia_store *to, const layer *l) {
   const gi_type scalar = {.dtype = GLIA_F32};
   gi_entry *e = gi_store_find(to, l->input_scale); /* of a layer that is used twice */
+  if (l->largest <= 0) return GLIA_OK;
   if (e == NULL) GI_TRY(gi_store_add(to, l->input_scale, GLIA_BUFFER, &scalar, &e));
   const double before = glia_tensor_get(e->tensor, 0);
   glia_tensor_set(e->tensor, 0, fmax(before, l->largest / GI_INT8_MOST));
@@ -143,12 +159,19 @@ static bool is_weight(const calibration *c, const char *name) {
   return false;
 }
 
+/* Of a model that was calibrated before: it is found anew. */
+static bool is_input_scale(const calibration *c, const char *name) {
+  for (size_t i = 0; i < c->layers.n; i++)
+    if (strcmp(c->layers.at[i].input_scale, name) == 0) return true;
+  return false;
+}
+
 static glia_status convert(const calibration *c, const glia_store *s, glia_store *to) {
   for (int i = 0; i < glia_store_count(s); i++) {
     const char *name = glia_store_name(s, i);
     const glia_tensor *t = glia_store_tensor(s, i);
     const glia_store_kind kind = glia_store_kind_of(s, i);
-    if (kind == GLIA_STATE) continue;
+    if (kind == GLIA_STATE || is_input_scale(c, name)) continue;
     if (is_weight(c, name))
       GI_TRY(add_weight(to, name, t));
     else

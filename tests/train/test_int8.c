@@ -124,16 +124,18 @@ static void test_weights_are_near(void **state) {
   glia_run_free(b);
 }
 
-/* The file without one of its tensors. */
-static void without(const char *name, const char *path) {
+/* The file without one of its tensors or, with `value`, with that in it, a scalar. */
+static void changed(const char *name, const double *value, const char *path) {
   glia_safetensors *f = NULL;
   glia_named_tensor list[64];
   glia_tensor *owned[64];
   int n = 0;
   OK(glia_safetensors_open(file, &f));
   for (int i = 0; i < glia_safetensors_count(f); i++) {
-    if (strcmp(glia_safetensors_name(f, i), name) == 0) continue;
+    const bool it = strcmp(glia_safetensors_name(f, i), name) == 0;
+    if (it && value == NULL) continue;
     OK(glia_safetensors_read(f, i, &owned[n]));
+    if (it) glia_tensor_set(owned[n], 0, *value);
     list[n] = (glia_named_tensor){glia_safetensors_name(f, i), owned[n]};
     n++;
   }
@@ -143,16 +145,89 @@ static void without(const char *name, const char *path) {
   glia_safetensors_close(f);
 }
 
+static double scalar_of(const char *path, const char *name) {
+  glia_safetensors *f = NULL;
+  glia_tensor *t = NULL;
+  OK(glia_safetensors_open(path, &f));
+  OK(glia_safetensors_read(f, glia_safetensors_find(f, name), &t));
+  const double value = glia_tensor_get(t, 0);
+  glia_tensor_free(t);
+  glia_safetensors_close(f);
+  return value;
+}
+
 static void test_damaged_files(void **state) {
   (void)state;
   char path[700];
   glia_run *r = NULL;
   snprintf(path, sizeof path, "%s/broken.safetensors", dir);
-  without("conv2d_2.weight.scale", path);
+  changed("conv2d_2.weight.scale", NULL, path);
   FAILS(glia_run_open(path, &r), GLIA_MODEL,
         "has no tensor conv2d_2.weight.scale, which conv2d_2.weight wants");
-  without("conv2d_2.input_scale", path); /* that layer stays f32 */
+  changed("conv2d_2.input_scale", NULL, path); /* that layer stays f32 */
   assert_true(accuracy(path) > 0.8);
+  static const double wrong[] = {0, -1, INFINITY, NAN};
+  for (int i = 0; i < GI_COUNT(wrong); i++) {
+    changed("conv2d_2.input_scale", &wrong[i], path);
+    FAILS(glia_run_open(path, &r), GLIA_MODEL, "conv2d_2.input_scale is no scale");
+  }
+}
+
+/* A model in 8 bits is calibrated anew: scales may become smaller too. */
+static void test_calibrated_anew(void **state) {
+  (void)state;
+  char wide[700], again[700];
+  const double scale = scalar_of(file, "conv2d_2.input_scale"), much = 100 * scale;
+  glia_run *r = NULL;
+  snprintf(wide, sizeof wide, "%s/wide.safetensors", dir);
+  snprintf(again, sizeof again, "%s/narrow.safetensors", dir);
+  changed("conv2d_2.input_scale", &much, wide);
+  OK(glia_run_open(wide, &r));
+  OK(glia_run_export_int8(r, again, data));
+  glia_run_free(r);
+  NEAR(scalar_of(again, "conv2d_2.input_scale"), scale, 0.3 * scale);
+}
+
+static void test_too_few_samples(void **state) {
+  (void)state;
+  char few[700], path[700];
+  glia_run *r = NULL;
+  snprintf(few, sizeof few, "%s/few", dir);
+  snprintf(path, sizeof path, "%s/none.safetensors", dir);
+  OK(glia_make_digits(
+      few, &(glia_digits_opts){.size = sizeof(glia_digits_opts), .train = 20, .test = 10}));
+  OK(glia_run_open(run_dir, &r));
+  FAILS(glia_run_export_int8(r, path, few), GLIA_DATA,
+        "there are 20 samples to calibrate with, wanted 32 at least; hint: --calibrate");
+  snprintf(few, sizeof few, "%s/nowhere", dir);
+  FAILS(glia_run_export_int8(r, path, few), GLIA_IO, "int8: calibration");
+  glia_run_free(r);
+}
+
+static void test_network_without_products(void **state) {
+  (void)state;
+  static const char text[] = "conv2d_transpose 10 3x3\nglobal_avg_pool2d\n";
+  char net_file[700], own[700], path[700];
+  glia_run *r = NULL;
+  snprintf(net_file, sizeof net_file, "%s/none.net", dir);
+  snprintf(own, sizeof own, "%s/without", dir);
+  snprintf(path, sizeof path, "%s/none.safetensors", dir);
+  OK(gi_write_file(net_file, text, strlen(text)));
+  const glia_train_opts o = {.size = sizeof o,
+                             .data = data,
+                             .net = net_file,
+                             .run = own,
+                             .epochs = 1,
+                             .seed = 1,
+                             .threads = 1,
+                             .tune = -1};
+  OK(glia_run_new(&o, &r));
+  OK(glia_run_fit(r, NULL, NULL));
+  glia_run_free(r);
+  OK(glia_run_open(own, &r));
+  FAILS(glia_run_export_int8(r, path, NULL), GLIA_MODEL,
+        "has no convolution and no dense layer with weights of its own, wanted one at least");
+  glia_run_free(r);
 }
 
 static void test_calibration_wants_data(void **state) {
@@ -161,7 +236,8 @@ static void test_calibration_wants_data(void **state) {
   glia_run *r = NULL;
   snprintf(path, sizeof path, "%s/again.safetensors", dir);
   OK(glia_run_open(file, &r)); /* a file alone */
-  FAILS(glia_run_export_int8(r, path, NULL), GLIA_INVALID, "a model file alone knows no data");
+  FAILS(glia_run_export_int8(r, path, NULL), GLIA_INVALID,
+        "a model file alone knows no data to calibrate with; hint: --calibrate");
   OK(glia_run_export_int8(r, path, tests_dir));
   glia_run_free(r);
   assert_true(accuracy(path) > accuracy(run_dir) - 0.01);
@@ -169,9 +245,15 @@ static void test_calibration_wants_data(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_as_accurate_as_f32), cmocka_unit_test(test_computes_in_8_bits),
-      cmocka_unit_test(test_files_are_smaller),  cmocka_unit_test(test_weights_are_near),
-      cmocka_unit_test(test_damaged_files),      cmocka_unit_test(test_calibration_wants_data),
+      cmocka_unit_test(test_as_accurate_as_f32),
+      cmocka_unit_test(test_computes_in_8_bits),
+      cmocka_unit_test(test_files_are_smaller),
+      cmocka_unit_test(test_weights_are_near),
+      cmocka_unit_test(test_damaged_files),
+      cmocka_unit_test(test_calibration_wants_data),
+      cmocka_unit_test(test_calibrated_anew),
+      cmocka_unit_test(test_too_few_samples),
+      cmocka_unit_test(test_network_without_products),
   };
   return cmocka_run_group_tests(tests, train, NULL);
 }

@@ -29,7 +29,10 @@ static glia_status run_command(gi_cli *c) {
   const int choice = gi_cli_choice(c, "save-dtype");
   glia_run *run = NULL;
   if (gi_cli_text(c, "calibrate") != NULL && !gi_cli_flag(c, "int8"))
-    return gi_fail(GLIA_INVALID, "--calibrate goes with --int8 alone");
+    return gi_fail(GLIA_INVALID, "--calibrate goes with --int8 alone; hint: add --int8");
+  if (gi_cli_given(c, "save-dtype") && gi_cli_flag(c, "int8"))
+    return gi_fail(GLIA_INVALID,
+                   "--save-dtype and --int8 are two ways to store weights; hint: name one");
   if (path == NULL)
     return gi_fail(GLIA_INVALID, "--output is missing: the file to write, model.safetensors");
   GI_TRY(glia_run_open(gi_cli_argument(c, "DIR"), &run));
@@ -77,8 +80,10 @@ static const gi_command export_row = {
         "8 bits and the range of f32. 'glia predict' and 'glia evaluate' take the file.\n\n"
         "With --int8 the weights of convolutions and dense layers take a quarter, with a scale "
         "for each filter; the model is run on up to 512 samples to find how large the inputs "
-        "of "
-        "these layers get, and whoever uses the file computes their products in whole numbers.",
+        "of these layers get, and whoever uses the file computes their products in whole "
+        "numbers. Without the run's folder, or to use other data, name them with --calibrate; "
+        "a "
+        "file that is in 8 bits already is calibrated anew.",
     .example =
         "glia export runs/digits -o digits.safetensors\n"
         "glia export runs/digits -o small.safetensors --save-dtype f16\n"
