@@ -1,6 +1,6 @@
-/* fuse_ops.c - patterns of ops that one kernel can do: convolution with bias and activation,
- * product with bias and activation. Each fused op's file knows its pattern (gi_op.match); this
- * pass only asks them all, in table order.
+/* fuse_ops.c - patterns of ops that one kernel can do: convolution with activation, product
+ * with bias and activation, and what is added to their results. Each fused op's file knows its
+ * pattern (gi_op.match); this pass only asks them all, in table order.
  */
 #include "compile/compile.h"
 
@@ -14,6 +14,7 @@ static bool try_op(const gi_op *op, void *user) {
   if (op->match == NULL) return true;
   memset(&s->m->attr, 0, sizeof s->m->attr);
   s->m->n_in = 0;
+  s->m->path = s->m->last->path;
   if (!op->match(s->m)) return true;
   s->found = op;
   return false;
@@ -31,7 +32,11 @@ static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia
     return GLIA_OK;
   }
   for (int i = 0; i < m.n_in; i++) args[i] = r->map[m.in[i]];
+  const char *path = gi_arena_strdup(&r->to->arena, m.path);
+  if (path == NULL) return gi_fail_nomem(strlen(m.path));
+  const char *before = gi_set_path(r->to, path);
   gi_emit(r->to, s.found, &m.attr, args, m.n_in, out);
+  gi_set_path(r->to, before);
   gi_rewrite_set(r, k, out);
   return glia_graph_status(r->to);
 }
@@ -42,5 +47,5 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   return gi_rewrite_all(from, to, target, visit);
 }
 
-const gi_pass gi_pass_fuse_ops = {"fuse_ops",
-                                  "bias and activation into convolution and product", run};
+const gi_pass gi_pass_fuse_ops = {
+    "fuse_ops", "bias, activation and sums into convolution and product", run};

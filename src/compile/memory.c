@@ -83,10 +83,10 @@ static bool reads(const planner *p, const gi_node *n, uint32_t base) {
  */
 static bool reads_in_step(const planner *p, const gi_node *n, uint32_t base, uint32_t v) {
   const gi_val *out = p->g->values.at[v];
-  if (!(n->op->flags & GI_IN_PLACE)) return false;
   for (int i = 0; i < n->n_in; i++) {
     const gi_val *in = p->g->values.at[n->in[i]];
     if (p->base[n->in[i]] != base) continue;
+    if (!gi_may_overwrite(n->op, i)) return false;
     if (!gi_shape_equal(&in->type, &out->type) || in->layout != out->layout) return false;
   }
   return true;

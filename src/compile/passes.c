@@ -7,7 +7,7 @@ const gi_pass *const gi_passes[] = {
     &gi_pass_fuse_norm,   /* batch norm and relu while training... */
     &gi_pass_fold_affine, /* batch norm at inference goes into weights and bias... */
     &gi_pass_int8,      /* ...which are quantised as they are then; products stand alone yet */
-    &gi_pass_fuse_ops,  /* bias and activation go into convolutions and products */
+    &gi_pass_fuse_ops,  /* bias, sums and activation go into convolutions and products */
     &gi_pass_precision, /* the ops are final: what lies between them becomes narrow... */
     &gi_pass_fuse,      /* ...before what is left of the elementwise ops is grouped */
     &gi_pass_layout,    /* last: it puts in the reorders that the chosen kernels want */

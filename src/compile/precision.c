@@ -63,19 +63,32 @@ static bool takes_narrow(const gi_rewrite *r, const gi_node *n, const glia_value
   return false;
 }
 
+/* Is something wide added to a narrow product? Their sum is wide, so it is none of the
+ * product's (gi_op.over_in: what is added to it has the type of its result). */
+static bool adds_wide(const gi_rewrite *r, const gi_node *n, const glia_value *in, int i) {
+  return (n->op->over_in >> i & 1) != 0 && was_f32(r, n, i) && !is_narrow(in[i]);
+}
+
 /* The node again, its inputs narrowed or widened. */
 static glia_status emit(gi_rewrite *r, const gi_node *n, const glia_value *in, bool narrowed,
                         glia_value *out) {
-  glia_value few[FEW], *args = few;
+  glia_value few[FEW] = {{NULL, 0}}, *args = few;
   if (n->n_in > FEW && (args = gi_alloc((size_t)n->n_in * sizeof *args)) == NULL)
     return gi_fail_nomem((size_t)n->n_in * sizeof *args);
+  bool apart = false;
   for (int i = 0; i < n->n_in; i++) {
-    const bool stays = i < 32 && (n->op->f32_in >> i & 1) != 0;
+    const bool sum = narrowed && i < 32 && adds_wide(r, n, in, i);
+    const bool stays = sum || (i < 32 && (n->op->f32_in >> i & 1) != 0);
+    apart = apart || sum;
     args[i] = !was_f32(r, n, i) ? in[i] : narrowed && !stays ? narrow(in[i]) : wide(in[i]);
   }
-  gi_emit(r->to, n->op, n->attr, args, n->n_in, out);
+  glia_status s = GLIA_OK;
+  if (apart)
+    s = n->op->lower(&(gi_lower){r->to, n->n_in, args, n->attr, out});
+  else
+    gi_emit(r->to, n->op, n->attr, args, n->n_in, out);
   if (args != few) gi_free(args);
-  return glia_graph_status(r->to);
+  return s != GLIA_OK ? s : glia_graph_status(r->to);
 }
 
 static glia_status visit(gi_rewrite *r, uint32_t k, const gi_node *n, const glia_value *in,

@@ -22,15 +22,20 @@
  * conv2d_act         the same, then the activation
  * conv2d_input_grad  dy [N, F, OH, OW], w;  size = {H, W}                -> dx [N, C, H, W]
  * conv2d_weight_grad x, dy;                 size = {KH, KW}              -> dw
+ * conv2d_add_act         x, w, z of y's shape[, bias] -> activation(y + z)
+ * conv2d_input_grad_add  dy, w, z of dx's shape       -> dx + z
  * padding is on both sides. */
 typedef struct gi_conv_attr {
   gi_dims stride, padding, dilation;
   int64_t groups;
   gi_dims size;           /* gradients only */
-  const char *activation; /* conv2d_act only: "" or "relu" */
+  const char *activation; /* conv2d_act, conv2d_add_act only: "" or "relu" */
 } gi_conv_attr;
 extern const gi_op gi_op_conv2d, gi_op_conv2d_act, gi_op_conv2d_input_grad,
-    gi_op_conv2d_weight_grad;
+    gi_op_conv2d_weight_grad, gi_op_conv2d_add_act, gi_op_conv2d_input_grad_add;
+static inline bool gi_is_input_grad(const gi_op *op) {
+  return op == &gi_op_conv2d_input_grad || op == &gi_op_conv2d_input_grad_add;
+}
 /* From the caller's options, the defaults filled in; no size. */
 gi_conv_attr gi_conv_attr_of(const glia_window_opts *o);
 
@@ -38,12 +43,23 @@ gi_conv_attr gi_conv_attr_of(const glia_window_opts *o);
 
 /* matmul           a [..., M, K], b [..., K, N] -> [..., M, N]; leading axes broadcast
  * matmul_bias_act  a [M, K], b [K, N], bias [N] -> activation(a b + bias)
+ * matmul_add_act   a, b, z of their product's shape[, bias [N] where that is a matrix]
+ *                                               -> activation(a b [+ bias] + z)
  * transpose_a: a is [..., K, M]; transpose_b: b is [..., N, K]. */
 typedef struct gi_matmul_attr {
   bool transpose_a, transpose_b;
-  const char *activation; /* matmul_bias_act only: "" or "relu" */
+  const char *activation; /* matmul_bias_act, matmul_add_act only: "" or "relu" */
 } gi_matmul_attr;
-extern const gi_op gi_op_matmul, gi_op_matmul_bias_act;
+extern const gi_op gi_op_matmul, gi_op_matmul_bias_act, gi_op_matmul_add_act;
+
+/* Of a convolution or product: is something added to its result (z, input GI_ADDED, which the
+ * result may lie over), and which input is a bias; -1: none. */
+enum { GI_ADDED = 2 };
+static inline bool gi_adds(const gi_op *op) { return op->over_in == 1u << GI_ADDED; }
+static inline int gi_bias_input(const gi_op *op, int n_in) {
+  const int at = gi_adds(op) ? GI_ADDED + 1 : 2;
+  return n_in > at ? at : -1;
+}
 
 /* ---- pooling ------------------------------------------------------------------------- */
 

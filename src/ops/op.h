@@ -89,7 +89,8 @@ struct gi_node;
 typedef struct gi_match {
   const glia_graph *g;
   const struct gi_node *last;
-  const int *uses; /* by value id */
+  const int *uses;  /* by value id */
+  const char *path; /* of the layer that it is done in: that of `last`, unless it is changed */
   int n_in;
   uint32_t in[GI_MATCH_IN]; /* value ids of g */
   union {
@@ -157,7 +158,8 @@ typedef struct gi_op {
   int n_out;          /* outputs after the first are saved statistics */
   unsigned flags;
   gi_precision precision;
-  unsigned f32_in; /* bit i: input i stays f32 beside narrow ones: biases, statistics */
+  unsigned over_in; /* bit i: out[0] may lie over input i, as GI_IN_PLACE allows for each */
+  unsigned f32_in;  /* bit i: input i stays f32 beside narrow ones: biases, statistics */
   /* Where the op may be done in pieces of the first axis: the inputs that are cut (bit i), and
    * the outputs that are put together again; other outputs are the sum over the pieces. 0: it
    * may not. */
@@ -168,7 +170,7 @@ typedef struct gi_op {
   glia_status (*infer)(gi_infer *c);
   glia_status (*vjp)(gi_vjp *c);
   glia_status (*lower)(gi_lower *c);
-  const char *no_grad;        /* why there is neither; cotangents are dropped here */
+  const char *no_grad; /* why there is neither; cotangents are dropped here */
   /* The op on 8-bit whole numbers, given the scale of its first input (ops/int8.c); null where
    * it has no such form. NULL: it has none at all. */
   glia_value (*int8)(const void *attr, const glia_value *in, int n_in, glia_value scale);
@@ -183,6 +185,11 @@ typedef struct gi_op {
   const gi_sample *samples;
   int n_samples;
 } gi_op;
+
+/* May out[0] overwrite input i, if the two are of a kind? */
+static inline bool gi_may_overwrite(const gi_op *op, int i) {
+  return (op->flags & GI_IN_PLACE) != 0 || (i < 32 && (op->over_in >> i & 1) != 0);
+}
 
 extern const gi_op *const *const gi_ops_table[]; /* generated: lists of rows, NULL-terminated */
 const gi_op *gi_op_find(const char *name);       /* NULL if there is none */

@@ -22,7 +22,7 @@ typedef struct trial {
   double low[TRIAL_IN], high[TRIAL_IN]; /* both 0: -2 .. 2; integers: 0 .. high - 1 */
   double tolerance;                     /* relative to max(1, |wanted|); 0: 1e-5 */
   bool channels_last;                   /* rank-4 inputs are at hand in this layout */
-  bool in_place;                        /* output 0 lies where input 0 lies */
+  bool in_place;                        /* output 0 lies where an input lies that it may */
   bool onednn;        /* it has its own instruction sets, and bits may depend on threads */
   const char *kernel; /* name that must be chosen; NULL: any but the reference */
   gi_clock clock;
@@ -209,7 +209,9 @@ static inline void trial_run(const trial *t, const trial_space *s, int threads, 
   }
   for (int o = 0; o < s->n_out; o++) {
     out[o] = trial_new_block(&s->out[o], shift);
-    out_at[o] = o == 0 && t->in_place ? in[0].at : out[o].at;
+    out_at[o] = out[o].at;
+    for (int i = t->n_in - 1; i >= 0 && o == 0 && t->in_place; i--)
+      if (gi_may_overwrite(t->op, i)) out_at[o] = in[i].at;
     memset(out[o].at, 0x7e, gi_type_bytes(&s->out[o]));
   }
   memset(scratch, 0xff, made.scratch);

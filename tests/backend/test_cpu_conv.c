@@ -84,10 +84,15 @@ static int tried[2];
 /* The kernel that a plan would take, and our own by name; with the accuracy that
  * isa/winograd.h states. */
 static void run(const gi_op *op, const gi_conv_attr *a, int n_in, gi_type x, gi_type y,
-                gi_type z) {
+                gi_type z, gi_type last_in) {
   static const char *const own[] = {"conv_direct", "conv_winograd"};
   for (int last = 0; last < 2; last++) {
-    trial t = {.op = op, .attr = a, .n_in = n_in, .in = {x, y, z}, .channels_last = last};
+    trial t = {.op = op,
+               .attr = a,
+               .n_in = n_in,
+               .in = {x, y, z, last_in},
+               .channels_last = last,
+               .in_place = last};
     for (int k = 0; k < GI_COUNT(own); k++) {
       double size = 0;
       if (!can(own[k], &t, &size)) continue;
@@ -105,6 +110,13 @@ static void run(const gi_op *op, const gi_conv_attr *a, int n_in, gi_type x, gi_
   }
 }
 
+static gi_type result_of(const gi_conv_attr *a, gi_type x, gi_type w) {
+  gi_type in[2] = {x, w}, out[GI_MAX_OUT];
+  gi_infer infer = {2, in, a, 1, out};
+  OK(gi_op_conv2d.infer(&infer));
+  return out[0];
+}
+
 static void test_forward(void **state) {
   (void)state;
   for (int i = 0; i < GI_COUNT(shapes); i++) {
@@ -112,19 +124,16 @@ static void test_forward(void **state) {
     const gi_type x = F32(s->n, s->c, s->h, s->w),
                   w = F32(s->f, s->c / s->groups, s->kh, s->kw);
     gi_conv_attr a = attr_of(s);
-    run(&gi_op_conv2d, &a, 2, x, w, F32(s->f));
-    run(&gi_op_conv2d, &a, 3, x, w, F32(s->f));
+    const gi_type y = result_of(&a, x, w), bias = F32(s->f);
+    run(&gi_op_conv2d, &a, 2, x, w, bias, y);
+    run(&gi_op_conv2d, &a, 3, x, w, bias, y);
+    run(&gi_op_conv2d_add_act, &a, 3, x, w, y, y);
     a.activation = "relu";
-    run(&gi_op_conv2d_act, &a, 3, x, w, F32(s->f));
-    run(&gi_op_conv2d_act, &a, 2, x, w, F32(s->f));
+    run(&gi_op_conv2d_act, &a, 3, x, w, bias, y);
+    run(&gi_op_conv2d_act, &a, 2, x, w, bias, y);
+    run(&gi_op_conv2d_add_act, &a, 3, x, w, y, y);
+    run(&gi_op_conv2d_add_act, &a, 4, x, w, y, bias);
   }
-}
-
-static gi_type result_of(const gi_conv_attr *a, gi_type x, gi_type w) {
-  gi_type in[2] = {x, w}, out[GI_MAX_OUT];
-  gi_infer infer = {2, in, a, 1, out};
-  OK(gi_op_conv2d.infer(&infer));
-  return out[0];
 }
 
 static void test_gradients(void **state) {
@@ -136,9 +145,10 @@ static void test_gradients(void **state) {
     gi_conv_attr a = attr_of(s);
     const gi_type y = result_of(&a, x, w);
     a.size = (gi_dims){2, {s->h, s->w}};
-    run(&gi_op_conv2d_input_grad, &a, 2, y, w, y);
+    run(&gi_op_conv2d_input_grad, &a, 2, y, w, x, x);
+    run(&gi_op_conv2d_input_grad_add, &a, 3, y, w, x, x);
     a.size = (gi_dims){2, {s->kh, s->kw}};
-    run(&gi_op_conv2d_weight_grad, &a, 2, x, y, y);
+    run(&gi_op_conv2d_weight_grad, &a, 2, x, y, y, y);
   }
 }
 

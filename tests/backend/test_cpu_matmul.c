@@ -10,6 +10,14 @@ static void product(const gi_op *op, gi_matmul_attr attr, gi_type a, gi_type b, 
     t.n_in = 3;
     t.in[2] = F32(b.dim[attr.transpose_b ? 0 : 1]);
   }
+  if (op == &gi_op_matmul_add_act) {
+    gi_type out[GI_MAX_OUT];
+    gi_infer infer = {2, t.in, &attr, 1, out};
+    OK(gi_op_matmul.infer(&infer));
+    t.in_place = seed % 2 == 0;
+    t.in[t.n_in++] = out[0];
+    if (seed % 3 == 0 && out[0].rank == 2) t.in[t.n_in++] = F32(out[0].dim[1]); /* a bias */
+  }
   static const char *const kernels[] = {"matmul_onednn", "matmul_tiles"};
   for (int i = 0; i < GI_COUNT(kernels); i++) {
     t.kernel = kernels[i];
@@ -33,8 +41,10 @@ static void test_transposes(void **state) {
       const gi_type b = attr.transpose_b ? F32(n, k) : F32(k, n);
       product(&gi_op_matmul, attr, a, b, (uint64_t)i);
       product(&gi_op_matmul_bias_act, attr, a, b, (uint64_t)i);
+      product(&gi_op_matmul_add_act, attr, a, b, (uint64_t)i);
       attr.activation = "relu";
       product(&gi_op_matmul_bias_act, attr, a, b, (uint64_t)i);
+      product(&gi_op_matmul_add_act, attr, a, b, (uint64_t)i);
     }
 }
 

@@ -60,10 +60,10 @@ static inline bool check_overlap(const checker *c, uint32_t a, uint32_t b) {
 }
 
 /* May a step write `out` over its input `in`? Only element by element, place by place. */
-static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t out,
-                                  uint32_t in) {
+static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t out, int i) {
+  const uint32_t in = n->in[i];
   const gi_val *x = c->g->values.at[out], *y = c->g->values.at[in];
-  return (n->op->flags & GI_IN_PLACE) && gi_shape_equal(&x->type, &y->type) &&
+  return gi_may_overwrite(n->op, i) && gi_shape_equal(&x->type, &y->type) &&
          x->layout == y->layout &&
          glia_dtype_size(x->type.dtype) == glia_dtype_size(y->type.dtype) &&
          c->p->memory.place[out].offset == c->p->memory.place[in].offset;
@@ -72,7 +72,7 @@ static inline bool check_in_place(const checker *c, const gi_node *n, uint32_t o
 static inline void check_write(checker *c, const gi_node *n, uint32_t v) {
   const gi_place *place = &c->p->memory.place[v];
   for (int i = 0; i < n->n_in; i++)
-    if (check_overlap(c, v, n->in[i]) && !check_in_place(c, n, v, n->in[i]))
+    if (check_overlap(c, v, n->in[i]) && !check_in_place(c, n, v, i))
       fail_msg("%s: %%%u is written over the input %%%u", n->op->name, v, n->in[i]);
   for (uint32_t w = n->out; w < v; w++)
     if (check_overlap(c, v, w))

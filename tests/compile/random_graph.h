@@ -220,6 +220,22 @@ static inline void add_reduction(maker *m) {
   }
 }
 
+/* Something of its type added, as residual networks do; mostly what is there already. */
+static inline glia_value add_like(maker *m, glia_value y) {
+  if (gi_null(y)) return y;
+  const gi_type t = gi_value_type(y);
+  /* One number a channel is folded into the bias (fold_affine), which rounds otherwise. */
+  if (t.rank == 4 && gi_type_count(&t) == t.dim[1]) return y;
+  glia_value z = GLIA_NONE;
+  for (int i = 0; i < m->n && gi_null(z); i++) {
+    const gi_type other = gi_value_type(m->pool[m->n - 1 - i]);
+    if (gi_type_equal(&t, &other)) z = m->pool[m->n - 1 - i];
+  }
+  if (gi_null(z)) z = new_variable(m, t.rank, t.dim);
+  if (gi_null(z)) return y;
+  return chance(m, 50) ? glia_add(y, z) : glia_add(z, y);
+}
+
 static inline void add_matmul(maker *m) {
   const glia_value a = pick(m, m->dtype, 2);
   if (gi_null(a)) return;
@@ -232,6 +248,7 @@ static inline void add_matmul(maker *m) {
     const glia_value bias = new_variable(m, 1, &n);
     if (!gi_null(bias)) y = chance(m, 50) ? glia_add(y, bias) : glia_add(bias, y);
   }
+  if (chance(m, 30)) y = add_like(m, y);
   if (chance(m, 50)) y = glia_relu(y);
   keep(m, y);
 }
@@ -254,7 +271,8 @@ static inline void add_image_op(maker *m) {
     const glia_value wt = new_variable(m, 4, (int64_t[]){f, c, kernel[0], kernel[1]});
     const glia_value bias = chance(m, 60) ? new_variable(m, 1, &f) : GLIA_NONE;
     if (gi_null(wt)) return;
-    const glia_value y = glia_conv2d_with(x, wt, bias, &o);
+    glia_value y = glia_conv2d_with(x, wt, bias, &o);
+    if (chance(m, 40)) y = add_like(m, y);
     keep(m, chance(m, 60) ? glia_relu(y) : y);
   } else if (kind == 3) {
     keep(m, glia_max_pool2d_opt(x, &o));

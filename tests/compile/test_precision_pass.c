@@ -135,6 +135,25 @@ static void test_sums_stay_f32(void **state) {
   check(g, 0.1);
 }
 
+/* What is added to a narrow product: a narrow branch goes into its kernel, which gives bf16; a
+ * wide one stays out, and the sum is as exact as f32. */
+static void test_sums_with_products(void **state) {
+  (void)state;
+  glia_graph *g = graph();
+  const glia_value a = input(g, "a", ROWS, COLS), b = input(g, "b", COLS, COLS);
+  const glia_value h = glia_sigmoid(glia_matmul(a, b));
+  glia_output("z", glia_add(glia_matmul(h, b), h));
+  glia_output("y", glia_add(glia_matmul(a, b), glia_mul(a, a)));
+  glia_plan *p = NULL;
+  OK(glia_compile(g, &p, .precision = GLIA_BF16));
+  int with = 0;
+  for (int i = 0; i < p->n_order; i++)
+    with += p->graph->nodes.at[p->order[i]]->op == &gi_op_matmul_add_act;
+  assert_int_equal(with, 1);
+  glia_plan_free(p);
+  check(g, 0.05);
+}
+
 static void test_other_precisions_are_refused(void **state) {
   (void)state;
   glia_graph *g = graph();
@@ -151,6 +170,7 @@ int main(void) {
       cmocka_unit_test(test_an_activation_is_stored_narrow),
       cmocka_unit_test(test_no_rounding_inside_a_group),
       cmocka_unit_test(test_sums_stay_f32),
+      cmocka_unit_test(test_sums_with_products),
       cmocka_unit_test(test_other_precisions_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

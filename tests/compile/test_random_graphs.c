@@ -103,6 +103,31 @@ static void limit_memory(const maker *m, const setting *s, const char *watch, gl
   *p = q;
 }
 
+/* ---- patterns ---------------------------------------------------------------------------- */
+
+/* The fused ops that turned up in some plan: a pattern that is never found is not tested. */
+static const gi_op *found[16];
+static int n_found;
+
+static bool is_found(const gi_op *op) {
+  for (int i = 0; i < n_found; i++)
+    if (found[i] == op) return true;
+  return false;
+}
+
+static void note_patterns(const glia_plan *p) {
+  for (int i = 0; i < p->n_steps; i++) {
+    const gi_op *op = p->graph->nodes.at[p->steps[i].node]->op;
+    if (op->match != NULL && !is_found(op) && n_found < GI_COUNT(found)) found[n_found++] = op;
+  }
+}
+
+static bool want_found(const gi_op *op, void *user) {
+  (void)user;
+  if (op->match != NULL && !is_found(op)) fail_msg("%s: no graph had its pattern", op->name);
+  return true;
+}
+
 /* Compiles and runs the graph twice; the store is put back as it was. */
 static answer solve(const maker *m, const setting *s) {
   answer a = {0};
@@ -120,6 +145,7 @@ static answer solve(const maker *m, const setting *s) {
                     .watch = watch, .fixed = s->fixed));
   if (s->limited) limit_memory(m, s, watch, &p);
   check_plan(p);
+  note_patterns(p);
   for (int r = 0; r < RUNS; r++) run_once(m, p, r, &a);
   for (int i = 0; i < n; i++) {
     glia_tensor *t = glia_store_tensor(m->store, i);
@@ -296,6 +322,7 @@ static void test_any_subset_of_passes(void **state) {
     try_seed(current);
   }
   print_message("%llu graphs\n", (unsigned long long)(current - first));
+  if (current - first >= 600) gi_op_each(want_found, NULL);
 }
 
 static int name_seed(void **state) {

@@ -151,7 +151,7 @@ static bool place_outputs(call *k, const op_case *c, const variant *v) {
     k->out[o] = take(k, bytes);
     memset(k->out[o], 0xa5, bytes);
     for (int i = 0; i < c->n_in && o == 0 && v->in_place && !shared; i++)
-      if (alike(k, c, i, o)) {
+      if (alike(k, c, i, o) && gi_may_overwrite(c->op, i)) {
         k->out[o] = k->in[i];
         shared = true;
       }
@@ -186,7 +186,6 @@ static bool try_kernel(const gi_kernel *kernel, int choice, const op_case *c,
                         .out_layout = k.out_layout,
                         .threads = v->threads};
   if (kernel->fits != NULL && kernel->fits(&p) != NULL) return false;
-  if (v->in_place && (c->op->flags & GI_IN_PLACE) == 0) return false;
   if (!gi_kernel_layouts(kernel, &p, choice, k.in_layout, k.out_layout)) return false;
   const gi_limits limits = {.flops = 1e11, .bytes = 2e10};
   const double seconds = gi_kernel_cost(kernel, &p, &limits);

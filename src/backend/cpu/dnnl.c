@@ -68,6 +68,8 @@ void gi_dnnl_setup(gi_str *out) {
 
 bool gi_dnnl_wide(void) { return strstr(instruction_set(), "avx512") != NULL; }
 
+bool gi_dnnl_adds_anywhere(void) { return strstr(instruction_set(), "sse") == NULL; }
+
 /* "cpu_isa_avx512_core_bf16", "cpu_isa_avx512_core_amx". Before these oneDNN emulates it, which
  * is slower than f32. */
 const char *gi_dnnl_takes(glia_dtype t) {
@@ -79,21 +81,23 @@ const char *gi_dnnl_takes(glia_dtype t) {
              : "takes bf16 with AVX512-BF16 or AMX only";
 }
 
-static dnnl_status_t append_relu(dnnl_primitive_attr_t attr) {
+static dnnl_status_t append_ops(dnnl_primitive_attr_t attr, bool sum, bool relu) {
   dnnl_post_ops_t ops;
   dnnl_status_t s = dnnl_post_ops_create(&ops);
   if (s != dnnl_success) return s;
-  s = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+  if (sum) s = dnnl_post_ops_append_sum(ops, 1.0f);
+  if (s == dnnl_success && relu)
+    s = dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
   if (s == dnnl_success) s = dnnl_primitive_attr_set_post_ops(attr, ops);
   dnnl_post_ops_destroy(ops);
   return s;
 }
 
-glia_status gi_dnnl_attr(bool relu, dnnl_primitive_attr_t *out) {
+glia_status gi_dnnl_attr(bool sum, bool relu, dnnl_primitive_attr_t *out) {
   dnnl_status_t s = dnnl_primitive_attr_create(out);
   GI_TRY(gi_dnnl_check(s, "attributes"));
   s = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-  if (s == dnnl_success && relu) s = append_relu(*out);
+  if (s == dnnl_success && (sum || relu)) s = append_ops(*out, sum, relu);
   if (s != dnnl_success) dnnl_primitive_attr_destroy(*out);
   return gi_dnnl_check(s, "attributes");
 }
@@ -126,6 +130,7 @@ typedef struct argument {
 
 typedef struct link {
   dnnl_primitive_t primitive;
+  bool copies; /* its first argument to its second: not done where they are one */
   int n;
   dnnl_exec_arg_t exec[ARGS];
   argument arg[ARGS];
@@ -218,7 +223,7 @@ glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc
   dnnl_primitive_attr_t attr;
   dnnl_primitive_desc_t pd;
   GI_TRY(gi_dnnl_engine(&engine));
-  GI_TRY(gi_dnnl_attr(false, &attr));
+  GI_TRY(gi_dnnl_attr(false, false, &attr));
   const int before = gi_dnnl_enter(c->threads);
   const dnnl_status_t s =
       dnnl_reorder_primitive_desc_create(&pd, have, engine, want, engine, attr);
@@ -226,6 +231,31 @@ glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc
   dnnl_primitive_attr_destroy(attr);
   GI_TRY(gi_dnnl_check(s, "reorder"));
   return gi_chain_add(c, pd, (gi_bind[]){{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, 2);
+}
+
+glia_status gi_chain_copy(gi_chain *c, gi_buffer from, gi_buffer to,
+                          const dnnl_memory_desc_t *desc) {
+  GI_TRY(gi_chain_reorder(c, from, desc, to, desc));
+  c->links[c->n - 1].copies = true;
+  return GLIA_OK;
+}
+
+glia_status gi_chain_sum(gi_chain *c, gi_buffer a, gi_buffer b, gi_buffer to,
+                         const dnnl_memory_desc_t *desc, bool relu) {
+  dnnl_engine_t engine;
+  dnnl_primitive_attr_t attr;
+  dnnl_primitive_desc_t pd;
+  dnnl_binary_desc_t d;
+  GI_TRY(gi_dnnl_engine(&engine));
+  GI_TRY(gi_dnnl_check(dnnl_binary_desc_init(&d, dnnl_binary_add, desc, desc, desc), "sum"));
+  GI_TRY(gi_dnnl_attr(false, relu, &attr));
+  const int before = gi_dnnl_enter(c->threads);
+  const dnnl_status_t s = dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL);
+  gi_dnnl_leave(before);
+  dnnl_primitive_attr_destroy(attr);
+  GI_TRY(gi_dnnl_check(s, "sum"));
+  const gi_bind args[] = {{DNNL_ARG_SRC_0, a}, {DNNL_ARG_SRC_1, b}, {DNNL_ARG_DST, to}};
+  return gi_chain_add(c, pd, args, 3);
 }
 
 /* Reorders known elements here and now, by a chain of one reorder. */
@@ -296,6 +326,8 @@ glia_status gi_chain_run(const gi_exec *x) {
   dnnl_status_t s = dnnl_success;
   for (int i = 0; i < c->n && s == dnnl_success; i++) {
     link *l = &c->links[i];
+    if (l->copies && address(c, x, l->arg[0].buffer) == address(c, x, l->arg[1].buffer))
+      continue;
     for (int k = 0; k < l->n && s == dnnl_success; k++) {
       void *at = address(c, x, l->arg[k].buffer);
       if (at == l->arg[k].at) continue;

@@ -51,6 +51,12 @@ glia_status gi_chain_reordered(gi_chain *c, const gi_problem *p, int i,
 /* Adds a reorder to `to`. */
 glia_status gi_chain_reorder(gi_chain *c, gi_buffer from, const dnnl_memory_desc_t *have,
                              gi_buffer to, const dnnl_memory_desc_t *want);
+/* Adds a copy that is left out in runs where both are the same memory. */
+glia_status gi_chain_copy(gi_chain *c, gi_buffer from, gi_buffer to,
+                          const dnnl_memory_desc_t *desc);
+/* Adds to = a + b, or relu of it, all of one layout; to may be the memory of a. */
+glia_status gi_chain_sum(gi_chain *c, gi_buffer a, gi_buffer b, gi_buffer to,
+                         const dnnl_memory_desc_t *desc, bool relu);
 /* Hands the chain to the plan; to be called last. */
 void gi_chain_finish(gi_chain *c, gi_prepared *out);
 glia_status gi_chain_run(const gi_exec *x); /* gi_kernel.run */
@@ -60,6 +66,9 @@ void gi_chain_free(void *chain);            /* gi_kernel.release */
 void gi_dnnl_setup(gi_str *out);
 /* Does it use AVX-512? GLIA_ISA and DNNL_MAX_CPU_ISA may forbid it. */
 bool gi_dnnl_wide(void);
+/* Can its convolutions add to what lies there at any address? With SSE4.1 it must be aligned.
+ */
+bool gi_dnnl_adds_anywhere(void);
 /* One engine serves all, made at the first call. */
 glia_status gi_dnnl_engine(dnnl_engine_t *out);
 /* oneDNN settles the number of threads when a primitive is described, and must run with it: set
@@ -68,8 +77,9 @@ int gi_dnnl_enter(int threads);
 void gi_dnnl_leave(int before);
 /* GLIA_OK, or a failure that says what oneDNN was asked for. */
 glia_status gi_dnnl_check(dnnl_status_t s, const char *what);
-/* Attributes with the scratchpad in the caller's hands, and a final relu if wanted. Owned. */
-glia_status gi_dnnl_attr(bool relu, dnnl_primitive_attr_t *out);
+/* Attributes with the scratchpad in the caller's hands; the result is added to what is there if
+ * wanted, and a relu ends it if wanted. Owned. */
+glia_status gi_dnnl_attr(bool sum, bool relu, dnnl_primitive_attr_t *out);
 /* Why oneDNN cannot compute with these elements here, or NULL: f32 always, bf16 where the
  * processor multiplies it. */
 const char *gi_dnnl_takes(glia_dtype t);

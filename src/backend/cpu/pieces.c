@@ -105,12 +105,12 @@ static gi_grid backward_grid(const gi_conv_attr *a, const gi_type *dy, const gi_
 
 int gi_grid_phases(const gi_problem *p) {
   const gi_conv_attr *a = p->attr;
-  const bool backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
+  const bool backward = gi_is_input_grad(p->op);
   return backward ? (int)(a->stride.at[0] * a->stride.at[1]) : 1;
 }
 
 gi_grid gi_grid_of(const gi_problem *p, int phase) {
-  if (strcmp(p->op->name, "conv2d_input_grad") == 0)
+  if (gi_is_input_grad(p->op))
     return backward_grid(p->attr, &p->in[0], &p->in[1], &p->out[0], phase);
   if (strcmp(p->op->name, "conv2d_weight_grad") == 0)
     return forward_grid(p->attr, &p->in[0], &p->out[0], &p->in[1]);

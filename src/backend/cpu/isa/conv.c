@@ -32,6 +32,14 @@ static void tile(const gi_conv_tile *t) {
       EACH_PLACE(STEP)
     }
   }
+  if (t->adds) {
+#define JOIN(i)                                                        \
+  if (i < t->places) {                                                 \
+    a##i += load_most(t->added[i], t->channels);                       \
+    b##i += load_most(t->added[i] + GI_LANES, t->channels - GI_LANES); \
+  }
+    EACH_PLACE(JOIN)
+  }
   if (t->relu) {
 #define CUT(i) a##i = at_least_zero(a##i), b##i = at_least_zero(b##i);
     EACH_PLACE(CUT)
@@ -45,6 +53,7 @@ static void tile(const gi_conv_tile *t) {
 #undef START
 #undef POINT
 #undef STEP
+#undef JOIN
 #undef CUT
 #undef STORE
 }

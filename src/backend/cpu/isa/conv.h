@@ -23,11 +23,12 @@ typedef struct gi_conv_tile {
   const int32_t *weight; /* by tap: first row of the panel, in floats */
   int64_t taps, depth;
   const float *panel;
-  float *to[GI_CONV_PLACES]; /* first result channel of the panel, by place */
-  int places;                /* that are stored */
-  int64_t channels;          /* of the panel that are stored */
-  const float *bias;         /* as many; NULL: none */
-  bool relu;
+  float *to[GI_CONV_PLACES];          /* first result channel of the panel, by place */
+  int places;                         /* that are stored */
+  int64_t channels;                   /* of the panel that are stored */
+  const float *bias;                  /* as many; NULL: none */
+  const float *added[GI_CONV_PLACES]; /* as `to`: added last; it may be the same memory */
+  bool adds, relu;
 } gi_conv_tile;
 
 /* Sum over places of x[place][c + i] dy[row[place] + f] for i = 0 .. rows - 1 and a panel's

@@ -37,12 +37,14 @@ static void sums(const gi_product_tile *t, float *to) {
 
 static void finish_row(const gi_product_tile *t, int i, float *row) {
   float *c = t->c + i * t->row_step;
+  const float *z = t->added != NULL ? t->added + i * t->row_step : NULL;
   const float bias = t->row_bias != NULL ? t->row_bias[i] : 0;
   if (t->col_step == 1 && t->cols == WIDTH) {
     for (int64_t j = 0; j < WIDTH; j += GI_LANES) {
       vec v = load(row + j) + splat(bias);
       if (t->col_bias != NULL) v += load(t->col_bias + j);
       if (t->add) v += load(c + j);
+      if (z != NULL) v += load(z + j);
       store(c + j, t->relu ? (vec)(~(v < splat(0)) & (ivec)v) : v);
     }
     return;
@@ -51,6 +53,7 @@ static void finish_row(const gi_product_tile *t, int i, float *row) {
     float v = row[j] + bias;
     if (t->col_bias != NULL) v += t->col_bias[j];
     if (t->add) v += c[j * t->col_step];
+    if (z != NULL) v += z[j * t->col_step];
     c[j * t->col_step] = t->relu && v < 0 ? 0 : v;
   }
 }
@@ -66,11 +69,13 @@ static void tile(const gi_product_tile *t) {
   }
   for (int64_t j = 0; j < t->cols; j++) { /* down the columns, which are near each other */
     float *c = t->c + j * t->col_step;
+    const float *z = t->added != NULL ? t->added + j * t->col_step : NULL;
     for (int i = 0; i < t->rows; i++) {
       float v = done[i * WIDTH + j];
       if (t->row_bias != NULL) v += t->row_bias[i];
       if (t->col_bias != NULL) v += t->col_bias[j];
       if (t->add) v += c[i * t->row_step];
+      if (z != NULL) v += z[i * t->row_step];
       c[i * t->row_step] = t->relu && v < 0 ? 0 : v;
     }
   }

@@ -21,6 +21,7 @@ typedef struct gi_product_tile {
   int rows; /* that are stored */
   int64_t cols;
   bool add;              /* to what is there */
+  const float *added;    /* as c: added too, it may be the same memory; NULL: none */
   const float *row_bias; /* one a row; NULL: none */
   const float *col_bias; /* one a column */
   bool relu;

@@ -164,7 +164,10 @@ LINE output_panel(const gi_winograd_output *o, const bool plain, const bool relu
       output_line(row, y);
       for (int j = 0; j < OUT; j++) {
         const int64_t at = o->cell[i * OUT + j];
-        const vec v = relu ? at_least_zero(y[j] + bias) : y[j] + bias;
+        vec v = y[j] + bias;
+        if (o->added != NULL && at >= 0)
+          v += plain ? load(o->added + at + f) : load_most(o->added + at + f, n);
+        if (relu) v = at_least_zero(v);
         if (plain)
           store(to + at, v);
         else if (at >= 0)

@@ -41,6 +41,7 @@ typedef struct gi_winograd_output {
   const int64_t *cell; /* of the 16, by row: where its channels begin in `to`; < 0: outside */
   int64_t channels;    /* that are stored */
   const float *bias;   /* as many; NULL: none */
+  const float *added;  /* as `to`: added last, it may be the same memory; NULL: none */
   bool relu;
 } gi_winograd_output;
 

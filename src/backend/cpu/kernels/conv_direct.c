@@ -49,7 +49,8 @@ typedef struct state {
   int64_t to_height, to_width, channels; /* of what is written */
   int64_t step[2], to_step[2];           /* of places: in what is read, in what is written */
   int64_t kernel;                        /* taps in all */
-  bool backward, relu, has_bias;
+  bool backward, adds, relu;
+  int bias;       /* input; -1: none */
   bool across;    /* places are counted through the images before through an image */
   int64_t panels; /* channels by width */
   int n_phases;
@@ -61,7 +62,7 @@ typedef struct state {
   /* for the time of a run */
   const phase *now;
   int64_t runs, groups; /* that places and panels are cut into */
-  const float *from, *zeros, *packed, *bias;
+  const float *from, *zeros, *packed, *biases, *z;
   float *to;
   float *kept; /* owned: packed weights that never change; NULL: they are packed in each run */
 } state;
@@ -87,6 +88,7 @@ static const char *fits(const gi_problem *p) {
 
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   in[0] = GI_CHANNELS_LAST;
+  if (gi_adds(p->op)) in[GI_ADDED] = GI_CHANNELS_LAST;
   if (strcmp(p->op->name, "conv2d_weight_grad") == 0)
     in[1] = GI_CHANNELS_LAST;
   else
@@ -319,19 +321,22 @@ static void tiles_part(void *user, int64_t part) {
     const int64_t p = first + tiles * GI_CONV_PLACES;
     prepare_spot(s, f, p, (int)GI_MIN(GI_CONV_PLACES, places - p), &spots[tiles]);
   }
-  gi_conv_tile tile = {.depth = s->depth, .relu = s->relu};
+  gi_conv_tile tile = {.depth = s->depth, .adds = s->z != NULL, .relu = s->relu};
   for (int64_t k = s->panels * group / s->groups; k < s->panels * (group + 1) / s->groups;
        k++) {
     tile.panel = s->packed + f->first_weight + k * f->n_taps * s->depth * width;
     tile.channels = GI_MIN(width, s->channels - k * width);
-    tile.bias = s->has_bias ? s->bias + k * width : NULL;
+    tile.bias = s->biases != NULL ? s->biases + k * width : NULL;
     for (int i = 0; i < tiles; i++) {
       const spot *o = &spots[i];
       tile.at = o->at;
       tile.weight = o->weight;
       tile.taps = o->n_taps;
       tile.places = o->places;
-      for (int p = 0; p < o->places; p++) tile.to[p] = o->to[p] + k * width;
+      for (int p = 0; p < o->places; p++) {
+        tile.to[p] = o->to[p] + k * width;
+        if (s->z != NULL) tile.added[p] = s->z + (tile.to[p] - s->to);
+      }
       s->loops->tile(&tile);
     }
   }
@@ -356,7 +361,8 @@ static glia_status run(const gi_exec *x) {
   s->to = x->out[0];
   s->zeros = scratch + s->zeros_at;
   s->packed = s->kept != NULL ? s->kept : scratch + s->packed_at;
-  if (s->has_bias) s->bias = x->in[2];
+  s->biases = s->bias >= 0 ? x->in[s->bias] : NULL;
+  s->z = s->adds ? x->in[GI_ADDED] : NULL;
   memset(scratch + s->zeros_at, 0, (size_t)s->depth * sizeof(float));
   if (s->kept == NULL) pack(s, x->in[1], scratch + s->packed_at);
   for (int i = 0; i < s->n_phases; i++) run_phase(s, &s->phases[i]);
@@ -491,7 +497,8 @@ static glia_status begin(state *s, const gi_problem *p, const gi_type *from, con
   s->to_width = to->dim[3];
   s->kernel = w->dim[2] * w->dim[3];
   s->relu = a->activation != NULL && strcmp(a->activation, "relu") == 0;
-  s->has_bias = p->n_in == 3;
+  s->bias = gi_bias_input(p->op, p->n_in);
+  s->adds = gi_adds(p->op);
   s->loops = gi_cpu_isa()->conv;
   s->move = gi_cpu_isa()->move_rectangle;
   s->panels = (s->channels + s->loops->width - 1) / s->loops->width;
@@ -502,7 +509,7 @@ static glia_status begin(state *s, const gi_problem *p, const gi_type *from, con
   return s->phases == NULL ? gi_fail_nomem(PHASES * sizeof *s->phases) : GLIA_OK;
 }
 
-static void release(void *state_) {
+static void release(void *state_) { /* of grad_state too, which begins with one */
   state *s = state_;
   gi_free_aligned(s->kept);
   gi_free(s->phases);
@@ -512,7 +519,7 @@ static void release(void *state_) {
 static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   state *s = gi_alloc(sizeof *s);
   if (s == NULL) return gi_fail_nomem(sizeof *s);
-  s->backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
+  s->backward = gi_is_input_grad(p->op);
   const glia_status made = begin(s, p, &p->in[0], &p->in[1], &p->out[0]);
   if (made != GLIA_OK) {
     gi_free(s);
@@ -568,27 +575,30 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return GLIA_OK;
 }
 
-static void release_weight_grad(void *state_) {
-  grad_state *g = state_;
-  gi_free(g->s.phases);
-  gi_free(g);
-}
-
-#define ROW(id, prepare_, run_, release_) \
-  static const gi_kernel id = {           \
-      .op = #id,                          \
-      .name = "conv_direct",              \
-      .fits = fits,                       \
-      .layouts = layouts,                 \
-      .cost = cost,                       \
-      .prepare = prepare_,                \
-      .run = run_,                        \
-      .release = release_,                \
+#define ROW(id, prepare_, run_) \
+  static const gi_kernel id = { \
+      .op = #id,                \
+      .name = "conv_direct",    \
+      .fits = fits,             \
+      .layouts = layouts,       \
+      .cost = cost,             \
+      .prepare = prepare_,      \
+      .run = run_,              \
+      .release = release,       \
   };
-ROW(conv2d, prepare, run, release)
-ROW(conv2d_act, prepare, run, release)
-ROW(conv2d_input_grad, prepare, run, release)
-ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad, release_weight_grad)
+ROW(conv2d, prepare, run)
+ROW(conv2d_act, prepare, run)
+ROW(conv2d_add_act, prepare, run)
+ROW(conv2d_input_grad, prepare, run)
+ROW(conv2d_input_grad_add, prepare, run)
+ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad)
 
-const gi_kernel *const gi_cpu_kernels_conv_direct[] = {&conv2d, &conv2d_act, &conv2d_input_grad,
-                                                       &conv2d_weight_grad, NULL};
+const gi_kernel *const gi_cpu_kernels_conv_direct[] = {
+    &conv2d,
+    &conv2d_act,
+    &conv2d_add_act,
+    &conv2d_input_grad,
+    &conv2d_input_grad_add,
+    &conv2d_weight_grad,
+    NULL,
+};

@@ -5,6 +5,9 @@
  * them, and a reorder in front of the primitive (behind it, for the weight's gradient) brings
  * them there: some ten thousand elements against the hundreds of millions of products that
  * follow.
+ *
+ * What is added to a result is added within the convolution, which finds it where the result
+ * will be; to a gradient, which oneDNN has no such thing for, by a primitive of its own.
  */
 #include "backend/cpu/dnnl.h"
 #include "ops/attrs.h"
@@ -31,8 +34,8 @@ static const char *fits(const gi_problem *p) {
 }
 
 static bool layouts_forward(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
-  (void)p;
   in[0] = out[0] = GI_CHANNELS_LAST;
+  if (gi_adds(p->op)) in[GI_ADDED] = GI_CHANNELS_LAST;
   return choice == 0;
 }
 
@@ -45,14 +48,18 @@ static bool layouts_weight_grad(const gi_problem *p, int choice, gi_layout *in,
 }
 
 /* Shares of the arithmetic limit as measured on shapes of ResNet: AVX-512 does well on any
- * layout; with AVX2 channels-last is not what its kernels are made for. */
+ * layout; with AVX2 channels-last is not what its kernels are made for. A
+ * sum behind a gradient writes and reads it once more. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
   const bool wide = gi_dnnl_wide();
   const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
   const gi_type *w = weight_grad ? &p->out[0] : &p->in[1];
   const bool point = w->dim[2] * w->dim[3] == 1;
-  if (p->in[0].dtype == GLIA_BF16) return gi_time(p, limits, 1.8, 1); /* of the limit of f32 */
-  return gi_time(p, limits, wide ? 0.9 : point ? 0.75 : weight_grad ? 0.4 : 0.6, 1);
+  const bool behind = gi_adds(p->op) && gi_is_input_grad(p->op);
+  const double sum = behind ? 2 * (double)gi_type_bytes(&p->out[0]) / limits->bytes : 0;
+  if (p->in[0].dtype == GLIA_BF16)
+    return gi_time(p, limits, 1.8, 1) + sum; /* of the limit of f32 */
+  return gi_time(p, limits, wide ? 0.9 : point ? 0.75 : weight_grad ? 0.4 : 0.6, 1) + sum;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------ */
@@ -61,7 +68,7 @@ typedef struct conv {
   dnnl_memory_desc_t x, y, bias;
   dnnl_memory_desc_t weight;       /* as it lies in memory */
   dnnl_memory_desc_t weight_liked; /* left to oneDNN */
-  bool has_bias, relu;
+  bool has_bias, adds, relu;       /* adds: to what lies in y */
   dnnl_dims_t stride, dilation, padding;
   dnnl_engine_t engine;
 } conv;
@@ -117,7 +124,7 @@ static glia_status forward(const conv *c, dnnl_primitive_desc_t *pd) {
           &d, dnnl_forward_training, dnnl_convolution_direct, &c->x, &c->weight_liked,
           c->has_bias ? &c->bias : NULL, &c->y, c->stride, c->dilation, c->padding, c->padding),
       "convolution"));
-  GI_TRY(gi_dnnl_attr(c->relu, &attr));
+  GI_TRY(gi_dnnl_attr(c->adds, c->relu, &attr));
   const dnnl_status_t s = dnnl_primitive_desc_create(pd, &d, attr, c->engine, NULL);
   dnnl_primitive_attr_destroy(attr);
   return gi_dnnl_check(s, "convolution");
@@ -136,7 +143,7 @@ static glia_status backward(const conv *c, bool of_input, dnnl_primitive_desc_t 
                                    &c->y, c->stride, c->dilation, c->padding, c->padding);
   GI_TRY(gi_dnnl_check(s, "convolution gradient"));
   GI_TRY(forward(c, &hint));
-  const glia_status made = gi_dnnl_attr(false, &attr);
+  const glia_status made = gi_dnnl_attr(false, false, &attr);
   if (made == GLIA_OK) {
     s = dnnl_primitive_desc_create(pd, &d, attr, c->engine, hint);
     dnnl_primitive_attr_destroy(attr);
@@ -151,19 +158,29 @@ static glia_status chain_forward(gi_chain *c, const gi_problem *p) {
   conv d;
   dnnl_primitive_desc_t pd;
   gi_buffer weight;
+  const int bias = gi_bias_input(p->op, p->n_in);
+  const bool adds = gi_adds(p->op), within = adds && gi_dnnl_adds_anywhere();
   GI_TRY(describe(&d, p->attr, in_of(p, 0), &p->in[1], out_of(p),
-                  p->n_in == 3 ? p->in[2].dtype : GLIA_F32));
-  d.has_bias = p->n_in == 3;
+                  bias >= 0 ? p->in[bias].dtype : GLIA_F32));
+  const bool relu = d.relu;
+  d.has_bias = bias >= 0;
+  d.adds = within;
+  if (adds && !within) d.relu = false; /* it comes behind the sum */
+  if (within) GI_TRY(gi_chain_copy(c, gi_in(GI_ADDED), gi_out(0), &d.y));
   GI_TRY(forward(&d, &pd));
   const glia_status s =
       gi_chain_reordered(c, p, 1, &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
   if (s != GLIA_OK) dnnl_primitive_desc_destroy(pd);
   GI_TRY(s);
+  const gi_buffer result =
+      adds && !within ? gi_chain_scratch(c, dnnl_memory_desc_get_size(&d.y)) : gi_out(0);
   const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},
                           {DNNL_ARG_WEIGHTS, weight},
-                          {DNNL_ARG_DST, gi_out(0)},
-                          {DNNL_ARG_BIAS, gi_in(2)}};
-  return gi_chain_add(c, pd, args, d.has_bias ? 4 : 3);
+                          {DNNL_ARG_DST, result},
+                          {DNNL_ARG_BIAS, gi_in((size_t)GI_MAX(bias, 0))}};
+  GI_TRY(gi_chain_add(c, pd, args, d.has_bias ? 4 : 3));
+  return adds && !within ? gi_chain_sum(c, gi_in(GI_ADDED), result, gi_out(0), &d.y, relu)
+                         : GLIA_OK;
 }
 
 static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
@@ -176,10 +193,13 @@ static glia_status chain_input_grad(gi_chain *c, const gi_problem *p) {
       gi_chain_reordered(c, p, 1, &d.weight, gi_dnnl_arg(pd, DNNL_ARG_WEIGHTS), &weight);
   if (s != GLIA_OK) dnnl_primitive_desc_destroy(pd);
   GI_TRY(s);
-  const gi_bind args[] = {{DNNL_ARG_DIFF_DST, gi_in(0)},
-                          {DNNL_ARG_WEIGHTS, weight},
-                          {DNNL_ARG_DIFF_SRC, gi_out(0)}};
-  return gi_chain_add(c, pd, args, 3);
+  const bool adds = gi_adds(p->op);
+  const gi_buffer grad =
+      adds ? gi_chain_scratch(c, dnnl_memory_desc_get_size(&d.x)) : gi_out(0);
+  const gi_bind args[] = {
+      {DNNL_ARG_DIFF_DST, gi_in(0)}, {DNNL_ARG_WEIGHTS, weight}, {DNNL_ARG_DIFF_SRC, grad}};
+  GI_TRY(gi_chain_add(c, pd, args, 3));
+  return adds ? gi_chain_sum(c, gi_in(GI_ADDED), grad, gi_out(0), &d.x, false) : GLIA_OK;
 }
 
 static glia_status chain_weight_grad(gi_chain *c, const gi_problem *p) {
@@ -230,10 +250,14 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
 static const gi_kernel conv2d = ROW("conv2d", "conv_onednn", layouts_forward, prepare_forward);
 static const gi_kernel conv2d_act =
     ROW("conv2d_act", "conv_onednn", layouts_forward, prepare_forward);
+static const gi_kernel conv2d_add_act =
+    ROW("conv2d_add_act", "conv_onednn", layouts_forward, prepare_forward);
+static const gi_kernel input_grad_add =
+    ROW("conv2d_input_grad_add", "conv_onednn", layouts_forward, prepare_input_grad);
 static const gi_kernel input_grad =
     ROW("conv2d_input_grad", "conv_onednn", layouts_forward, prepare_input_grad);
 static const gi_kernel weight_grad =
     ROW("conv2d_weight_grad", "conv_onednn", layouts_weight_grad, prepare_weight_grad);
 
-const gi_kernel *const gi_cpu_kernels_conv_onednn[] = {&conv2d, &conv2d_act, &input_grad,
-                                                       &weight_grad, NULL};
+const gi_kernel *const gi_cpu_kernels_conv_onednn[] = {
+    &conv2d, &conv2d_act, &conv2d_add_act, &input_grad, &input_grad_add, &weight_grad, NULL};

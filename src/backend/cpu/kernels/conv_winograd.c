@@ -54,7 +54,8 @@ typedef struct state {
   gi_grid g;
   int64_t deep;   /* depths of all pieces */
   int64_t kernel; /* taps */
-  bool backward, relu, has_bias;
+  bool backward, adds, relu;
+  int bias;                  /* input; -1: none */
   bool few;                  /* tiles: panels are shared out, not blocks of tiles */
   int64_t panels;            /* channels by loops->width */
   int64_t block, chunk;      /* tiles, panels taken together */
@@ -68,7 +69,7 @@ typedef struct state {
   size_t weight_at, part_at, part_size, space_size; /* floats, in the scratch */
   float *kept; /* owned: transformed weights that never change; NULL: transformed in each run */
   /* for the time of a run */
-  const float *from, *w, *zeros, *bias;
+  const float *from, *w, *zeros, *biases, *z;
   float *weight, *space, *to;
 } state;
 
@@ -98,6 +99,7 @@ static const char *fits(const gi_problem *p) {
 
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   in[0] = GI_CHANNELS_LAST;
+  if (gi_adds(p->op)) in[GI_ADDED] = GI_CHANNELS_LAST;
   if (weight_grad_of(p))
     in[1] = GI_CHANNELS_LAST;
   else
@@ -213,7 +215,8 @@ static void write_block(const state *s, int64_t panel, int64_t chunk, int64_t fi
       o.from = out + (c * s->block + t) * width;
       o.to = s->to + f;
       o.channels = GI_MIN(width, s->g.channels - f);
-      o.bias = s->has_bias ? s->bias + f : NULL;
+      o.bias = s->biases != NULL ? s->biases + f : NULL;
+      o.added = s->z != NULL ? s->z + f : NULL;
       s->loops->output(&o);
     }
   }
@@ -270,7 +273,8 @@ static void run_phase(state *s, const gi_exec *x) {
   float *scratch = x->scratch;
   s->from = x->in[0];
   s->to = x->out[0];
-  if (s->has_bias) s->bias = x->in[2];
+  s->biases = s->bias >= 0 ? x->in[s->bias] : NULL;
+  s->z = s->adds ? x->in[GI_ADDED] : NULL;
   s->space = scratch + s->part_at;
   zero_cell(s, scratch);
   if (s->kept == NULL) transform_weights(s, x->in[1], scratch + s->weight_at);
@@ -394,9 +398,10 @@ static void begin(state *s, const gi_problem *p, const gi_grid *g) {
   s->g = *g;
   s->deep = g->n_pieces * g->depth;
   s->kernel = w->dim[2] * w->dim[3];
-  s->backward = strcmp(p->op->name, "conv2d_input_grad") == 0;
+  s->backward = gi_is_input_grad(p->op);
   s->relu = a->activation != NULL && strcmp(a->activation, "relu") == 0;
-  s->has_bias = p->n_in == 3;
+  s->bias = gi_bias_input(p->op, p->n_in);
+  s->adds = gi_adds(p->op);
   s->loops = gi_cpu_isa()->winograd;
   s->move = gi_cpu_isa()->move_rectangle;
   const double work = (double)s->g.tiles * POINTS * (double)(s->deep * s->g.channels);
@@ -514,8 +519,15 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   };
 ROW(conv2d, prepare, run, release)
 ROW(conv2d_act, prepare, run, release)
+ROW(conv2d_add_act, prepare, run, release)
 ROW(conv2d_input_grad, prepare, run, release)
+ROW(conv2d_input_grad_add, prepare, run, release)
 ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad, gi_free)
 
-const gi_kernel *const gi_cpu_kernels_conv_winograd[] = {
-    &conv2d, &conv2d_act, &conv2d_input_grad, &conv2d_weight_grad, NULL};
+const gi_kernel *const gi_cpu_kernels_conv_winograd[] = {&conv2d,
+                                                         &conv2d_act,
+                                                         &conv2d_add_act,
+                                                         &conv2d_input_grad,
+                                                         &conv2d_input_grad_add,
+                                                         &conv2d_weight_grad,
+                                                         NULL};

@@ -42,7 +42,9 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
   return gi_time(p, limits, p->in[0].dtype == GLIA_BF16 ? NARROW_SHARE : share, 1) + 5e-7;
 }
 
-static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd) {
+/* result: as the product is written. */
+static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd,
+                          dnnl_memory_desc_t *result) {
   const gi_matmul_attr *at = p->attr;
   const int rank = p->out[0].rank;
   gi_matrix a = gi_matrix_view(&p->in[0], rank, at->transpose_a),
@@ -58,18 +60,21 @@ static glia_status create(const gi_problem *p, dnnl_primitive_desc_t *pd) {
     bias.dim[d] = d == bias.rank - 1 ? c.dim[d] : 1;
     bias.stride[d] = d == bias.rank - 1 ? 1 : c.dim[bias.rank - 1];
   }
+  const int with = gi_bias_input(p->op, p->n_in);
+  const bool relu = at->activation != NULL && strcmp(at->activation, "relu") == 0;
   dnnl_memory_desc_t da, db, dc, dbias;
   GI_TRY(describe(&a, p->in[0].dtype, &da));
   GI_TRY(describe(&b, p->in[1].dtype, &db));
   GI_TRY(describe(&c, p->out[0].dtype, &dc));
-  GI_TRY(describe(&bias, p->n_in == 3 ? p->in[2].dtype : GLIA_F32, &dbias));
+  GI_TRY(describe(&bias, with >= 0 ? p->in[with].dtype : GLIA_F32, &dbias));
+  *result = dc;
   dnnl_engine_t engine;
   dnnl_primitive_attr_t attr;
   dnnl_matmul_desc_t desc;
   GI_TRY(gi_dnnl_engine(&engine));
-  GI_TRY(gi_dnnl_check(
-      dnnl_matmul_desc_init(&desc, &da, &db, p->n_in == 3 ? &dbias : NULL, &dc), "product"));
-  GI_TRY(gi_dnnl_attr(at->activation != NULL && strcmp(at->activation, "relu") == 0, &attr));
+  GI_TRY(gi_dnnl_check(dnnl_matmul_desc_init(&desc, &da, &db, with >= 0 ? &dbias : NULL, &dc),
+                       "product"));
+  GI_TRY(gi_dnnl_attr(gi_adds(p->op), relu, &attr));
   const dnnl_status_t s = dnnl_primitive_desc_create(pd, &desc, attr, engine, NULL);
   dnnl_primitive_attr_destroy(attr);
   return gi_dnnl_check(s, "product");
@@ -80,15 +85,21 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   dnnl_primitive_desc_t pd;
   const int threads =
       gi_cpu_parts(p->threads, (int64_t)fmin(gi_problem_cost(p).flops, 1e18), PART);
+  const int bias = gi_bias_input(p->op, p->n_in);
+  dnnl_memory_desc_t result;
   GI_TRY(gi_chain_new(threads, &c));
   const int before = gi_dnnl_enter(threads);
-  glia_status s = create(p, &pd);
+  glia_status s = create(p, &pd, &result);
   gi_dnnl_leave(before);
+  if (s == GLIA_OK && gi_adds(p->op)) {
+    s = gi_chain_copy(c, gi_in(GI_ADDED), gi_out(0), &result);
+    if (s != GLIA_OK) dnnl_primitive_desc_destroy(pd);
+  }
   const gi_bind args[] = {{DNNL_ARG_SRC, gi_in(0)},
                           {DNNL_ARG_WEIGHTS, gi_in(1)},
                           {DNNL_ARG_DST, gi_out(0)},
-                          {DNNL_ARG_BIAS, gi_in(2)}};
-  if (s == GLIA_OK) s = gi_chain_add(c, pd, args, p->n_in == 3 ? 4 : 3);
+                          {DNNL_ARG_BIAS, gi_in((size_t)GI_MAX(bias, 0))}};
+  if (s == GLIA_OK) s = gi_chain_add(c, pd, args, bias >= 0 ? 4 : 3);
   if (s == GLIA_OK)
     gi_chain_finish(c, out);
   else
@@ -101,6 +112,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     .op = op_name, .name = "matmul_onednn", .by_threads = true, .fits = fits, .cost = cost, \
     .prepare = prepare, .run = gi_chain_run, .release = gi_chain_free,                      \
   }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
+static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
+                       product_add = ROW("matmul_add_act");
 
-const gi_kernel *const gi_cpu_kernels_matmul_onednn[] = {&product, &product_act, NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_onednn[] = {&product, &product_act, &product_add,
+                                                         NULL};

@@ -4,7 +4,7 @@
  * smallest networks are done before that. Loops of our own begin at once: that is the reason
  * for this kernel, and its cost says up to where.
  *
- *   c[i, j] = act(bias[j] + sum over k of a[i, k] b[k, j]), transposes are strides
+ *   c[i, j] = act(bias[j] + sum over k of a[i, k] b[k, j] + z[i, j]), transposes are strides
  */
 #include "backend/cpu/cpu.h"
 #include "ops/attrs.h"
@@ -12,7 +12,8 @@
 typedef struct state {
   int64_t rows, columns, depth;
   int64_t a_row, a_depth, b_depth, b_column; /* strides in elements */
-  bool bias, relu;
+  int bias;                                  /* input; -1: none */
+  bool adds, relu;
 } state;
 
 static const char *fits(const gi_problem *p) {
@@ -43,7 +44,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
                .a_depth = a->transpose_a ? x->dim[1] : 1,
                .b_depth = a->transpose_b ? 1 : w->dim[1],
                .b_column = a->transpose_b ? w->dim[1] : 1,
-               .bias = p->n_in == 3,
+               .bias = gi_bias_input(p->op, p->n_in),
+               .adds = gi_adds(p->op),
                .relu = a->activation != NULL && a->activation[0] != '\0'};
   out->state = s;
   return GLIA_OK;
@@ -51,13 +53,15 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
 
 static glia_status run(const gi_exec *x) {
   const state *s = x->state;
-  const float *a = x->in[0], *b = x->in[1], *bias = s->bias ? x->in[2] : NULL;
+  const float *a = x->in[0], *b = x->in[1], *bias = s->bias >= 0 ? x->in[s->bias] : NULL;
+  const float *z = s->adds ? x->in[GI_ADDED] : NULL;
   float *c = x->out[0];
   for (int64_t i = 0; i < s->rows; i++)
     for (int64_t j = 0; j < s->columns; j++) {
       const float *ai = a + i * s->a_row, *bj = b + j * s->b_column;
       float sum = bias != NULL ? bias[j] : 0;
       for (int64_t k = 0; k < s->depth; k++) sum += ai[k * s->a_depth] * bj[k * s->b_depth];
+      if (z != NULL) sum += z[i * s->columns + j];
       c[i * s->columns + j] = s->relu && sum < 0 ? 0 : sum; /* NaN stays */
     }
   return GLIA_OK;
@@ -68,6 +72,8 @@ static glia_status run(const gi_exec *x) {
     .op = op_name, .name = "matmul_small", .fits = fits, .cost = cost, .prepare = prepare, \
     .run = run, .release = gi_free,                                                        \
   }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
+static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
+                       product_add = ROW("matmul_add_act");
 
-const gi_kernel *const gi_cpu_kernels_matmul_small[] = {&product, &product_act, NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_small[] = {&product, &product_act, &product_add,
+                                                        NULL};

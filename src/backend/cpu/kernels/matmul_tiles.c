@@ -35,7 +35,7 @@ typedef struct state {
   int64_t depth, row_step, col_step;       /* of the result */
   int64_t batches, *spread_at, *packed_at; /* by batch: where its matrix begins */
   int64_t panels, row_tiles, panel_floats;
-  bool relu, bias_by_row;
+  bool adds, relu, bias_by_row;
   int bias; /* input; -1: none */
   int threads;
   int64_t parts;
@@ -44,7 +44,7 @@ typedef struct state {
   float *kept;        /* owned: packed once; NULL: in each run */
   size_t near_floats; /* of a thread's own panels; 0: packed for all */
   /* for the time of a run */
-  const float *a, *b, *biases;
+  const float *a, *b, *biases, *z;
   float *c, *panels_at, *near;
 } state;
 
@@ -190,6 +190,7 @@ static void row_of_tiles(const state *s, gi_product_tile *t, float *c, const str
     t->panel = b->at + (p - b->first) * b->step;
     t->cols = GI_MIN(width, s->packed.count - col);
     t->c = c + row * s->row_step + col * s->col_step;
+    t->added = s->z != NULL && from == 0 ? s->z + (t->c - s->c) : NULL;
     if (s->biases != NULL && from == 0) {
       t->row_bias = s->bias_by_row ? s->biases + row : NULL;
       t->col_bias = s->bias_by_row ? NULL : s->biases + col;
@@ -310,6 +311,7 @@ static glia_status run(const gi_exec *x) {
   s->a = x->in[s->spread.input];
   s->b = x->in[s->packed.input];
   s->biases = s->bias >= 0 ? x->in[s->bias] : NULL;
+  s->z = s->adds ? x->in[GI_ADDED] : NULL;
   s->c = x->out[0];
   s->panels_at = s->kept != NULL ? s->kept : x->scratch;
   if (s->batches > 1) {
@@ -379,7 +381,8 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   const bool turned = s->spread.input == 1;
   GI_TRY(list_batches(s, &m, turned ? &m.b : &m.a, turned ? &m.a : &m.b));
   s->relu = at->activation != NULL && strcmp(at->activation, "relu") == 0;
-  s->bias = p->n_in == 3 ? 2 : -1;
+  s->bias = gi_bias_input(p->op, p->n_in);
+  s->adds = gi_adds(p->op);
   s->panels = (s->packed.count + width - 1) / width;
   s->row_tiles = (s->spread.count + GI_PRODUCT_ROWS - 1) / GI_PRODUCT_ROWS;
   s->panel_floats = s->depth * width;
@@ -422,6 +425,8 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
     .op = op_name, .name = "matmul_tiles", .fits = fits, .cost = cost, .prepare = prepare, \
     .run = run, .release = release,                                                        \
   }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act");
+static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
+                       product_add = ROW("matmul_add_act");
 
-const gi_kernel *const gi_cpu_kernels_matmul_tiles[] = {&product, &product_act, NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_tiles[] = {&product, &product_act, &product_add,
+                                                        NULL};
