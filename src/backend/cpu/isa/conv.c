@@ -16,6 +16,10 @@ static void tile(const gi_conv_tile *t) {
       t->bias != NULL ? load_most(t->bias + GI_LANES, t->channels - GI_LANES) : splat(0);
 #define START(i) vec a##i = bias0, b##i = bias1;
   EACH_PLACE(START)
+  for (int i = 0; i < t->places && t->adds; i++) { /* they are there when the sums are */
+    __builtin_prefetch(t->added[i], 1);
+    __builtin_prefetch(t->added[i] + GI_LANES, 1);
+  }
   for (int64_t tap = 0; tap < t->taps; tap++) {
     const float *const *at = t->at + tap * GI_CONV_PLACES;
     const float *w = t->panel + t->weight[tap];

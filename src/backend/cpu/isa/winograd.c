@@ -145,8 +145,9 @@ static void weight(const float *g, int64_t cell, float *to, int64_t step) {
 }
 
 /* A' m A of one panel. `plain`: all cells are inside and all channels are stored. */
-LINE output_panel(const gi_winograd_output *o, const bool plain, const bool relu) {
-  const float *from = o->from;
+LINE output_panel(const gi_winograd_output *o, const bool plain, const bool adds,
+                  const bool relu) {
+  const float *from = o->from, *z = o->added;
   float *to = o->to;
   for (int64_t f = 0; f < WIDTH; f += GI_LANES, from += GI_LANES, to += GI_LANES) {
     const int64_t n = plain ? GI_LANES : o->channels - f, step = o->step;
@@ -165,8 +166,10 @@ LINE output_panel(const gi_winograd_output *o, const bool plain, const bool relu
       for (int j = 0; j < OUT; j++) {
         const int64_t at = o->cell[i * OUT + j];
         vec v = y[j] + bias;
-        if (o->added != NULL && at >= 0)
-          v += plain ? load(o->added + at + f) : load_most(o->added + at + f, n);
+        if (adds && plain)
+          v += load(z + at + f);
+        else if (adds && at >= 0)
+          v += load_most(z + at + f, n);
         if (relu) v = at_least_zero(v);
         if (plain)
           store(to + at, v);
@@ -177,17 +180,24 @@ LINE output_panel(const gi_winograd_output *o, const bool plain, const bool relu
   }
 }
 
+LINE output_any(const gi_winograd_output *o, const bool plain) {
+  if (o->added != NULL && o->relu)
+    output_panel(o, plain, true, true);
+  else if (o->added != NULL)
+    output_panel(o, plain, true, false);
+  else if (o->relu)
+    output_panel(o, plain, false, true);
+  else
+    output_panel(o, plain, false, false);
+}
+
 static void output(const gi_winograd_output *o) {
   bool plain = o->channels >= WIDTH;
   for (int i = 0; i < OUT * OUT; i++) plain = plain && o->cell[i] >= 0;
-  if (plain && o->relu)
-    output_panel(o, true, true);
-  else if (plain)
-    output_panel(o, true, false);
-  else if (o->relu)
-    output_panel(o, false, true);
+  if (plain)
+    output_any(o, true);
   else
-    output_panel(o, false, false);
+    output_any(o, false);
 }
 
 static void weight_grad(const float *from, int64_t step, float *to) {
