@@ -301,7 +301,8 @@ static void last_reads(const gi_group *g, int *last) {
 }
 
 /* Each input that is copied has a slot to itself up to its last reading, each op's result too;
- * an op may write over its own operands. Rows that stay for the whole run keep their slot. */
+ * an op may write over its own operands, but not over one that may be a single vector, which it
+ * reads again and again. Rows that stay for the whole run keep their slot. */
 static void give_slots(gi_group *g) {
   int last[GI_REGISTERS], free_at[GI_REGISTERS]; /* by slot: op from which it is free */
   last_reads(g, last);
@@ -312,7 +313,8 @@ static void give_slots(gi_group *g) {
     o->slot = -1;
     if (o->access == GI_DENSE || o->access == GI_ONE) continue;
     o->slot = g->n_slots++;
-    free_at[o->slot] = o->access == GI_PERIODIC ? g->n_code + 1 : last[i];
+    const bool repeated = o->access == GI_GATHERED && o->stride[g->rank - 1] == 0;
+    free_at[o->slot] = o->access == GI_PERIODIC ? g->n_code + 1 : last[i] + repeated;
   }
   for (int k = 0; k < g->n_code; k++) {
     gi_group_op *op = &g->code[k];
