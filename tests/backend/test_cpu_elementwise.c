@@ -65,6 +65,8 @@ static void test_broadcast(void **state) {
       t.in[0] = pairs[i][order >> 1];
       t.in[1] = pairs[i][1 - (order >> 1)];
       try_kernel(&t, (uint64_t)i);
+      t.op = op_called("greater"); /* its result goes through a slot */
+      try_kernel(&t, (uint64_t)i);
     }
 }
 
