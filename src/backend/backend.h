@@ -69,6 +69,7 @@ typedef struct gi_kernel {
   bool (*layouts)(const gi_problem *p, int choice, gi_layout *in, gi_layout *out);
   /* Seconds that it takes. NULL: gi_time with the whole limits. */
   double (*cost)(const gi_problem *p, const gi_limits *limits);
+  /* GLIA_UNSUPPORTED if it finds only now that it cannot, after all: another one is asked. */
   glia_status (*prepare)(const gi_problem *p, gi_prepared *out);
   glia_status (*run)(const gi_exec *x);
   void (*release)(void *state); /* NULL: nothing to free */

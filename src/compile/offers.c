@@ -242,6 +242,26 @@ static bool suits(const glia_graph *g, const gi_node *n, const gi_offer *o) {
   return true;
 }
 
+/* The order in which kernels are tried: by time, then as they are listed. */
+static bool before(const gi_offer *a, const gi_offer *b) {
+  return a->seconds < b->seconds || (a->seconds == b->seconds && a < b);
+}
+
+/* The first of those that suit, behind the one that the node has. NULL: there is none. */
+static const gi_offer *next_offer(const glia_graph *g, const gi_node *n,
+                                  const gi_node_offers *offers) {
+  const gi_offer *now = NULL, *next = NULL;
+  for (int i = 0; i < offers->n; i++)
+    if (offers->at[i].kernel == n->kernel && offers->at[i].choice == n->choice)
+      now = &offers->at[i];
+  for (int i = 0; i < offers->n; i++) {
+    const gi_offer *offer = &offers->at[i];
+    if (!suits(g, n, offer) || (now != NULL && !before(now, offer))) continue;
+    if (next == NULL || before(offer, next)) next = offer;
+  }
+  return next;
+}
+
 glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *target) {
   gi_offers o = {.g = g, .fixed = gi_alloc(g->values.n + 1)};
   gi_node_offers offers = {0};
@@ -250,16 +270,13 @@ glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *t
   glia_status s = o.fixed == NULL || a.setup.failed ? gi_fail_nomem(g->values.n) : GLIA_OK;
   if (s == GLIA_OK) gi_mark_fixed(g, target->fixed, o.fixed);
   if (s == GLIA_OK) s = ask_about(&a, n, &offers);
-  double least = INFINITY;
-  for (int i = 0; i < offers.n; i++) {
-    const gi_offer *offer = &offers.at[i];
-    if (!suits(g, n, offer) || !(offer->seconds < least)) continue;
-    least = offer->seconds;
-    n->kernel = offer->kernel;
-    n->choice = offer->choice;
-  }
-  if (s == GLIA_OK && n->kernel == NULL)
+  const gi_offer *next = s == GLIA_OK ? next_offer(g, n, &offers) : NULL;
+  if (next != NULL) {
+    n->kernel = next->kernel;
+    n->choice = next->choice;
+  } else if (s == GLIA_OK) {
     s = gi_fail(GLIA_UNSUPPORTED, "%s: no kernel takes it in these layouts", n->op->name);
+  }
   gi_vec_free(&a.found);
   gi_str_free(&a.setup);
   gi_str_free(&a.key);

@@ -70,8 +70,8 @@ gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, g
 /* Marks the values that are the same in every run: constants and, in a fixed plan, variables,
  * and what is computed from them alone. fixed: by value. */
 void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed);
-/* The fastest kernel for a node whose values' layouts are settled: sets n->kernel and choice.
- */
+/* The fastest kernel for a node whose values' layouts are settled or, where it has one already,
+ * that which is next to it: sets n->kernel and choice. */
 glia_status gi_settle_kernel(const glia_graph *g, gi_node *n, const gi_target *target);
 
 /* ---- minimum cuts (cut.c) ------------------------------------------------------------------

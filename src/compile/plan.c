@@ -66,24 +66,25 @@ static glia_status prepare_step(glia_plan *p, uint32_t k) {
   glia_status s = GLIA_OK;
   if (types == NULL || layouts == NULL || known == NULL || in == NULL || out == NULL)
     s = gi_fail_nomem(args * sizeof *types);
-  if (s == GLIA_OK) {
+  for (bool again = s == GLIA_OK; again;) {
     gi_problem problem =
         gi_node_problem(g, n, gi_kernel_threads(n->kernel, &p->target), types, layouts);
     for (int i = 0; i < n->n_in; i++) known[i] = known_elements(p, n->in[i]);
     problem.known = known;
     gi_kernel_layouts(n->kernel, &problem, n->choice, layouts, layouts + n->n_in);
     s = n->kernel->prepare(&problem, &made);
-    if (s == GLIA_OK) {
-      p->steps[p->n_steps++] = (gi_step){.kernel = n->kernel,
-                                         .exec = {made.state, in, out, NULL, &p->clock},
-                                         .node = k,
-                                         .unread = made.unread,
-                                         .threads = made.threads,
-                                         .apart = made.apart};
-      p->scratch = GI_MAX(p->scratch, made.scratch);
-      p->kept += made.kept;
-    }
+    again = s == GLIA_UNSUPPORTED && gi_settle_kernel(g, n, &p->target) == GLIA_OK;
     gi_where(s, "%s%s%s", n->path, n->path[0] != '\0' ? ": " : "", n->kernel->name);
+  }
+  if (s == GLIA_OK) {
+    p->steps[p->n_steps++] = (gi_step){.kernel = n->kernel,
+                                       .exec = {made.state, in, out, NULL, &p->clock},
+                                       .node = k,
+                                       .unread = made.unread,
+                                       .threads = made.threads,
+                                       .apart = made.apart};
+    p->scratch = GI_MAX(p->scratch, made.scratch);
+    p->kept += made.kept;
   }
   gi_free(types);
   gi_free(layouts);

@@ -12,7 +12,7 @@
 
 /* Both compute add by the reference; "lame" says that it is the faster one, and spins. */
 static int prepared[3], runs[3];
-static bool missing; /* "nimble" turns out not to be there */
+static bool missing[2]; /* "lame", "nimble": turns out not to be there */
 
 static glia_status prepare_reference(const gi_problem *p, gi_prepared *out) {
   return gi_backend_ref.kernels[0][0]->prepare(p, out);
@@ -23,6 +23,7 @@ static glia_status run_reference(const gi_exec *x) {
 
 static glia_status prepare_lame(const gi_problem *p, gi_prepared *out) {
   prepared[0]++;
+  if (missing[0]) return gi_fail(GLIA_UNSUPPORTED, "lame: is not there");
   return prepare_reference(p, out);
 }
 static glia_status run_lame(const gi_exec *x) {
@@ -36,7 +37,7 @@ static double cost_lame(const gi_problem *p, const gi_limits *l) {
 
 static glia_status prepare_nimble(const gi_problem *p, gi_prepared *out) {
   prepared[1]++;
-  if (missing) return gi_fail(GLIA_UNSUPPORTED, "nimble: is not there");
+  if (missing[1]) return gi_fail(GLIA_UNSUPPORTED, "nimble: is not there");
   return prepare_reference(p, out);
 }
 static glia_status run_nimble(const gi_exec *x) {
@@ -71,7 +72,7 @@ static const gi_backend toy = {.name = "toy", .kernels = lists};
 static void start_over(void) {
   memset(prepared, 0, sizeof prepared);
   memset(runs, 0, sizeof runs);
-  missing = false;
+  memset(missing, 0, sizeof missing);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------
@@ -162,10 +163,28 @@ static void test_a_kernel_that_is_not_there(void **state) {
   (void)state;
   const char *names[1];
   trial t = new_trial(60);
-  missing = true;
+  missing[1] = true;
   OK(choose(&t, lengths, 1, names));
   assert_string_equal(names[0], "lame");
   gi_times_free(&t.times);
+}
+
+/* Nobody has tried the kernels before the plan prepares them: the next best one steps in. */
+static void test_a_plan_whose_kernel_is_not_there(void **state) {
+  static const char *const expected[] = {"lame", "nimble", "reference"};
+  (void)state;
+  for (int gone = 0; gone < 3; gone++) {
+    trial t = new_trial(0);
+    glia_graph *g = sums(lengths, 1), *compiled = NULL;
+    glia_plan *p = NULL;
+    for (int i = 0; i < gone; i++) missing[i] = true;
+    OK(gi_run_passes(g, &t.target, NULL, NULL, NULL, &compiled));
+    OK(gi_plan_new(compiled, &t.target, NULL, &p));
+    assert_int_equal(p->n_steps, 1);
+    assert_string_equal(p->steps[0].kernel->name, expected[gone]);
+    glia_plan_free(p);
+    glia_graph_free(g);
+  }
 }
 
 /* Every allocation fails once: a status or a choice, never a crash. */
@@ -269,9 +288,13 @@ static void test_spoilt_choices(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_times_win_over_the_model),   cmocka_unit_test(test_time_is_bounded),
-      cmocka_unit_test(test_a_kernel_that_is_not_there), cmocka_unit_test(test_without_memory),
-      cmocka_unit_test(test_choices_are_kept),           cmocka_unit_test(test_spoilt_choices),
+      cmocka_unit_test(test_times_win_over_the_model),
+      cmocka_unit_test(test_time_is_bounded),
+      cmocka_unit_test(test_a_kernel_that_is_not_there),
+      cmocka_unit_test(test_a_plan_whose_kernel_is_not_there),
+      cmocka_unit_test(test_without_memory),
+      cmocka_unit_test(test_choices_are_kept),
+      cmocka_unit_test(test_spoilt_choices),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
