@@ -89,10 +89,7 @@ static const char *fits(const gi_problem *p) {
 static bool layouts(const gi_problem *p, int choice, gi_layout *in, gi_layout *out) {
   in[0] = GI_CHANNELS_LAST;
   if (gi_adds(p->op)) in[GI_ADDED] = GI_CHANNELS_LAST;
-  if (strcmp(p->op->name, "conv2d_weight_grad") == 0)
-    in[1] = GI_CHANNELS_LAST;
-  else
-    out[0] = GI_CHANNELS_LAST;
+  *(p->op == &gi_op_conv2d_weight_grad ? &in[1] : &out[0]) = GI_CHANNELS_LAST;
   return choice == 0;
 }
 
@@ -593,12 +590,10 @@ ROW(conv2d_input_grad, prepare, run)
 ROW(conv2d_input_grad_add, prepare, run)
 ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad)
 
-const gi_kernel *const gi_cpu_kernels_conv_direct[] = {
-    &conv2d,
-    &conv2d_act,
-    &conv2d_add_act,
-    &conv2d_input_grad,
-    &conv2d_input_grad_add,
-    &conv2d_weight_grad,
-    NULL,
-};
+const gi_kernel *const gi_cpu_kernels_conv_direct[] = {&conv2d,
+                                                       &conv2d_act,
+                                                       &conv2d_add_act,
+                                                       &conv2d_input_grad,
+                                                       &conv2d_input_grad_add,
+                                                       &conv2d_weight_grad,
+                                                       NULL};

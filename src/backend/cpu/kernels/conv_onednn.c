@@ -48,8 +48,8 @@ static bool layouts_weight_grad(const gi_problem *p, int choice, gi_layout *in,
 }
 
 /* Shares of the arithmetic limit as measured on shapes of ResNet: AVX-512 does well on any
- * layout; with AVX2 channels-last is not what its kernels are made for. A
- * sum behind a gradient writes and reads it once more. */
+ * layout; with AVX2 channels-last is not what its kernels are made for. A sum behind a gradient
+ * writes and reads it once more. */
 static double cost(const gi_problem *p, const gi_limits *limits) {
   const bool wide = gi_dnnl_wide();
   const bool weight_grad = strcmp(p->op->name, "conv2d_weight_grad") == 0;
