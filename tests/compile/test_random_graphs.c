@@ -8,6 +8,7 @@
 #include "compile/check_plan.h"
 #include "compile/noisy_backend.h"
 #include "compile/random_graph.h"
+#include "ops/int8.h"
 
 enum { RUNS = 2, ROOTS = 16 };
 
@@ -122,9 +123,15 @@ static void note_patterns(const glia_plan *p) {
   }
 }
 
+/* The graphs here are not of calibrated models: for those there is test_int8_pass. */
+static bool is_drawn(const gi_op *op) {
+  return op != &gi_op_conv2d_int8 && op != &gi_op_matmul_int8;
+}
+
 static bool want_found(const gi_op *op, void *user) {
   (void)user;
-  if (op->match != NULL && !is_found(op)) fail_msg("%s: no graph had its pattern", op->name);
+  if (op->match != NULL && is_drawn(op) && !is_found(op))
+    fail_msg("%s: no graph had its pattern", op->name);
   return true;
 }
 
