@@ -233,27 +233,11 @@ static const gi_sample samples_matmul[] = {
 
 /* ---- rows ---------------------------------------------------------------------------- */
 
-#define WINDOW                                                                                 \
-  {"stride", GI_ATTR_DIMS, offsetof(gi_conv_attr, stride), "from window to window"},           \
-  {"padding", GI_ATTR_DIMS, offsetof(gi_conv_attr, padding), "zeros on both sides"},           \
-  {"dilation", GI_ATTR_DIMS, offsetof(gi_conv_attr, dilation), "from cell to cell"},           \
-  {"groups", GI_ATTR_I64, offsetof(gi_conv_attr, groups), "channels are cut into as many"}
-#define END {NULL, GI_ATTR_I64, 0, NULL}
-static const gi_attr fields_conv[] = {
-    WINDOW,
-    {"activation", GI_ATTR_NAME, offsetof(gi_conv_attr, activation), "\"\" or \"relu\""},
-    END,
-};
-static const gi_attr fields_grad[] = {
-    WINDOW,
-    {"size", GI_ATTR_DIMS, offsetof(gi_conv_attr, size), "rows, columns of the result"},
-    END,
-};
 static const gi_attr fields_matmul[] = {
     {"transpose_a", GI_ATTR_BOOL, offsetof(gi_matmul_attr, transpose_a), "a is [..., K, M]"},
     {"transpose_b", GI_ATTR_BOOL, offsetof(gi_matmul_attr, transpose_b), "b is [..., N, K]"},
     {"activation", GI_ATTR_NAME, offsetof(gi_matmul_attr, activation), "\"\" or \"relu\""},
-    END,
+    {NULL, GI_ATTR_I64, 0, NULL},
 };
 
 /* The functions of each row, the op filled in. */
@@ -292,11 +276,11 @@ BIND(matmul_add_act, true)
       .samples = samples_,                                                                     \
       .n_samples = GI_COUNT(samples_),                                                         \
   };
-ROW(conv2d_add_act, gi_conv_attr, 4, IMAGES, fields_conv, samples_conv,
+ROW(conv2d_add_act, gi_conv_attr, 4, IMAGES, gi_conv_act_fields, samples_conv,
     "conv2d, something of its result's shape added, then an activation, in one kernel",
     "act(torch.nn.functional.conv2d(x0, x1, *x[3:], stride=stride, padding=padding, "
     "dilation=dilation, groups=groups) + x2)")
-ROW(conv2d_input_grad_add, gi_conv_attr, 3, IMAGES, fields_grad, samples_grad,
+ROW(conv2d_input_grad_add, gi_conv_attr, 3, IMAGES, gi_conv_grad_fields, samples_grad,
     "gradient of conv2d in its input, and another gradient added, in one kernel",
     "torch.nn.grad.conv2d_input((x0.shape[0], x1.shape[1] * groups, *size), x1, x0, "
     "stride, padding, dilation, groups) + x2")

@@ -38,6 +38,8 @@ static inline bool gi_is_input_grad(const gi_op *op) {
 }
 /* From the caller's options, the defaults filled in; no size. */
 gi_conv_attr gi_conv_attr_of(const glia_window_opts *o);
+/* How rows describe these: of a convolution with activation, and of a gradient. */
+extern const gi_attr gi_conv_act_fields[], gi_conv_grad_fields[];
 
 /* ---- matrices ------------------------------------------------------------------------ */
 

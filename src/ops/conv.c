@@ -436,12 +436,12 @@ static const gi_sample samples_weight_grad[] = {
   {"groups", GI_ATTR_I64, offsetof(gi_conv_attr, groups), "channels are cut into as many"}
 /* clang-format on */
 static const gi_attr fields[] = {WINDOW, {NULL, GI_ATTR_I64, 0, NULL}};
-static const gi_attr fields_act[] = {
+const gi_attr gi_conv_act_fields[] = {
     WINDOW,
     {"activation", GI_ATTR_NAME, offsetof(gi_conv_attr, activation), "\"\" or \"relu\""},
     {NULL, GI_ATTR_I64, 0, NULL},
 };
-static const gi_attr fields_grad[] = {
+const gi_attr gi_conv_grad_fields[] = {
     WINDOW,
     {"size", GI_ATTR_DIMS, offsetof(gi_conv_attr, size), "rows, columns of x or of the kernel"},
     {NULL, GI_ATTR_I64, 0, NULL},
@@ -487,7 +487,7 @@ const gi_op gi_op_conv2d_act = {
     .cut_out = 1,
     .f32_in = 1 << 2,
     .attr_size = sizeof(gi_conv_attr),
-    .attrs = fields_act,
+    .attrs = gi_conv_act_fields,
     .infer = infer_act,
     .lower = lower_act,
     .match = match_act,
@@ -510,7 +510,7 @@ const gi_op gi_op_conv2d_input_grad = {
     .cut_in = 1,
     .cut_out = 1,
     .attr_size = sizeof(gi_conv_attr),
-    .attrs = fields_grad,
+    .attrs = gi_conv_grad_fields,
     .infer = infer_input_grad,
     .vjp = vjp_input_grad,
     .ref = ref_input_grad,
@@ -531,7 +531,7 @@ const gi_op gi_op_conv2d_weight_grad = {
     .precision = GI_WANTS_NARROW,
     .cut_in = 1 | 2,
     .attr_size = sizeof(gi_conv_attr),
-    .attrs = fields_grad,
+    .attrs = gi_conv_grad_fields,
     .infer = infer_weight_grad,
     .vjp = vjp_weight_grad,
     .ref = ref_weight_grad,

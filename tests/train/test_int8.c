@@ -15,25 +15,17 @@ static const char net[] =
 
 static char dir[600], data[640], run_dir[640], tests_dir[660], file[640];
 
-/* A run on the digits, trained once for all tests. */
-static int train(void **state) {
-  (void)state;
-  char net_file[640];
+/* Writes NAME.net and trains it on the digits; the run is in the folder. */
+static void train(const char *name, const char *text, const char *folder, int epochs) {
+  char net_file[700];
   glia_run *r = NULL;
-  snprintf(dir, sizeof dir, "%s", test_dir("int8"));
-  snprintf(data, sizeof data, "%s/digits", dir);
-  snprintf(tests_dir, sizeof tests_dir, "%s/test", data);
-  snprintf(run_dir, sizeof run_dir, "%s/run", dir);
-  snprintf(net_file, sizeof net_file, "%s/small.net", dir);
-  snprintf(file, sizeof file, "%s/int8.safetensors", dir);
-  OK(gi_write_file(net_file, net, strlen(net)));
-  OK(glia_make_digits(
-      data, &(glia_digits_opts){.size = sizeof(glia_digits_opts), .train = 1500, .test = 800}));
+  snprintf(net_file, sizeof net_file, "%s/%s.net", dir, name);
+  OK(gi_write_file(net_file, text, strlen(text)));
   const glia_train_opts o = {.size = sizeof o,
                              .data = data,
                              .net = net_file,
-                             .run = run_dir,
-                             .epochs = 3,
+                             .run = folder,
+                             .epochs = epochs,
                              .lr = 0.01,
                              .seed = 1,
                              .threads = 1,
@@ -41,6 +33,20 @@ static int train(void **state) {
   OK(glia_run_new(&o, &r));
   OK(glia_run_fit(r, NULL, NULL));
   glia_run_free(r);
+}
+
+/* A run on the digits, trained once for all tests. */
+static int train_once(void **state) {
+  (void)state;
+  glia_run *r = NULL;
+  snprintf(dir, sizeof dir, "%s", test_dir("int8"));
+  snprintf(data, sizeof data, "%s/digits", dir);
+  snprintf(tests_dir, sizeof tests_dir, "%s/test", data);
+  snprintf(run_dir, sizeof run_dir, "%s/run", dir);
+  snprintf(file, sizeof file, "%s/int8.safetensors", dir);
+  OK(glia_make_digits(
+      data, &(glia_digits_opts){.size = sizeof(glia_digits_opts), .train = 1500, .test = 800}));
+  train("small", net, run_dir, 3);
   OK(glia_run_open(run_dir, &r));
   OK(glia_run_export_int8(r, file, NULL));
   glia_run_free(r);
@@ -207,23 +213,11 @@ static void test_too_few_samples(void **state) {
 static void test_network_without_products(void **state) {
   (void)state;
   static const char text[] = "conv2d_transpose 10 3x3\nglobal_avg_pool2d\n";
-  char net_file[700], own[700], path[700];
+  char own[700], path[700];
   glia_run *r = NULL;
-  snprintf(net_file, sizeof net_file, "%s/none.net", dir);
   snprintf(own, sizeof own, "%s/without", dir);
   snprintf(path, sizeof path, "%s/none.safetensors", dir);
-  OK(gi_write_file(net_file, text, strlen(text)));
-  const glia_train_opts o = {.size = sizeof o,
-                             .data = data,
-                             .net = net_file,
-                             .run = own,
-                             .epochs = 1,
-                             .seed = 1,
-                             .threads = 1,
-                             .tune = -1};
-  OK(glia_run_new(&o, &r));
-  OK(glia_run_fit(r, NULL, NULL));
-  glia_run_free(r);
+  train("none", text, own, 1);
   OK(glia_run_open(own, &r));
   FAILS(glia_run_export_int8(r, path, NULL), GLIA_MODEL,
         "has no convolution and no dense layer with weights of its own, wanted one at least");
@@ -255,5 +249,5 @@ int main(void) {
       cmocka_unit_test(test_too_few_samples),
       cmocka_unit_test(test_network_without_products),
   };
-  return cmocka_run_group_tests(tests, train, NULL);
+  return cmocka_run_group_tests(tests, train_once, NULL);
 }
