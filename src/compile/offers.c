@@ -77,7 +77,7 @@ static void keep_deterministic(asker *a) {
   size_t n = 0;
   bool others = false;
   for (size_t i = 0; i < a->found.n; i++)
-    others |= !a->found.at[i].kernel->by_threads && a->found.at[i].kernel->op != NULL;
+    others |= !a->found.at[i].kernel->by_threads && a->found.at[i].kernel->fits != NULL;
   for (size_t i = 0; i < a->found.n && others; i++)
     if (!a->found.at[i].kernel->by_threads) a->found.at[n++] = a->found.at[i];
   if (others) a->found.n = n;
@@ -109,7 +109,9 @@ static glia_status ask_about(asker *a, const gi_node *n, gi_node_offers *out) {
   a->failed = types == NULL || layouts == NULL || known == NULL;
   a->found.n = 0;
   if (!a->failed) {
-    a->problem = gi_node_problem(g, n, a->target->threads, types, layouts);
+    /* The choice of a deterministic plan is that of one thread. */
+    const int threads = a->target->deterministic ? 1 : a->target->threads;
+    a->problem = gi_node_problem(g, n, threads, types, layouts);
     a->in = layouts;
     a->out = layouts + n->n_in;
     a->problem.known = known;

@@ -202,10 +202,13 @@ static bool take_faster(const gi_kernel *k, widened *w, void *user) {
   return true;
 }
 
+/* Where bits must not depend on the number of threads, nor must the choice. */
 static best find_best(const gi_problem *p, allowed a, const gi_limits *limits, widened *w) {
   best b = {.p = p, .limits = limits};
   widen_problem(p, a, w);
+  if (a == STEADY) w->p.threads = 1;
   each_choice(w, take_faster, &b);
+  w->p.threads = p->threads;
   return b;
 }
 
@@ -287,7 +290,7 @@ static void release(void *state_) {
 }
 
 static glia_status prepare_inner(state *s, const gi_problem *p, allowed a, size_t *scratch) {
-  const gi_limits limits = gi_backend_cpu.limits(p->threads);
+  const gi_limits limits = gi_backend_cpu.limits(a == STEADY ? 1 : p->threads);
   const void *known[MOST] = {NULL};
   widened w;
   const best b = find_best(p, a, &limits, &w);
