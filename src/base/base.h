@@ -62,7 +62,7 @@ void *gi_alloc_aligned(size_t bytes); /* 64-byte aligned, zeroed; free: gi_free_
 void gi_free_aligned(void *p);
 void gi_forget(void *p, size_t bytes); /* part of such a block: its whole pages go back to the
                                           system, what they hold is lost */
-char *gi_strdup(const char *s); /* NULL stays NULL */
+char *gi_strdup(const char *s);        /* NULL stays NULL */
 /* Test hooks: the n-th allocation from now (1-based) returns NULL, once; each of more than so
  * many bytes does. 0 turns them off. gi_alloc_count() counts the allocations since the last
  * call of it. */
