@@ -1,7 +1,7 @@
 /* bench_ops.c - single kernels of the cpu backend, away from any plan.
  *
  *     bench_ops [--threads N] [--seconds S] [--isa base|avx2|avx512] [--like TEXT]
- *               [--all]
+ *               [--all] [--kernel NAME]
  *
  * One JSON line a case: GB/s of the memory that it must move (every input and output once),
  * ns an element of the result, GFLOP/s by the op's own cost; median and least of the runs. With
@@ -21,7 +21,7 @@ enum { MAX_RUNS = 4000, IN = 7 };
 typedef struct options {
   int threads;
   double seconds;
-  const char *like;
+  const char *like, *kernel; /* in the case's name; the kernel's name; NULL: any */
   bool all;
 } options;
 
@@ -102,7 +102,8 @@ static bool ask_kernel(const gi_kernel *k, void *user) {
   for (int c = 0; gi_kernel_layouts(k, &a->p, c, a->in, a->out); c++)
     if (nearest < 0 || a->b->last) nearest = c;
   if (nearest < 0) return true;
-  if (a->o->all) run_kernel(a, k, nearest);
+  if (a->o->kernel != NULL ? strcmp(k->name, a->o->kernel) == 0 : a->o->all)
+    run_kernel(a, k, nearest);
   gi_kernel_layouts(k, &a->p, nearest, a->in, a->out);
   const double t = gi_kernel_cost(k, &a->p, &limits);
   if (a->best == NULL || t < a->least) {
@@ -131,7 +132,7 @@ static void run_case(const bench_case *b, const options *o) {
                      .out_layout = a.out,
                      .threads = o->threads};
   gi_kernel_each(a.backend, b->op, ask_kernel, &a);
-  if (!o->all) run_kernel(&a, a.best, a.choice);
+  if (!o->all && o->kernel == NULL) run_kernel(&a, a.best, a.choice);
 }
 
 static void run_kernel(asked *a, const gi_kernel *k, int choice) {
@@ -387,15 +388,19 @@ static void run_convolutions(const options *o) {
 
 static void usage(void) {
   fprintf(stderr,
-          "usage: bench_ops [--threads N] [--seconds S] [--isa NAME] [--like TEXT] [--all]\n");
+          "usage: bench_ops [--threads N] [--seconds S] [--isa NAME] [--like TEXT] [--all]\n"
+          "                 [--kernel NAME]\n");
   exit(2);
 }
 
 int main(int argc, char **argv) {
-  static const struct option names[] = {
-      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-      {"isa", required_argument, NULL, 'i'},     {"like", required_argument, NULL, 'l'},
-      {"all", no_argument, NULL, 'a'},           {NULL, 0, NULL, 0}};
+  static const struct option names[] = {{"threads", required_argument, NULL, 't'},
+                                        {"seconds", required_argument, NULL, 's'},
+                                        {"isa", required_argument, NULL, 'i'},
+                                        {"like", required_argument, NULL, 'l'},
+                                        {"all", no_argument, NULL, 'a'},
+                                        {"kernel", required_argument, NULL, 'k'},
+                                        {NULL, 0, NULL, 0}};
   options o = {.threads = 1, .seconds = 0.5};
   for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
     int64_t n = 0;
@@ -410,6 +415,7 @@ int main(int argc, char **argv) {
       case 'i': setenv("GLIA_ISA", optarg, 1); break;
       case 'l': o.like = optarg; break;
       case 'a': o.all = true; break;
+      case 'k': o.kernel = optarg; break;
       default: usage();
     }
   }

@@ -16,9 +16,11 @@
 #include "ops/attrs.h"
 
 enum {
-  DEPTH = 1024,     /* most numbers summed before a sum goes to memory */
-  SIDE = 4,         /* tiles of rows brought together at a time */
-  NEAR = 320 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
+  SIDE_ROWS = GI_PRODUCT_SIDE * GI_PRODUCT_ROWS,
+  DEPTH = 1024, /* most numbers summed before a sum goes to memory */
+  LINE = 16,    /* floats that come from far memory at a time */
+  LINES = SIDE_ROWS / LINE + 1,
+  NEAR = 224 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
   SCATTER = 24,     /* steps of depth that writing by single floats takes as long as */
   PART = 1 << 16,   /* multiply-adds worth a thread */
   PARTS_A_THREAD = 8, /* so that threads that are held up leave less behind */
@@ -136,7 +138,7 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
   const double adds =
       orient(p, &m, gi_cpu_isa()->product->width, &s) * (double)batches_of(&m.c);
   const double memory = gi_problem_cost(p).bytes / limits->bytes;
-  const double share = gi_cpu_isa()->lanes < 16 ? 0.72 : 0.6; /* as measured */
+  const double share = gi_cpu_isa()->lanes < 16 ? 0.85 : 0.6; /* as measured */
   return GI_MAX(2 * adds / (share * limits->flops), memory) + 1.5e-6;
 }
 
@@ -151,17 +153,23 @@ typedef struct packing {
 /* `deep` depths of a panel, from `from` on. */
 static void pack_some(const state *s, const float *matrix, int64_t panel, int64_t from,
                       int64_t deep, float *to) {
+  const operand *o = &s->packed;
   const int64_t width = s->loops->width, first = panel * width;
-  const int64_t n = GI_MIN(width, s->packed.count - first);
+  const int64_t n = GI_MIN(width, o->count - first);
+  matrix += first * o->outer + from * o->inner;
+  if (o->outer == 1 && n == width) {
+    s->loops->pack(matrix, o->inner, deep, to);
+    return;
+  }
   const gi_rectangle r = {.rows = deep,
                           .cols = n,
-                          .from_row = s->packed.inner,
-                          .from_col = s->packed.outer,
+                          .from_row = o->inner,
+                          .from_col = o->outer,
                           .to_row = width,
                           .to_col = 1,
                           .size = sizeof(float)};
   if (n < width) memset(to, 0, (size_t)(deep * width) * sizeof *to);
-  s->move(&r, matrix + first * s->packed.outer + from * s->packed.inner, to);
+  s->move(&r, matrix, to);
 }
 
 static void pack_panel(void *user, int64_t panel) {
@@ -175,82 +183,113 @@ typedef struct region { /* of one product */
   int64_t first_row_tile, last_row_tile, first_panel, last_panel;
 } region;
 
-/* Packed panels: number `first` at `at`, the next `step` floats on. */
-typedef struct strip {
-  const float *at;
-  int64_t step, first;
-} strip;
-
-/* One row of tiles along some panels. */
-static void row_of_tiles(const state *s, gi_product_tile *t, float *c, const strip *b,
-                         int64_t row, int64_t first, int64_t last, int64_t from) {
-  const int64_t width = s->loops->width;
-  for (int64_t p = first; p < last; p++) {
-    const int64_t col = p * width;
-    t->panel = b->at + (p - b->first) * b->step;
-    t->cols = GI_MIN(width, s->packed.count - col);
-    t->c = c + row * s->row_step + col * s->col_step;
-    t->added = s->z != NULL && from == 0 ? s->z + (t->c - s->c) : NULL;
-    if (s->biases != NULL && from == 0) {
-      t->row_bias = s->bias_by_row ? s->biases + row : NULL;
-      t->col_bias = s->bias_by_row ? NULL : s->biases + col;
-    }
-    s->loops->tile(t);
-  }
-}
-
-/* Brings SIDE tiles of rows together, [tile][depth][row]. */
+/* Brings GI_PRODUCT_SIDE tiles of rows together. */
 static void gather_rows(const state *s, const float *a, int64_t row, int64_t deep,
                         float *side) {
   const operand *o = &s->spread;
-  const int64_t n = GI_MIN(SIDE * GI_PRODUCT_ROWS, o->count - row);
-  const int64_t whole = o->outer == 1 ? n / GI_PRODUCT_ROWS : 0; /* tiles in one piece */
+  const int64_t n = GI_MIN(SIDE_ROWS, o->count - row);
   a += row * o->outer;
-  for (int64_t d = 0; d < deep; d++, a += o->inner) {
-    for (int64_t t = 0; t < whole; t++)
-      memcpy(side + (t * deep + d) * GI_PRODUCT_ROWS, a + t * GI_PRODUCT_ROWS,
-             GI_PRODUCT_ROWS * sizeof(float));
-    for (int64_t k = whole * GI_PRODUCT_ROWS; k < n; k++)
-      side[(k / GI_PRODUCT_ROWS * deep + d) * GI_PRODUCT_ROWS + k % GI_PRODUCT_ROWS] =
-          a[k * o->outer];
+  if (o->outer == 1 && row + SIDE_ROWS + GI_PRODUCT_APART - GI_PRODUCT_ROWS <= o->count) {
+    s->loops->gather(a, o->inner, deep, side);
+    return;
   }
+  for (int64_t d = 0; d < deep; d++, a += o->inner)
+    for (int64_t k = 0; k < n; k++)
+      side[(k / GI_PRODUCT_ROWS * deep + d) * GI_PRODUCT_APART + k % GI_PRODUCT_ROWS] =
+          a[k * o->outer];
 }
 
 /* Points t to its rows; what is behind the last row repeats it. */
-static void point_rows(const state *s, gi_product_tile *t, const float *a, int64_t row,
+static void point_rows(const state *s, gi_product_tiles *t, const float *a, int64_t row,
                        const float *side) {
   const operand *o = &s->spread;
+  const bool near = o->inner == 1;
   t->rows = (int)GI_MIN(GI_PRODUCT_ROWS, o->count - row);
-  t->a_step = o->inner == 1 ? 1 : GI_PRODUCT_ROWS;
+  t->a_step = near ? 1 : GI_PRODUCT_APART;
   for (int k = 0; k < GI_PRODUCT_ROWS; k++)
-    t->a[k] = o->inner == 1 ? a + GI_MIN(row + k, o->count - 1) * o->outer : side + k;
+    t->a[k] = near ? a + GI_MIN(row + k, o->count - 1) * o->outer : side + k;
+}
+
+/* Calls for the panels of the next group, which are packed next, at the depths of t. */
+static void call_panels(const state *s, gi_product_tiles *t, const region *r, int64_t last,
+                        int64_t from) {
+  const operand *o = &s->packed;
+  const int64_t width = s->loops->width;
+  t->next = (gi_product_ahead){
+      .at = s->b + r->last_panel * width * o->outer + from * o->inner,
+      .count = GI_MIN(last, 2 * r->last_panel - r->first_panel) - r->last_panel,
+      .jump = width,
+      .step = o->inner};
+}
+
+/* Calls for the rows behind those of t. */
+static void call_rows(const state *s, gi_product_tiles *t, const float *a, int64_t row,
+                      int64_t place) {
+  const operand *o = &s->spread;
+  const int64_t panels = (t->cols + s->loops->width - 1) / s->loops->width;
+  t->next.count = 0;
+  if (o->inner == 1) {
+    const int64_t rows = GI_MIN(GI_PRODUCT_ROWS, o->count - row - GI_PRODUCT_ROWS);
+    const int64_t each = o->outer == t->depth ? (rows + panels - 1) / panels : 1;
+    if (rows <= 0) return;
+    t->next =
+        (gi_product_ahead){a + (row + GI_PRODUCT_ROWS) * o->outer, rows, each * o->outer, each};
+    return;
+  }
+  const int64_t first = place * panels; /* of the lines that a gathering reads at each depth */
+  if (first >= LINES || row + SIDE_ROWS >= o->count) return;
+  t->next =
+      (gi_product_ahead){a + (row + (GI_PRODUCT_SIDE - place) * GI_PRODUCT_ROWS) + first * LINE,
+                         LINES - first, LINE, o->inner};
+}
+
+/* Points t to where the product of its rows goes, beginning with column `col`. */
+static void point_result(const state *s, gi_product_tiles *t, float *c, int64_t row,
+                         int64_t col) {
+  const int64_t at = row * s->row_step + col * s->col_step;
+  t->c = c + at;
+  if (t->add) return; /* the rest was added with the first block */
+  t->added = s->z != NULL ? s->z + (t->c - s->c) : NULL;
+  if (s->biases == NULL) return;
+  t->row_bias = s->bias_by_row ? s->biases + row : NULL;
+  t->col_bias = s->bias_by_row ? NULL : s->biases + col;
 }
 
 /* All panels of a group along all rows of the region, at depths from .. from + t->depth. */
-static void compute_group(const state *s, gi_product_tile *t, const float *a, float *c,
-                          const strip *b, region r, int64_t from) {
-  float side[DEPTH * GI_PRODUCT_ROWS * SIDE];
+static void compute_group(const state *s, gi_product_tiles *t, const float *a, float *c,
+                          region r, int64_t last, int64_t from) {
+  _Alignas(64) float side[GI_PRODUCT_SIDE * DEPTH * GI_PRODUCT_APART];
+  const int64_t col = r.first_panel * s->loops->width;
+  t->cols = GI_MIN(r.last_panel * s->loops->width, s->packed.count) - col;
   a += from * s->spread.inner;
   for (int64_t i = r.first_row_tile; i < r.last_row_tile; i++) {
-    const int64_t row = i * GI_PRODUCT_ROWS, place = (i - r.first_row_tile) % SIDE;
+    const int64_t row = i * GI_PRODUCT_ROWS, place = (i - r.first_row_tile) % GI_PRODUCT_SIDE;
     if (s->spread.inner != 1 && place == 0) gather_rows(s, a, row, t->depth, side);
-    point_rows(s, t, a, row, side + place * t->depth * GI_PRODUCT_ROWS);
-    row_of_tiles(s, t, c, b, row, r.first_panel, r.last_panel, from);
+    point_rows(s, t, a, row, side + place * t->depth * GI_PRODUCT_APART);
+    point_result(s, t, c, row, col);
+    if (i == r.first_row_tile && s->near_floats > 0 && s->packed.outer == 1)
+      call_panels(s, t, &r, last, from);
+    else
+      call_rows(s, t, a, row, place);
+    s->loops->tiles(t);
   }
 }
 
-/* Panels of a group at depths from .. from + deep: where they were packed for all or, in the
- * scratch of this thread, packed here, so that they are read while they are near. */
-static strip group_of(const state *s, const float *packed, const region *r, int64_t from,
-                      int64_t deep) {
+/* Points t to the panels of a group at depths from .. from + t->depth: where they were packed
+ * for all or, in the scratch of this thread, packed here, so that they are read while they are
+ * near. */
+static void point_panels(const state *s, gi_product_tiles *t, const float *packed,
+                         const region *r, int64_t from) {
   const int64_t width = s->loops->width;
-  if (packed != NULL)
-    return (strip){packed + r->first_panel * s->panel_floats + from * width, s->panel_floats,
-                   r->first_panel};
+  t->panel_step = packed != NULL ? s->panel_floats : t->depth * width;
+  if (packed != NULL) {
+    t->panels = packed + r->first_panel * s->panel_floats + from * width;
+    return;
+  }
   float *to = s->near + (size_t)gi_cpu_lane() * s->near_floats;
   for (int64_t p = r->first_panel; p < r->last_panel; p++)
-    pack_some(s, s->b, p, from, deep, to + (p - r->first_panel) * deep * width);
-  return (strip){to, deep * width, r->first_panel};
+    pack_some(s, s->b, p, from, t->depth, to + (p - r->first_panel) * t->panel_step);
+  t->panels = to;
 }
 
 /* Panels in the second cache, at this depth. */
@@ -265,16 +304,16 @@ static void compute(const state *s, int64_t batch, const float *packed, region r
   for (int64_t k = 0; k < blocks; k++) {
     const int64_t from = s->depth * k / blocks, to = s->depth * (k + 1) / blocks;
     const int64_t group = group_size(s, to - from);
-    gi_product_tile t = {.depth = to - from,
-                         .row_step = s->row_step,
-                         .col_step = s->col_step,
-                         .add = from > 0,
-                         .relu = s->relu && to == s->depth};
+    gi_product_tiles t = {.depth = to - from,
+                          .row_step = s->row_step,
+                          .col_step = s->col_step,
+                          .add = from > 0,
+                          .relu = s->relu && to == s->depth};
     for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
       const region some = {r.first_row_tile, r.last_row_tile, p,
                            GI_MIN(p + group, r.last_panel)};
-      const strip b = group_of(s, packed, &some, from, to - from);
-      compute_group(s, &t, a, c, &b, some, from);
+      point_panels(s, &t, packed, &some, from);
+      compute_group(s, &t, a, c, some, r.last_panel, from);
     }
   }
 }
