@@ -19,7 +19,8 @@ typedef struct glia_compile_opts {
   size_t size;
   const char
       *backend;       /* "cpu", "ref"; NULL: GLIA_BACKEND from the environment, else the best */
-  int threads;        /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores) */
+  int threads;        /* 0: as OpenMP says (OMP_NUM_THREADS, else all cores). A fixed plan that
+                         is done within about a millisecond on one thread wakes no others */
   uint64_t seed;      /* of random ops */
   const char *watch;  /* name of a scalar output: if it is not finite the step stops before any
                          variable is changed, with GLIA_DIVERGED; NULL: none */

@@ -27,12 +27,14 @@ static glia_status find_target(const glia_compile_opts *o, gi_target *target) {
 
 /* Nothing that was measured has a say in a deterministic plan, nor has the number of threads:
  * the model is that of one. The plan tells of measured limits all the same. */
-static glia_status load_times(gi_target *target, gi_times *times, const char *path,
-                              bool deterministic) {
+static glia_status load_times(const glia_graph *g, gi_target *target, gi_times *times,
+                              const char *path) {
   if (path != NULL) GI_TRY(gi_times_load(times, path));
+  target->times = target->deterministic ? NULL : times;
+  GI_TRY(gi_worth_threads(g, target, &target->threads));
   const gi_limits limits = gi_times_limits(times, target->backend, target->threads, NULL);
-  target->times = deterministic ? NULL : times;
-  target->limits = deterministic ? gi_times_limits(NULL, target->backend, 1, NULL) : limits;
+  target->limits =
+      target->deterministic ? gi_times_limits(NULL, target->backend, 1, NULL) : limits;
   return GLIA_OK;
 }
 
@@ -121,7 +123,7 @@ glia_status gi_compile(glia_graph *g, const glia_compile_opts *opt, glia_plan **
   GI_TRY(glia_graph_status(g));
   GI_TRY(find_target(&o, &target));
   char *path = gi_times_path();
-  glia_status s = load_times(&target, &times, path, o.deterministic);
+  glia_status s = load_times(g, &target, &times, path);
   if (s == GLIA_OK) s = compile_for(g, &o, &target, &times, out);
   if (s == GLIA_OK && target.tune > 0) save_times(&(*out)->times, path);
   if (s == GLIA_OK) gi_times_keep_asked(&(*out)->times); /* the cache holds many more */

@@ -41,6 +41,10 @@ glia_status gi_run_passes(const glia_graph *g, const gi_target *target, const ch
                           const char *dump, gi_str *text, glia_graph **out);
 bool gi_listed(const char *list, const char *name); /* "a,b" holds "b"; "all" holds any */
 
+/* How many of the target's threads are worth waking for a run of the graph: all, or one where
+ * it is fixed and soon done (threads.c). */
+glia_status gi_worth_threads(const glia_graph *g, const gi_target *target, int *out);
+
 /* ---- rewriting one graph into another (rewrite.c) ---------------------------------------- */
 
 typedef struct gi_rewrite {
