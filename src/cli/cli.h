@@ -82,10 +82,12 @@ glia_status gi_command_unknown(const char *name);
     .name = "seed", .kind = GI_OPTION_I64, .fallback = "0",                    \
     .help = "start of all random numbers; the same seed gives the same result" \
   }
-#define GI_OPTION_THREADS                                            \
-  {                                                                  \
-    .name = "threads", .kind = GI_OPTION_I64, .min = 1, .max = 1024, \
-    .help = "processor threads to use (default: all cores)"          \
+#define GI_OPTION_THREADS                                                                 \
+  {                                                                                       \
+    .name = "threads", .kind = GI_OPTION_I64, .min = 1, .max = 1024,                      \
+    .help =                                                                               \
+        "processor threads to use; more than there are cores gain nothing (default: all " \
+        "cores)"                                                                          \
   }
 
 #define GI_OPTION_MEMORY_LIMIT                                                \

@@ -27,6 +27,12 @@ const gi_pair gi_help_environment[] = {
      "folder for kernels' times (default: glia in the user's cache folder); "
      "empty: none is used"},
     {"GLIA_ISA", "base, avx2 or avx512: the best instructions to use"},
+    {"OMP_WAIT_POLICY",
+     "passive: threads that wait give their cores away; much faster on a machine that does "
+     "other work, a little slower on one that does not"},
+    {"OMP_PROC_BIND",
+     "not set by glia, and best left alone: bound to cores, threads cannot leave one that "
+     "another program takes, and those that read samples all stay on the first"},
     {"NO_COLOR", "set to anything: no colours"},
     {NULL, NULL},
 };
