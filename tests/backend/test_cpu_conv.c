@@ -216,6 +216,29 @@ static void test_accuracy_of_winograd(void **state) {
   accuracy((shape){1, 32, 28, 28, 32, 7, 7, {2, 2}, {3, 3}, {1, 1}, 1}, 3e-6, 3e-5);
 }
 
+static void try_winograd(const gi_op *op, const gi_conv_attr *a, gi_type x, gi_type y) {
+  double size = 0;
+  trial t = {.op = op, .attr = a, .n_in = 2, .in = {x, y}, .kernel = "conv_winograd"};
+  t.channels_last = true;
+  assert_true(can(t.kernel, &t, &size));
+  t.tolerance = 1e-5 * size;
+  try_kernel(&t, 12);
+}
+
+/* So many weights that they are transformed in two bands, the last not full. */
+static void test_bands_of_weights(void **state) {
+  (void)state;
+  const shape s = {1, 385, 5, 6, 403, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1};
+  const gi_type x = F32(s.n, s.c, s.h, s.w), w = F32(s.f, s.c, s.kh, s.kw);
+  gi_conv_attr a = attr_of(&s);
+  const gi_type y = result_of(&a, x, w);
+  try_winograd(&gi_op_conv2d, &a, x, w);
+  a.size = (gi_dims){2, {s.h, s.w}};
+  try_winograd(&gi_op_conv2d_input_grad, &a, y, w);
+  a.size = (gi_dims){2, {s.kh, s.kw}};
+  try_winograd(&gi_op_conv2d_weight_grad, &a, x, y);
+}
+
 static void test_own_kernels_were_tried(void **state) {
   (void)state;
   for (int k = 0; k < GI_COUNT(tried); k++) assert_true(tried[k] > 20);
@@ -225,6 +248,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_forward),
       cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_bands_of_weights),
       cmocka_unit_test(test_own_kernels_were_tried),
       cmocka_unit_test(test_accuracy_of_winograd),
   };

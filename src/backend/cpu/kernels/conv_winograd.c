@@ -13,12 +13,14 @@
  * y and dx: the weights are transformed first. Then each thread takes blocks of tiles: it
  * transforms what they read, multiplies at each of the 36 points, and transforms back, all in
  * its own cache. Where tiles are few, as of one image, all threads transform all of them, and
- * then take panels: so each weight is read once, by one of them. Every result is summed over
- * the channels by one thread in one order.
+ * then take panels: so each weight is read once, by one of them. Then many weights need not all
+ * be there at once either: they come and go in bands of panels, through a cache that holds a
+ * band. Every result is summed over the channels by one thread in one order.
  *
  * dw: for some tiles at a time, x and dy are transformed by all threads, then each takes some
- * points and adds up its products over these tiles. Sums are shared out by points and panels,
- * so that bits do not depend on the number of threads here either.
+ * points and adds up its products over these tiles; in bands of panels where the tiles are all.
+ * Sums are shared out by points and panels, so that bits do not depend on the number of threads
+ * here either.
  *
  * An infinity in x makes NaNs of all results of the tiles that it lies in, for the transforms
  * take differences; the direct sum would keep it in its own windows.
@@ -44,6 +46,7 @@ enum {
   FIT = 1 << 21,          /* floats of transformed tiles, at most */
   CHUNK = 4,              /* panels multiplied before they are transformed back */
   GRAD_BLOCK = 48,        /* tiles that are added to the sums of dw together */
+  BAND = 5 << 20,         /* floats of weights that are there at a time, where tiles are few */
   MANY = 1 << 21,         /* sums that are gone through less often: */
   MANY_BLOCK = 128,
   SHARES = 4,    /* parts a thread, that none waits long for another */
@@ -58,12 +61,12 @@ typedef struct state {
   int bias;                  /* input; -1: none */
   bool few;                  /* tiles: panels are shared out, not blocks of tiles */
   int64_t panels;            /* channels by loops->width */
+  int64_t band;              /* panels whose transformed weights are there at a time */
   int64_t block, chunk;      /* tiles, panels taken together */
   int64_t row;               /* floats of a tile's depths, at one point */
   int64_t weight_step;       /* floats between points: of weights */
   int64_t in_step, out_step; /* of transformed tiles, of products */
   int threads;
-  int64_t parts;
   const gi_winograd_loops *loops;
   gi_move_rectangle *move;
   size_t weight_at, part_at, part_size, space_size; /* floats, in the scratch */
@@ -71,6 +74,7 @@ typedef struct state {
   /* for the time of a run */
   const float *from, *w, *zeros, *biases, *z;
   float *weight, *space, *to;
+  int64_t now, taken; /* first panel of the band, and how many */
 } state;
 
 /* dx has one for each phase, others have one. They share the scratch. */
@@ -131,6 +135,11 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
+/* The transformed weights of a panel of the band, at its first point. */
+static float *weights_of(const state *s, int64_t panel) {
+  return s->weight + (panel - s->now) * POINTS * s->weight_step;
+}
+
 /* The kernels of some depths, each piece of them: from w [F, C, taps]. Forward a panel holds
  * filters and its depth is C; backward it holds channels and its depth is F. The kernels of the
  * panel's channels are first brought side by side. */
@@ -138,7 +147,8 @@ static void weight_part(void *user, int64_t part) {
   const state *s = user;
   const gi_grid *g = &s->g;
   const int64_t slices = (g->depth + DEPTH - 1) / DEPTH, width = s->loops->width;
-  const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
+  const int64_t panel = s->now + part / slices, first = panel * width;
+  const int64_t d = part % slices * DEPTH;
   const int64_t n = GI_MIN(width, g->channels - first), deep = GI_MIN(DEPTH, g->depth - d);
   const int64_t by_channel = s->backward ? s->kernel : g->depth * s->kernel; /* in w */
   const int64_t by_depth = s->backward ? g->channels * s->kernel : s->kernel;
@@ -155,7 +165,7 @@ static void weight_part(void *user, int64_t part) {
   for (int64_t e = 0; e < deep; e += s->backward ? 1 : deep)
     s->move(&turn, w + e * by_depth, side + e * s->kernel * width);
   for (int k = 0; k < g->n_pieces; k++) {
-    float *to = s->weight + panel * POINTS * s->weight_step + (k * g->depth + d) * width;
+    float *to = weights_of(s, panel) + (k * g->depth + d) * width;
     for (int64_t e = 0; e < deep; e++, to += width) {
       for (int c = 0; c < CELLS; c++) {
         const int tap = g->piece[k].tap[c];
@@ -170,10 +180,14 @@ static void weight_part(void *user, int64_t part) {
   }
 }
 
-static void transform_weights(state *s, const float *w, float *to) {
-  s->w = w;
-  s->weight = to;
-  gi_cpu_for(s->threads, s->panels * ((s->g.depth + DEPTH - 1) / DEPTH), weight_part, s);
+/* Of the panels of the band, or into a band. */
+static void share_weights(state *s, void (*part)(void *, int64_t), void *user) {
+  gi_cpu_for(s->threads, s->taken * ((s->g.depth + DEPTH - 1) / DEPTH), part, user);
+}
+
+static void take_band(state *s, int64_t first) {
+  s->now = first;
+  s->taken = GI_MIN(s->band, s->panels - first);
 }
 
 /* ---- y and dx ---------------------------------------------------------------------------- */
@@ -195,7 +209,7 @@ static void multiply_block(const state *s, int64_t panel, int64_t chunk, int64_t
   gi_winograd_product p = {.row = s->row, .depth = s->deep};
   for (int64_t k = 0; k < POINTS; k++)
     for (int64_t c = 0; c < chunk; c++) {
-      p.panel = s->weight + ((panel + c) * POINTS + k) * s->weight_step;
+      p.panel = weights_of(s, panel + c) + k * s->weight_step;
       for (int64_t t = 0; t < n; t += ROWS) {
         p.x = in + k * s->in_step + t * s->row;
         p.to = out + k * s->out_step + (c * s->block + t) * width;
@@ -252,14 +266,14 @@ static void few_transformed(void *user, int64_t part) {
   fill_up(s, n, s->space + first * s->row);
 }
 
-/* A chunk of panels for a block of few tiles; each part has products of its own. */
+/* A chunk of panels of the band for a block of few tiles. */
 static void few_part(void *user, int64_t part) {
   const state *s = user;
   const int64_t blocks = (s->g.tiles + s->block - 1) / s->block;
-  const int64_t panel = part / blocks * s->chunk, first = part % blocks * s->block;
-  const int64_t chunk = GI_MIN(s->chunk, s->panels - panel);
+  const int64_t panel = s->now + part / blocks * s->chunk, first = part % blocks * s->block;
+  const int64_t chunk = GI_MIN(s->chunk, s->now + s->taken - panel);
   const int64_t n = GI_MIN(s->block, s->g.tiles - first);
-  float *out = s->space + POINTS * s->in_step + part * POINTS * s->out_step;
+  float *out = s->space + POINTS * (s->in_step + gi_cpu_lane() * s->out_step);
   multiply_block(s, panel, chunk, n, s->space + first * s->row, out);
   write_block(s, panel, chunk, first, n, out);
 }
@@ -278,9 +292,16 @@ static void run_phase(state *s, const gi_exec *x) {
   s->z = s->adds ? x->in[GI_ADDED] : NULL;
   s->space = scratch + s->part_at;
   zero_cell(s, scratch);
-  if (s->kept == NULL) transform_weights(s, x->in[1], scratch + s->weight_at);
+  s->w = x->in[1];
+  s->weight = s->kept != NULL ? s->kept : scratch + s->weight_at;
   if (s->few) gi_cpu_for(s->threads, (s->g.tiles + ROWS - 1) / ROWS, few_transformed, s);
-  gi_cpu_for(s->threads, s->parts, s->few ? few_part : tiles_part, s);
+  const int64_t blocks = (s->g.tiles + s->block - 1) / s->block;
+  for (int64_t first = 0; first < s->panels; first += s->band) {
+    take_band(s, first);
+    const int64_t parts = s->few ? blocks * ((s->taken + s->chunk - 1) / s->chunk) : blocks;
+    if (s->kept == NULL) share_weights(s, weight_part, s);
+    gi_cpu_for(s->threads, parts, s->few ? few_part : tiles_part, s);
+  }
 }
 
 static glia_status run(const gi_exec *x) {
@@ -320,9 +341,10 @@ static void transform_part(void *user, int64_t part) {
 static void sum_part(void *user, int64_t part) {
   const grad_state *g = user;
   const state *s = &g->s;
-  const int64_t point = part / s->panels, panel = part % s->panels, width = s->loops->width;
+  const int64_t point = part / s->taken, panel = s->now + part % s->taken;
+  const int64_t width = s->loops->width;
   const float *x = g->in + point * s->in_step;
-  float *sum = s->weight + (panel * POINTS + point) * s->weight_step;
+  float *sum = weights_of(s, panel) + point * s->weight_step;
   gi_winograd_outer o = {.row = s->row,
                          .dy = g->dy + point * g->dy_step + panel * s->block * width,
                          .tiles = g->n,
@@ -341,12 +363,12 @@ static void weight_grad_part(void *user, int64_t part) {
   const grad_state *g = user;
   const state *s = &g->s;
   const int64_t slices = (s->g.depth + DEPTH - 1) / DEPTH, width = s->loops->width;
-  const int64_t panel = part / slices, first = panel * width, d = part % slices * DEPTH;
+  const int64_t panel = s->now + part / slices, first = panel * width;
+  const int64_t d = part % slices * DEPTH;
   const int64_t n = GI_MIN(width, s->g.channels - first), deep = GI_MIN(DEPTH, s->g.depth - d);
   float side[DEPTH * TAPS * WIDEST], cells[CELLS * WIDEST];
   for (int k = 0; k < s->g.n_pieces; k++) {
-    const float *sum =
-        s->weight + panel * POINTS * s->weight_step + (k * s->g.depth + d) * width;
+    const float *sum = weights_of(s, panel) + (k * s->g.depth + d) * width;
     for (int64_t e = 0; e < deep; e++, sum += width) {
       s->loops->weight_grad(sum, s->weight_step, cells);
       for (int c = 0; c < CELLS; c++)
@@ -376,12 +398,15 @@ static glia_status run_weight_grad(const gi_exec *x) {
   s->weight = scratch + s->weight_at;
   g->in = scratch + s->part_at;
   g->dy = g->in + POINTS * s->in_step;
-  for (g->now = 0; g->now < s->g.tiles; g->now += s->block) {
-    g->n = GI_MIN(s->block, s->g.tiles - g->now);
-    gi_cpu_for(s->threads, (g->n + ROWS - 1) / ROWS, transform_part, g);
-    gi_cpu_for(s->threads, POINTS * s->panels, sum_part, g);
+  for (int64_t first = 0; first < s->panels; first += s->band) {
+    take_band(s, first);
+    for (g->now = 0; g->now < s->g.tiles; g->now += s->block) {
+      g->n = GI_MIN(s->block, s->g.tiles - g->now);
+      if (first == 0) gi_cpu_for(s->threads, (g->n + ROWS - 1) / ROWS, transform_part, g);
+      gi_cpu_for(s->threads, POINTS * s->taken, sum_part, g);
+    }
+    share_weights(s, weight_grad_part, g);
   }
-  gi_cpu_for(s->threads, s->panels * ((s->g.depth + DEPTH - 1) / DEPTH), weight_grad_part, g);
   return GLIA_OK;
 }
 
@@ -424,7 +449,10 @@ static void release(void *phases_) {
 static glia_status keep_weights(state *s, const float *w, size_t floats) {
   s->kept = gi_alloc_aligned(floats * sizeof(float));
   if (s->kept == NULL) return gi_fail_nomem(floats * sizeof(float));
-  transform_weights(s, w, s->kept);
+  s->w = w;
+  s->weight = s->kept;
+  take_band(s, 0);
+  share_weights(s, weight_part, s);
   return GLIA_OK;
 }
 
@@ -438,32 +466,43 @@ static int64_t block_of(const state *s, int64_t tiles) {
   return round_up((tiles + blocks - 1) / blocks, ROWS);
 }
 
+/* Panels of a band: all, unless their weights are many, and what else they are summed with is
+ * transformed once for all bands (each goes through that anew, so that bands are few). A
+ * multiple of `chunk`, with one for each thread. */
+static int64_t band_of(const state *s, bool once, int64_t chunk) {
+  const int64_t bands = once ? (s->panels * POINTS * s->weight_step + BAND - 1) / BAND : 1;
+  const int64_t even = GI_MAX((s->panels + bands - 1) / bands, chunk * s->threads);
+  return GI_MIN(s->panels, round_up(even, chunk));
+}
+
 /* The work into blocks of tiles, or for few into chunks of panels. */
-static void cut(state *s, int lanes) {
+static void cut(state *s, int lanes, bool known) {
   const int64_t tiles = s->g.tiles, shares = SHARES * s->threads;
   s->block = block_of(s, (tiles + s->threads - 1) / s->threads);
   s->chunk = GI_MIN(CHUNK, s->panels);
-  s->few = s->threads > 1 && tiles < shares * s->block && tiles * s->row * POINTS <= FIT;
+  s->few = tiles < (s->threads > 1 ? shares * s->block : s->block + 1) &&
+           tiles * s->row * POINTS <= FIT;
   if (s->few) s->block = block_of(s, tiles);
   const int64_t blocks = (tiles + s->block - 1) / s->block;
-  if (s->few) { /* as many chunks as there are shares for each block */
+  if (s->few && s->threads > 1) { /* as many chunks as there are shares for each block */
     const int64_t chunks = (shares + blocks - 1) / blocks;
     s->chunk = GI_MIN(s->chunk, (s->panels + chunks - 1) / chunks);
   }
   s->in_step = odd_lines((s->few ? round_up(tiles, ROWS) : s->block) * s->row);
   s->out_step = odd_lines(s->block * s->chunk * s->loops->width);
-  s->parts = blocks * (s->few ? (s->panels + s->chunk - 1) / s->chunk : 1);
+  s->band = band_of(s, s->few && !known, s->chunk);
   s->part_size = (size_t)(POINTS * (s->in_step + s->out_step));
-  s->space_size = s->few ? (size_t)(POINTS * (s->in_step + s->parts * s->out_step))
-                         : (size_t)(s->threads > 1 ? lanes : 1) * s->part_size;
+  if (s->threads == 1) lanes = 1;
+  s->space_size = s->few ? (size_t)(POINTS * (s->in_step + lanes * s->out_step))
+                         : (size_t)lanes * s->part_size;
 }
 
 static glia_status prepare_phase(state *s, const gi_problem *p, const gi_grid *g,
                                  gi_prepared *out) {
-  begin(s, p, g);
-  cut(s, p->threads);
-  const size_t weights = (size_t)(s->panels * POINTS * s->weight_step);
   const bool known = p->known != NULL && p->known[1] != NULL;
+  begin(s, p, g);
+  cut(s, p->threads, known);
+  const size_t weights = (size_t)(s->band * POINTS * s->weight_step);
   s->part_at = s->weight_at + (known ? 0 : weights);
   out->scratch = GI_MAX(out->scratch, (s->part_at + s->space_size) * sizeof(float));
   out->threads = GI_MAX(out->threads, s->threads);
@@ -499,7 +538,8 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   g->c_tiles = (s->deep + ROWS - 1) / ROWS;
   s->in_step = odd_lines(s->block * s->row);
   g->dy_step = odd_lines(s->block * s->panels * s->loops->width);
-  s->part_at = s->weight_at + sums;
+  s->band = band_of(s, s->block == s->g.tiles, 1);
+  s->part_at = s->weight_at + (size_t)(s->band * POINTS * s->weight_step);
   out->state = g;
   out->threads = s->threads;
   out->scratch = (s->part_at + (size_t)(POINTS * (s->in_step + g->dy_step))) * sizeof(float);
