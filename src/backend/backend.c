@@ -34,11 +34,17 @@ glia_status gi_backend_find(const char *name, const gi_backend **out) {
                  name, names);
 }
 
+bool gi_kernel_is_for(const gi_kernel *k, const gi_op *op) {
+  for (int i = 0; i < GI_KERNEL_OPS && k->ops[i] != NULL; i++)
+    if (strcmp(k->ops[i], op->name) == 0) return true;
+  return k->ops[0] == NULL;
+}
+
 void gi_kernel_each(const gi_backend *b, const gi_op *op,
                     bool (*fn)(const gi_kernel *k, void *user), void *user) {
   for (const gi_kernel *const *const *list = b->kernels; *list != NULL; list++)
     for (const gi_kernel *const *k = *list; *k != NULL; k++)
-      if (((*k)->op == NULL || strcmp((*k)->op, op->name) == 0) && !fn(*k, user)) return;
+      if (gi_kernel_is_for(*k, op) && !fn(*k, user)) return;
   if (b != &gi_backend_ref) fn(gi_backend_ref.kernels[0][0], user);
 }
 

@@ -53,10 +53,13 @@ typedef struct gi_exec {
   const gi_clock *clock;
 } gi_exec;
 
+enum { GI_KERNEL_OPS = 8 }; /* named by a row, at most */
+
+/* What is done in the same way is one row, whatever the number of ops that it serves. */
 typedef struct gi_kernel {
-  const char *op;   /* name of the op that it computes; NULL: any op (the reference) */
-  const char *name; /* "conv_onednn"; shown in plans */
-  bool by_threads;  /* the bits of its results depend on the number of threads */
+  const char *ops[GI_KERNEL_OPS]; /* names of those that it computes; none: any (reference) */
+  const char *name;               /* "conv_onednn"; shown in plans */
+  bool by_threads;                /* the bits of its results depend on the number of threads */
   /* The largest error of its results as a share of their root mean square, as measured, where
    * it rounds worse than summing one product after the other does; 0: it does not. Plans may
    * refuse such kernels (gi_target.exact). */
@@ -105,6 +108,8 @@ extern const gi_backend gi_backend_cpu;
  * is. GLIA_INVALID lists the names. */
 glia_status gi_backend_find(const char *name, const gi_backend **out);
 
+/* Does the row name the op, or none at all? */
+bool gi_kernel_is_for(const gi_kernel *k, const gi_op *op);
 /* Calls fn for each kernel of the op, in the order of the lists, then for the reference; stops
  * when it returns false. */
 void gi_kernel_each(const gi_backend *b, const gi_op *op,

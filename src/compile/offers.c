@@ -41,7 +41,7 @@ static const gi_layout *kept(asker *a, const gi_layout *layouts, const gi_type *
   return copy;
 }
 
-bool gi_worth_measuring(const gi_kernel *k) { return k->op != NULL; }
+bool gi_worth_measuring(const gi_kernel *k) { return k->ops[0] != NULL; }
 
 int gi_kernel_threads(const gi_kernel *k, const gi_target *target) {
   return target->deterministic && k->by_threads ? 1 : target->threads;

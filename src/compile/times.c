@@ -79,7 +79,8 @@ static void trim(gi_times *t) {
 static bool hash_kernel(const gi_kernel *const *list, uint64_t *h) {
   for (; *list != NULL; list++) {
     *h = gi_hash_str((*list)->name, *h);
-    if ((*list)->op != NULL) *h = gi_hash_str((*list)->op, *h);
+    for (int i = 0; i < GI_KERNEL_OPS && (*list)->ops[i] != NULL; i++)
+      *h = gi_hash_str((*list)->ops[i], *h);
   }
   return true;
 }

@@ -66,8 +66,7 @@ static double noisy_cost(const gi_problem *p, const gi_limits *limits) {
   return 0; /* never the reference behind it */
 }
 
-static const gi_kernel noisy_kernel = {.op = NULL,
-                                       .name = "noisy",
+static const gi_kernel noisy_kernel = {.name = "noisy",
                                        .cost = noisy_cost,
                                        .prepare = noisy_prepare,
                                        .run = noisy_run,

@@ -58,10 +58,10 @@ static double cost_hopeless(const gi_problem *p, const gi_limits *l) {
   return 20 * gi_time(p, l, 1, 1);
 }
 
-#define TOY(id)                                                                               \
-  {                                                                                           \
-    .op = "add", .name = #id, .cost = cost_##id, .prepare = prepare_##id, .release = gi_free, \
-    .run = run_##id                                                                           \
+#define TOY(id)                                                              \
+  {                                                                          \
+    .ops = {"add"}, .name = #id, .cost = cost_##id, .prepare = prepare_##id, \
+    .release = gi_free, .run = run_##id                                      \
   }
 #define run_hopeless run_reference
 static const gi_kernel lame = TOY(lame), nimble = TOY(nimble), hopeless = TOY(hopeless);

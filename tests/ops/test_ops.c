@@ -230,7 +230,7 @@ static void check_kernels(const gi_op *op, int number) {
     for (int b = 0; b < GI_COUNT(backends); b++)
       for (const gi_kernel *const *const *list = backends[b]->kernels; *list != NULL; list++)
         for (const gi_kernel *const *kernel = *list; *kernel != NULL; kernel++) {
-          if ((*kernel)->op != NULL && strcmp((*kernel)->op, op->name) != 0) continue;
+          if (!gi_kernel_is_for(*kernel, op)) continue;
           for (int v = 0; v < GI_COUNT(variants); v++)
             for (int choice = 0; try_kernel(*kernel, choice, &c, &variants[v]); choice++)
               tried++;

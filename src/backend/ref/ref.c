@@ -57,7 +57,6 @@ static double cost(const gi_problem *p, const gi_limits *limits) {
 }
 
 static const gi_kernel any = {
-    .op = NULL,
     .name = "reference",
     .cost = cost,
     .prepare = prepare,

@@ -35,8 +35,7 @@ static void kernels_text(gi_str *out, const gi_op *op) {
   if (gi_backend_find("cpu", &backend) != GLIA_OK) return;
   for (const gi_kernel *const *const *list = backend->kernels; *list != NULL; list++)
     for (const gi_kernel *const *k = *list; *k != NULL; k++)
-      if ((*k)->op != NULL ? strcmp((*k)->op, op->name) == 0
-                           : (op->flags & GI_ELEMENTWISE) != 0)
+      if ((*k)->ops[0] != NULL ? gi_kernel_is_for(*k, op) : (op->flags & GI_ELEMENTWISE) != 0)
         gi_str_printf(out, out->n > 0 ? ", %s" : "%s", (*k)->name);
 }
 

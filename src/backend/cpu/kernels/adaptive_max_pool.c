@@ -91,7 +91,7 @@ static glia_status run(const gi_exec *x) {
 }
 
 static const gi_kernel adaptive_max_pool2d = {
-    .op = "adaptive_max_pool2d",
+    .ops = {"adaptive_max_pool2d"},
     .name = "pool_planes",
     .fits = fits,
     .cost = cost,

@@ -318,20 +318,32 @@ static glia_status run_act_grad(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id, run_)              \
-  static const gi_kernel id = {    \
-      .op = #id,                   \
-      .name = "batch_norm_vector", \
-      .fits = fits,                \
-      .layouts = layouts,          \
-      .prepare = prepare,          \
-      .run = run_,                 \
-      .release = gi_free,          \
-  };
-ROW(batch_norm_train, run_train)
-ROW(batch_norm_act, run_train)
-ROW(batch_norm_grad, run_grad)
-ROW(batch_norm_act_grad, run_act_grad)
+static const gi_kernel forward = {
+    .ops = {"batch_norm_train", "batch_norm_act"},
+    .name = "batch_norm_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .prepare = prepare,
+    .run = run_train,
+    .release = gi_free,
+};
+static const gi_kernel grad = {
+    .ops = {"batch_norm_grad"},
+    .name = "batch_norm_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .prepare = prepare,
+    .run = run_grad,
+    .release = gi_free,
+};
+static const gi_kernel act_grad = {
+    .ops = {"batch_norm_act_grad"},
+    .name = "batch_norm_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .prepare = prepare,
+    .run = run_act_grad,
+    .release = gi_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_batch_norm[] = {
-    &batch_norm_train, &batch_norm_act, &batch_norm_grad, &batch_norm_act_grad, NULL};
+const gi_kernel *const gi_cpu_kernels_batch_norm[] = {&forward, &grad, &act_grad, NULL};

@@ -572,28 +572,26 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return GLIA_OK;
 }
 
-#define ROW(id, prepare_, run_) \
-  static const gi_kernel id = { \
-      .op = #id,                \
-      .name = "conv_direct",    \
-      .fits = fits,             \
-      .layouts = layouts,       \
-      .cost = cost,             \
-      .prepare = prepare_,      \
-      .run = run_,              \
-      .release = release,       \
-  };
-ROW(conv2d, prepare, run)
-ROW(conv2d_act, prepare, run)
-ROW(conv2d_add_act, prepare, run)
-ROW(conv2d_input_grad, prepare, run)
-ROW(conv2d_input_grad_add, prepare, run)
-ROW(conv2d_weight_grad, prepare_weight_grad, run_weight_grad)
+static const gi_kernel of_images = {
+    .ops = {"conv2d", "conv2d_act", "conv2d_add_act", "conv2d_input_grad",
+            "conv2d_input_grad_add"},
+    .name = "conv_direct",
+    .fits = fits,
+    .layouts = layouts,
+    .cost = cost,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
+};
+static const gi_kernel of_weights = {
+    .ops = {"conv2d_weight_grad"},
+    .name = "conv_direct",
+    .fits = fits,
+    .layouts = layouts,
+    .cost = cost,
+    .prepare = prepare_weight_grad,
+    .run = run_weight_grad,
+    .release = release,
+};
 
-const gi_kernel *const gi_cpu_kernels_conv_direct[] = {&conv2d,
-                                                       &conv2d_act,
-                                                       &conv2d_add_act,
-                                                       &conv2d_input_grad,
-                                                       &conv2d_input_grad_add,
-                                                       &conv2d_weight_grad,
-                                                       NULL};
+const gi_kernel *const gi_cpu_kernels_conv_direct[] = {&of_images, &of_weights, NULL};

@@ -241,23 +241,39 @@ static glia_status prepare_weight_grad(const gi_problem *p, gi_prepared *out) {
   return prepare(p, out, chain_weight_grad);
 }
 
-#define ROW(op_name, kernel_name, layouts_of, prepare_of)                            \
-  {                                                                                  \
-    .op = op_name, .name = kernel_name, .by_threads = true, .fits = fits,            \
-    .layouts = layouts_of, .cost = cost, .prepare = prepare_of, .run = gi_chain_run, \
-    .release = gi_chain_free,                                                        \
-  }
-static const gi_kernel conv2d = ROW("conv2d", "conv_onednn", layouts_forward, prepare_forward);
-static const gi_kernel conv2d_act =
-    ROW("conv2d_act", "conv_onednn", layouts_forward, prepare_forward);
-static const gi_kernel conv2d_add_act =
-    ROW("conv2d_add_act", "conv_onednn", layouts_forward, prepare_forward);
-static const gi_kernel input_grad_add =
-    ROW("conv2d_input_grad_add", "conv_onednn", layouts_forward, prepare_input_grad);
-static const gi_kernel input_grad =
-    ROW("conv2d_input_grad", "conv_onednn", layouts_forward, prepare_input_grad);
-static const gi_kernel weight_grad =
-    ROW("conv2d_weight_grad", "conv_onednn", layouts_weight_grad, prepare_weight_grad);
+static const gi_kernel of_images = {
+    .ops = {"conv2d", "conv2d_act", "conv2d_add_act"},
+    .name = "conv_onednn",
+    .by_threads = true,
+    .fits = fits,
+    .layouts = layouts_forward,
+    .cost = cost,
+    .prepare = prepare_forward,
+    .run = gi_chain_run,
+    .release = gi_chain_free,
+};
+static const gi_kernel input_grad = {
+    .ops = {"conv2d_input_grad", "conv2d_input_grad_add"},
+    .name = "conv_onednn",
+    .by_threads = true,
+    .fits = fits,
+    .layouts = layouts_forward,
+    .cost = cost,
+    .prepare = prepare_input_grad,
+    .run = gi_chain_run,
+    .release = gi_chain_free,
+};
+static const gi_kernel weight_grad = {
+    .ops = {"conv2d_weight_grad"},
+    .name = "conv_onednn",
+    .by_threads = true,
+    .fits = fits,
+    .layouts = layouts_weight_grad,
+    .cost = cost,
+    .prepare = prepare_weight_grad,
+    .run = gi_chain_run,
+    .release = gi_chain_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_conv_onednn[] = {
-    &conv2d, &conv2d_act, &conv2d_add_act, &input_grad, &input_grad_add, &weight_grad, NULL};
+const gi_kernel *const gi_cpu_kernels_conv_onednn[] = {&of_images, &input_grad, &weight_grad,
+                                                       NULL};

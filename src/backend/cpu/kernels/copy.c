@@ -162,23 +162,60 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(name_, layouts_, prepare_) \
-  static const gi_kernel name_ = {     \
-      .op = #name_,                    \
-      .name = "copy_strided",          \
-      .layouts = layouts_,             \
-      .prepare = prepare_,             \
-      .run = run,                      \
-      .release = gi_free,              \
-  };
-ROW(reorder, layouts_reorder, prepare_reorder)
-ROW(permute, NULL, prepare_permute)
-ROW(broadcast_to, NULL, prepare_broadcast)
-ROW(slice, layouts_any, prepare_slice)
-ROW(place, layouts_any, prepare_place)
-ROW(pad, layouts_any, prepare_pad)
-ROW(concat, layouts_any, prepare_concat)
-
-const gi_kernel *const gi_cpu_kernels_copy[] = {
-    &reorder, &permute, &broadcast_to, &slice, &place, &pad, &concat, NULL,
+static const gi_kernel reorder = {
+    .ops = {"reorder"},
+    .name = "copy_strided",
+    .layouts = layouts_reorder,
+    .prepare = prepare_reorder,
+    .run = run,
+    .release = gi_free,
 };
+static const gi_kernel permute = {
+    .ops = {"permute"},
+    .name = "copy_strided",
+    .prepare = prepare_permute,
+    .run = run,
+    .release = gi_free,
+};
+static const gi_kernel broadcast_to = {
+    .ops = {"broadcast_to"},
+    .name = "copy_strided",
+    .prepare = prepare_broadcast,
+    .run = run,
+    .release = gi_free,
+};
+static const gi_kernel slice = {
+    .ops = {"slice"},
+    .name = "copy_strided",
+    .layouts = layouts_any,
+    .prepare = prepare_slice,
+    .run = run,
+    .release = gi_free,
+};
+static const gi_kernel place = {
+    .ops = {"place"},
+    .name = "copy_strided",
+    .layouts = layouts_any,
+    .prepare = prepare_place,
+    .run = run,
+    .release = gi_free,
+};
+static const gi_kernel pad = {
+    .ops = {"pad"},
+    .name = "copy_strided",
+    .layouts = layouts_any,
+    .prepare = prepare_pad,
+    .run = run,
+    .release = gi_free,
+};
+static const gi_kernel concat = {
+    .ops = {"concat"},
+    .name = "copy_strided",
+    .layouts = layouts_any,
+    .prepare = prepare_concat,
+    .run = run,
+    .release = gi_free,
+};
+
+const gi_kernel *const gi_cpu_kernels_copy[] = {&reorder, &permute, &broadcast_to, &slice,
+                                                &place,   &pad,     &concat,       NULL};

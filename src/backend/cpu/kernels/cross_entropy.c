@@ -91,17 +91,21 @@ static glia_status run_grad(const gi_exec *x) {
   return run(x, "cross_entropy_grad", grad_part);
 }
 
-#define ROW(id, run_)                 \
-  static const gi_kernel id = {       \
-      .op = #id,                      \
-      .name = "cross_entropy_vector", \
-      .fits = fits,                   \
-      .prepare = prepare,             \
-      .run = run_,                    \
-      .release = gi_free,             \
-  };
-ROW(cross_entropy, run_loss)
-ROW(cross_entropy_grad, run_grad)
+static const gi_kernel loss = {
+    .ops = {"cross_entropy"},
+    .name = "cross_entropy_vector",
+    .fits = fits,
+    .prepare = prepare,
+    .run = run_loss,
+    .release = gi_free,
+};
+static const gi_kernel grad = {
+    .ops = {"cross_entropy_grad"},
+    .name = "cross_entropy_vector",
+    .fits = fits,
+    .prepare = prepare,
+    .run = run_grad,
+    .release = gi_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_cross_entropy[] = {&cross_entropy, &cross_entropy_grad,
-                                                         NULL};
+const gi_kernel *const gi_cpu_kernels_cross_entropy[] = {&loss, &grad, NULL};

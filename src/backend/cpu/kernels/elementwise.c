@@ -283,7 +283,6 @@ static glia_status run(const gi_exec *x) {
 }
 
 static const gi_kernel kernel = {
-    .op = NULL,
     .name = "elementwise_vector",
     .fits = fits,
     .layouts = layouts,

@@ -15,8 +15,11 @@ enum {
   WIDTH = 128     /* columns that are added together */
 };
 
+typedef void part_fn(void *user, int64_t part);
+
 typedef struct state {
   const char *op;
+  part_fn *part;           /* of the work that is shared out; one_hot has none */
   int64_t outer, n, inner; /* of what is indexed */
   int64_t count;           /* gather: indices; take_along: places along the axis */
   int64_t n_index;
@@ -32,8 +35,6 @@ typedef struct state {
   char *to;
 } state;
 
-/* ---- preparing -------------------------------------------------------------------------- */
-
 static bool is_index(glia_dtype t) { return t == GLIA_I64 || t == GLIA_I32 || t == GLIA_U8; }
 
 static const char *fits_any(const gi_problem *p) {
@@ -41,54 +42,6 @@ static const char *fits_any(const gi_problem *p) {
 }
 static const char *fits_adding(const gi_problem *p) {
   return p->in[0].dtype == GLIA_F32 ? fits_any(p) : "adds f32 only";
-}
-
-/* `indexed` is x of gather and take_along, the result of their transposes. */
-static glia_status prepare_on(const gi_problem *p, const gi_type *indexed, gi_prepared *out) {
-  const int64_t axis = ((const gi_gather_attr *)p->attr)->axis;
-  const gi_type *index = &p->in[1];
-  state *s = gi_alloc(sizeof *s);
-  if (s == NULL) return gi_fail_nomem(sizeof *s);
-  s->op = p->op->name;
-  s->outer = s->inner = 1;
-  s->n = indexed->dim[axis];
-  for (int d = 0; d < axis; d++) s->outer *= indexed->dim[d];
-  for (int d = (int)axis + 1; d < indexed->rank; d++) s->inner *= indexed->dim[d];
-  s->n_index = gi_type_count(index);
-  const bool along = strcmp(s->op, "take_along") == 0 || strcmp(s->op, "put_along") == 0;
-  s->count = along ? index->dim[axis] : s->n_index;
-  s->index_dtype = index->dtype;
-  s->size = glia_dtype_size(indexed->dtype);
-  s->bytes_out = (int64_t)gi_type_bytes(&p->out[0]);
-  s->widths = (s->inner + WIDTH - 1) / WIDTH;
-  s->threads = gi_cpu_parts(p->threads, s->outer * s->count * s->inner, PART);
-  out->state = s;
-  out->threads = s->threads;
-  out->scratch = 0;
-  return GLIA_OK;
-}
-
-static glia_status prepare_reading(const gi_problem *p, gi_prepared *out) {
-  return prepare_on(p, &p->in[0], out);
-}
-static glia_status prepare_adding(const gi_problem *p, gi_prepared *out) {
-  return prepare_on(p, &p->out[0], out);
-}
-
-static glia_status prepare_one_hot(const gi_problem *p, gi_prepared *out) {
-  const gi_one_hot_attr *a = p->attr;
-  state *s = gi_alloc(sizeof *s);
-  if (s == NULL) return gi_fail_nomem(sizeof *s);
-  s->op = p->op->name;
-  s->n = a->classes;
-  s->n_index = gi_type_count(&p->in[0]);
-  s->index_dtype = p->in[0].dtype;
-  s->size = glia_dtype_size(a->dtype);
-  s->bytes_out = (int64_t)gi_type_bytes(&p->out[0]);
-  gi_store(a->dtype, s->one, 0, 1);
-  out->state = s;
-  out->scratch = 0;
-  return GLIA_OK;
 }
 
 /* ---- indices ---------------------------------------------------------------------------- */
@@ -141,13 +94,6 @@ static void gather_part(void *user, int64_t part) {
     memcpy(to, from, bytes);
 }
 
-static glia_status run_gather(const gi_exec *x) {
-  state *s = x->state;
-  GI_TRY(begin(x, 1));
-  gi_cpu_for(s->threads, s->outer * s->count, gather_part, s);
-  return GLIA_OK;
-}
-
 static void take_part(void *user, int64_t part) {
   const state *s = user;
   const int64_t o = part / s->count;
@@ -158,10 +104,10 @@ static void take_part(void *user, int64_t part) {
   }
 }
 
-static glia_status run_take(const gi_exec *x) {
+static glia_status run_reading(const gi_exec *x) {
   state *s = x->state;
   GI_TRY(begin(x, 1));
-  gi_cpu_for(s->threads, s->outer * s->count, take_part, s);
+  gi_cpu_for(s->threads, s->outer * s->count, s->part, s);
   return GLIA_OK;
 }
 
@@ -218,29 +164,89 @@ static void put_part(void *user, int64_t part) {
   }
 }
 
-static glia_status run_adding(const gi_exec *x, void (*part)(void *, int64_t)) {
+static glia_status run_adding(const gi_exec *x) {
   state *s = x->state;
   GI_TRY(begin(x, 1));
-  gi_cpu_for(s->threads, s->outer * s->widths, part, s);
+  gi_cpu_for(s->threads, s->outer * s->widths, s->part, s);
   return GLIA_OK;
 }
-static glia_status run_scatter(const gi_exec *x) { return run_adding(x, scatter_part); }
-static glia_status run_put(const gi_exec *x) { return run_adding(x, put_part); }
 
-#define ROW(id, fits_, prepare_, run_) \
-  static const gi_kernel id = {        \
-      .op = #id,                       \
-      .name = "gather_rows",           \
-      .fits = fits_,                   \
-      .prepare = prepare_,             \
-      .run = run_,                     \
-      .release = gi_free,              \
-  };
-ROW(gather, fits_any, prepare_reading, run_gather)
-ROW(take_along, fits_any, prepare_reading, run_take)
-ROW(scatter_add, fits_adding, prepare_adding, run_scatter)
-ROW(put_along, fits_adding, prepare_adding, run_put)
-ROW(one_hot, fits_any, prepare_one_hot, run_one_hot)
+/* ---- preparing -------------------------------------------------------------------------- */
 
-const gi_kernel *const gi_cpu_kernels_gather[] = {&gather,    &take_along, &scatter_add,
-                                                  &put_along, &one_hot,    NULL};
+/* `indexed` is x of gather and take_along, the result of their transposes. */
+static glia_status prepare_on(const gi_problem *p, const gi_type *indexed, bool along,
+                              part_fn *part, gi_prepared *out) {
+  const int64_t axis = ((const gi_gather_attr *)p->attr)->axis;
+  const gi_type *index = &p->in[1];
+  state *s = gi_alloc(sizeof *s);
+  if (s == NULL) return gi_fail_nomem(sizeof *s);
+  s->op = p->op->name;
+  s->part = part;
+  s->outer = s->inner = 1;
+  s->n = indexed->dim[axis];
+  for (int d = 0; d < axis; d++) s->outer *= indexed->dim[d];
+  for (int d = (int)axis + 1; d < indexed->rank; d++) s->inner *= indexed->dim[d];
+  s->n_index = gi_type_count(index);
+  s->count = along ? index->dim[axis] : s->n_index;
+  s->index_dtype = index->dtype;
+  s->size = glia_dtype_size(indexed->dtype);
+  s->bytes_out = (int64_t)gi_type_bytes(&p->out[0]);
+  s->widths = (s->inner + WIDTH - 1) / WIDTH;
+  s->threads = gi_cpu_parts(p->threads, s->outer * s->count * s->inner, PART);
+  out->state = s;
+  out->threads = s->threads;
+  out->scratch = 0;
+  return GLIA_OK;
+}
+
+static glia_status prepare_reading(const gi_problem *p, gi_prepared *out) {
+  const bool along = p->op == &gi_op_take_along;
+  return prepare_on(p, &p->in[0], along, along ? take_part : gather_part, out);
+}
+static glia_status prepare_adding(const gi_problem *p, gi_prepared *out) {
+  const bool along = p->op == &gi_op_put_along;
+  return prepare_on(p, &p->out[0], along, along ? put_part : scatter_part, out);
+}
+
+static glia_status prepare_one_hot(const gi_problem *p, gi_prepared *out) {
+  const gi_one_hot_attr *a = p->attr;
+  state *s = gi_alloc(sizeof *s);
+  if (s == NULL) return gi_fail_nomem(sizeof *s);
+  s->op = p->op->name;
+  s->n = a->classes;
+  s->n_index = gi_type_count(&p->in[0]);
+  s->index_dtype = p->in[0].dtype;
+  s->size = glia_dtype_size(a->dtype);
+  s->bytes_out = (int64_t)gi_type_bytes(&p->out[0]);
+  gi_store(a->dtype, s->one, 0, 1);
+  out->state = s;
+  out->scratch = 0;
+  return GLIA_OK;
+}
+
+static const gi_kernel reading = {
+    .ops = {"gather", "take_along"},
+    .name = "gather_rows",
+    .fits = fits_any,
+    .prepare = prepare_reading,
+    .run = run_reading,
+    .release = gi_free,
+};
+static const gi_kernel adding = {
+    .ops = {"scatter_add", "put_along"},
+    .name = "gather_rows",
+    .fits = fits_adding,
+    .prepare = prepare_adding,
+    .run = run_adding,
+    .release = gi_free,
+};
+static const gi_kernel one_hot = {
+    .ops = {"one_hot"},
+    .name = "gather_rows",
+    .fits = fits_any,
+    .prepare = prepare_one_hot,
+    .run = run_one_hot,
+    .release = gi_free,
+};
+
+const gi_kernel *const gi_cpu_kernels_gather[] = {&reading, &adding, &one_hot, NULL};

@@ -377,14 +377,14 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-static const gi_kernel quantize = {.op = "quantize",
+static const gi_kernel quantize = {.ops = {"quantize"},
                                    .name = "quantize_vector",
                                    .fits = fits_quantize,
                                    .layouts = layouts_quantize,
                                    .prepare = prepare_quantize,
                                    .run = run_quantize,
                                    .release = gi_free};
-static const gi_kernel conv = {.op = "conv2d_int8",
+static const gi_kernel conv = {.ops = {"conv2d_int8"},
                                .name = "int8_tiles",
                                .fits = fits,
                                .layouts = layouts_conv,
@@ -392,7 +392,7 @@ static const gi_kernel conv = {.op = "conv2d_int8",
                                .prepare = prepare,
                                .run = run,
                                .release = release};
-static const gi_kernel matmul = {.op = "matmul_int8",
+static const gi_kernel matmul = {.ops = {"matmul_int8"},
                                  .name = "int8_tiles",
                                  .fits = fits,
                                  .cost = cost,

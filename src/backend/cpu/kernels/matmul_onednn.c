@@ -116,13 +116,15 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   return s;
 }
 
-#define ROW(op_name)                                                                        \
-  {                                                                                         \
-    .op = op_name, .name = "matmul_onednn", .by_threads = true, .fits = fits, .cost = cost, \
-    .prepare = prepare, .run = gi_chain_run, .release = gi_chain_free,                      \
-  }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
-                       product_add = ROW("matmul_add_act");
+static const gi_kernel matmul_onednn = {
+    .ops = {"matmul", "matmul_bias_act", "matmul_add_act"},
+    .name = "matmul_onednn",
+    .by_threads = true,
+    .fits = fits,
+    .cost = cost,
+    .prepare = prepare,
+    .run = gi_chain_run,
+    .release = gi_chain_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_matmul_onednn[] = {&product, &product_act, &product_add,
-                                                         NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_onednn[] = {&matmul_onednn, NULL};

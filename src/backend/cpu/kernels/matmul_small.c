@@ -67,13 +67,14 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(op_name)                                                                       \
-  {                                                                                        \
-    .op = op_name, .name = "matmul_small", .fits = fits, .cost = cost, .prepare = prepare, \
-    .run = run, .release = gi_free,                                                        \
-  }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
-                       product_add = ROW("matmul_add_act");
+static const gi_kernel matmul_small = {
+    .ops = {"matmul", "matmul_bias_act", "matmul_add_act"},
+    .name = "matmul_small",
+    .fits = fits,
+    .cost = cost,
+    .prepare = prepare,
+    .run = run,
+    .release = gi_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_matmul_small[] = {&product, &product_act, &product_add,
-                                                        NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_small[] = {&matmul_small, NULL};

@@ -459,13 +459,14 @@ static glia_status prepare(const gi_problem *p, gi_prepared *out) {
   return GLIA_OK;
 }
 
-#define ROW(op_name)                                                                       \
-  {                                                                                        \
-    .op = op_name, .name = "matmul_tiles", .fits = fits, .cost = cost, .prepare = prepare, \
-    .run = run, .release = release,                                                        \
-  }
-static const gi_kernel product = ROW("matmul"), product_act = ROW("matmul_bias_act"),
-                       product_add = ROW("matmul_add_act");
+static const gi_kernel matmul_tiles = {
+    .ops = {"matmul", "matmul_bias_act", "matmul_add_act"},
+    .name = "matmul_tiles",
+    .fits = fits,
+    .cost = cost,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
+};
 
-const gi_kernel *const gi_cpu_kernels_matmul_tiles[] = {&product, &product_act, &product_add,
-                                                        NULL};
+const gi_kernel *const gi_cpu_kernels_matmul_tiles[] = {&matmul_tiles, NULL};

@@ -296,32 +296,25 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id, fits_, prepare_) \
-  static const gi_kernel id = {  \
-      .op = #id,                 \
-      .name = "pool_vector",     \
-      .fits = fits_,             \
-      .layouts = layouts,        \
-      .cost = cost,              \
-      .prepare = prepare_,       \
-      .run = run,                \
-      .release = release,        \
-  };
-ROW(max_pool2d, fits, prepare)
-ROW(min_pool2d, fits, prepare)
-ROW(pool_scatter, fits, prepare)
-ROW(avg_pool2d, fits, prepare)
-ROW(avg_pool2d_grad, fits, prepare)
-ROW(adaptive_avg_pool2d, fits_adaptive, prepare_adaptive)
-ROW(adaptive_avg_pool2d_grad, fits_adaptive, prepare_adaptive)
-
-const gi_kernel *const gi_cpu_kernels_pool[] = {
-    &max_pool2d,
-    &min_pool2d,
-    &pool_scatter,
-    &avg_pool2d,
-    &avg_pool2d_grad,
-    &adaptive_avg_pool2d,
-    &adaptive_avg_pool2d_grad,
-    NULL,
+static const gi_kernel windows = {
+    .ops = {"max_pool2d", "min_pool2d", "pool_scatter", "avg_pool2d", "avg_pool2d_grad"},
+    .name = "pool_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .cost = cost,
+    .prepare = prepare,
+    .run = run,
+    .release = release,
 };
+static const gi_kernel adaptive = {
+    .ops = {"adaptive_avg_pool2d", "adaptive_avg_pool2d_grad"},
+    .name = "pool_vector",
+    .fits = fits_adaptive,
+    .layouts = layouts,
+    .cost = cost,
+    .prepare = prepare_adaptive,
+    .run = run,
+    .release = release,
+};
+
+const gi_kernel *const gi_cpu_kernels_pool[] = {&windows, &adaptive, NULL};

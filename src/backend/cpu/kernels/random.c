@@ -56,16 +56,13 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id)                 \
-  static const gi_kernel id = { \
-      .op = #id,                \
-      .name = "philox_vector",  \
-      .fits = fits,             \
-      .prepare = prepare,       \
-      .run = run,               \
-      .release = gi_free,       \
-  };
-ROW(random_uniform)
-ROW(random_normal)
+static const gi_kernel philox = {
+    .ops = {"random_uniform", "random_normal"},
+    .name = "philox_vector",
+    .fits = fits,
+    .prepare = prepare,
+    .run = run,
+    .release = gi_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_random[] = {&random_uniform, &random_normal, NULL};
+const gi_kernel *const gi_cpu_kernels_random[] = {&philox, NULL};

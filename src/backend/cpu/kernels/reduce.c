@@ -354,26 +354,22 @@ static glia_status run_arg(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id, op_name, layouts_, prepare_, run_) \
-  static const gi_kernel id = {                    \
-      .op = op_name,                               \
-      .name = "reduce_vector",                     \
-      .fits = fits,                                \
-      .layouts = layouts_,                         \
-      .prepare = prepare_,                         \
-      .run = run_,                                 \
-      .release = gi_free,                          \
-  };
-ROW(row_sum, "sum", layouts, prepare, run)
-ROW(row_mean, "mean", layouts, prepare, run)
-ROW(row_max, "max", layouts, prepare, run)
-ROW(row_min, "min", layouts, prepare, run)
-ROW(row_prod, "prod", layouts, prepare, run)
-ROW(row_variance, "variance", layouts, prepare, run)
-ROW(row_argmax, "argmax", NULL, prepare_arg, run_arg)
-ROW(row_argmin, "argmin", NULL, prepare_arg, run_arg)
-
-const gi_kernel *const gi_cpu_kernels_reduce[] = {
-    &row_sum,      &row_mean,   &row_max,    &row_min, &row_prod,
-    &row_variance, &row_argmax, &row_argmin, NULL,
+static const gi_kernel folds = {
+    .ops = {"sum", "mean", "max", "min", "prod", "variance"},
+    .name = "reduce_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .prepare = prepare,
+    .run = run,
+    .release = gi_free,
 };
+static const gi_kernel places = {
+    .ops = {"argmax", "argmin"},
+    .name = "reduce_vector",
+    .fits = fits,
+    .prepare = prepare_arg,
+    .run = run_arg,
+    .release = gi_free,
+};
+
+const gi_kernel *const gi_cpu_kernels_reduce[] = {&folds, &places, NULL};

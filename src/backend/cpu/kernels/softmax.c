@@ -81,17 +81,14 @@ static glia_status run(const gi_exec *x) {
   return GLIA_OK;
 }
 
-#define ROW(id)                 \
-  static const gi_kernel id = { \
-      .op = #id,                \
-      .name = "softmax_vector", \
-      .fits = fits,             \
-      .layouts = layouts,       \
-      .prepare = prepare,       \
-      .run = run,               \
-      .release = gi_free,       \
-  };
-ROW(softmax)
-ROW(log_softmax)
+static const gi_kernel softmax = {
+    .ops = {"softmax", "log_softmax"},
+    .name = "softmax_vector",
+    .fits = fits,
+    .layouts = layouts,
+    .prepare = prepare,
+    .run = run,
+    .release = gi_free,
+};
 
-const gi_kernel *const gi_cpu_kernels_softmax[] = {&softmax, &log_softmax, NULL};
+const gi_kernel *const gi_cpu_kernels_softmax[] = {&softmax, NULL};

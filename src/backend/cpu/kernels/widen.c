@@ -111,7 +111,7 @@ static bool names_a_dtype(const gi_op *op) {
 /* ---- kernels behind this one ------------------------------------------------------------- */
 
 static bool may_use(const gi_kernel *k, const widened *w) {
-  if (k->fits == NULL || (k->op != NULL && strcmp(k->op, w->p.op->name) != 0)) return false;
+  if (k->fits == NULL || !gi_kernel_is_for(k, w->p.op)) return false;
   if ((k->inexact > 0 && w->allowed != ANY) || (k->by_threads && w->allowed == STEADY))
     return false;
   return k->fits(&w->p) == NULL;
