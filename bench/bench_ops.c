@@ -241,6 +241,23 @@ static void run_fused(const options *o) {
 
 /* ---- ops ------------------------------------------------------------------------------ */
 
+/* What is computed in double. */
+static void run_in_double(const options *o) {
+  const gi_elementwise_attr to_f64 = {.dtype = GLIA_F64}, to_f32 = {.dtype = GLIA_F32},
+                            to_i32 = {.dtype = GLIA_I32}, to_f16 = {.dtype = GLIA_F16};
+  const gi_type x = f32(2, 2048, 768, 0, 0);
+  gi_type wide = x, whole = x;
+  wide.dtype = GLIA_F64;
+  whole.dtype = GLIA_I64;
+  CASE("cast_f32_f64", &gi_op_cast, &to_f64, false, x);
+  CASE("cast_f64_f32", &gi_op_cast, &to_f32, false, wide);
+  CASE("cast_f32_f16", &gi_op_cast, &to_f16, false, x);
+  CASE("cast_i64_i32", &gi_op_cast, &to_i32, false, whole);
+  CASE("add_i64", &gi_op_add, NULL, false, whole, whole);
+  CASE("add_f64", &gi_op_add, NULL, false, wide, wide);
+  CASE("exp_f64", &gi_op_exp, NULL, false, wide);
+}
+
 static void run_elementwise(const options *o) {
   static const struct {
     const char *name;
@@ -321,6 +338,7 @@ static void run_images(const options *o) {
   position.dtype = GLIA_U8;
   CASE("maxpool_k3s2_nhwc", &gi_op_max_pool2d, &three, true, x);
   CASE("maxpool_k3s2_grad_nhwc", &gi_op_pool_scatter, &three, true, y, position);
+  CASE("pool_gather_nchw", &gi_op_pool_gather, &two, false, x, position);
   for (int l = 0; l < 2; l++) {
     CASE(l ? "maxpool_16x64x56x56_nhwc" : "op_maxpool_16x64x56x56", &gi_op_max_pool2d, &two, l,
          x);
@@ -422,6 +440,7 @@ int main(int argc, char **argv) {
   if (optind < argc) usage();
   run_fused(&o);
   run_elementwise(&o);
+  run_in_double(&o);
   run_rows(&o);
   run_images(&o);
   run_products(&o);

@@ -192,14 +192,15 @@ glia_status gi_support_print(gi_cli *c, const gi_op *only) {
     return gi_cli_print_json(l.json);
   }
   if (gi_cli_flag(c, "markdown")) {
-    gi_str_puts(&text,
-                "| op | f32 | f64 | bf16 | f16 | i32 | i64 | u8 | bool | why the reference |\n"
-                "|---|---|---|---|---|---|---|---|---|---|\n");
+    gi_str_puts(
+        &text,
+        "| op | f32 | f64 | bf16 | f16 | i32 | i64 | u8 | bool | i8 | why the reference |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|\n");
     l.markdown = &text;
     gi_op_each(add_row, &l);
     return gi_cli_print_text(&text);
   }
-  gi_table_begin(&table, "<op|<f32|<f64|<bf16|<f16|<i32|<i64|<u8|<bool|<why the reference");
+  gi_table_begin(&table, "<op|<f32|<f64|<bf16|<f16|<i32|<i64|<u8|<bool|<i8|<why the reference");
   l.table = &table;
   gi_op_each(add_row, &l);
   gi_table_print(&table, &text);
