@@ -6,7 +6,8 @@
  *     bench_train WORKLOAD --profile     time of each scheduled kernel, the costly ones first
  *     bench_train WORKLOAD --save FILE   parameters, batches, the losses of the first steps and
  *                                        the parameters behind them, for bench/peer_check.py
- *     bench_train --list                 each row as JSON
+ *     bench_train WORKLOAD --memory PERCENT   fails if the memory that is held is farther off
+ * what was planned bench_train --list                 each row as JSON
  *
  * The inputs are a few batches of normal numbers with random labels, taken in turn, as in the
  * peers' scripts: this measures the step, not the loader. Every run begins with the same steps
@@ -29,6 +30,7 @@ typedef struct options {
   workload own; /* in which flags differ from the row */
   int threads, steps, loss_steps;
   double seconds, warm, quiet; /* timed; before that; at most waited for others to end */
+  double memory;               /* percent that it may be off the plan; 0: not asked */
   bool profile, process;
   const char *save;
 } options;
@@ -86,6 +88,21 @@ static void measure(running *r, const options *o, size_t process) {
   f.cpu_seconds = (after.own - before.own) / f.steps;
   f.other_cpu = fmax(0, (after.machine - before.machine - (after.own - before.own)) / wall);
   print_figures(&f);
+}
+
+/* Is the memory that the process came to hold, less what any holds, what was planned, give or
+ * take so many percent? */
+static int check_memory(running *r, const options *o, size_t process) {
+  const planned_bytes b = running_bytes(r);
+  const double planned = (double)(b.store + b.arena + b.fixed + b.inputs), mb = 1 << 20;
+  for (int i = 0; i < 3; i++) running_step(r);
+  const double held = (double)gi_peak_rss() - (double)(process + gi_rss_of_files());
+  const double off = 100 * (held / planned - 1);
+  printf(
+      "{\"workload\": \"%s\", \"threads\": %d, \"planned_mb\": %.2f, \"held_mb\": %.2f, "
+      "\"off_percent\": %.2f}\n",
+      o->w->name, o->threads, planned / mb, held / mb, off);
+  return process > 0 && fabs(off) <= o->memory ? 0 : 1;
 }
 
 static void profile(running *r, const options *o) {
@@ -161,19 +178,25 @@ static int usage(void) {
   fprintf(stderr,
           "usage: bench_train WORKLOAD [--threads N] [--seconds S] [--steps N]\n"
           "                   [--loss-steps N] [--warm S] [--quiet S] [--bf16]\n"
-          "                   [--profile] [--save FILE]\n"
+          "                   [--profile] [--save FILE] [--memory PERCENT]\n"
           "       bench_train --list\n");
   return 2;
 }
 
 int main(int argc, char **argv) {
-  static const struct option known[] = {
-      {"threads", required_argument, NULL, 't'}, {"seconds", required_argument, NULL, 's'},
-      {"steps", required_argument, NULL, 'n'},   {"loss-steps", required_argument, NULL, 'k'},
-      {"warm", required_argument, NULL, 'w'},    {"quiet", required_argument, NULL, 'q'},
-      {"bf16", no_argument, NULL, 'b'},          {"profile", no_argument, NULL, 'p'},
-      {"save", required_argument, NULL, 'o'},    {"list", no_argument, NULL, 'l'},
-      {"process", no_argument, NULL, 'r'},       {NULL, 0, NULL, 0}};
+  static const struct option known[] = {{"threads", required_argument, NULL, 't'},
+                                        {"seconds", required_argument, NULL, 's'},
+                                        {"steps", required_argument, NULL, 'n'},
+                                        {"loss-steps", required_argument, NULL, 'k'},
+                                        {"warm", required_argument, NULL, 'w'},
+                                        {"quiet", required_argument, NULL, 'q'},
+                                        {"bf16", no_argument, NULL, 'b'},
+                                        {"profile", no_argument, NULL, 'p'},
+                                        {"save", required_argument, NULL, 'o'},
+                                        {"list", no_argument, NULL, 'l'},
+                                        {"process", no_argument, NULL, 'r'},
+                                        {"memory", required_argument, NULL, 'm'},
+                                        {NULL, 0, NULL, 0}};
   options o = {.threads = 1, .loss_steps = 5, .seconds = 4, .warm = 1, .quiet = 60};
   running r;
   for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (c) {
@@ -186,6 +209,7 @@ int main(int argc, char **argv) {
       case 'b': o.own.precision = GLIA_BF16; break;
       case 'p': o.profile = true; break;
       case 'o': o.save = optarg; break;
+      case 'm': o.memory = atof(optarg); break;
       case 'l': return list();
       case 'r': o.process = true; break;
       default: return usage();
@@ -199,12 +223,16 @@ int main(int argc, char **argv) {
     o.w = &o.own;
   }
   const size_t process = process_bytes(o.threads);
+  int status = 0;
   running_open(&r, o.w, o.threads);
-  if (o.profile)
+  if (o.memory > 0)
+    status = check_memory(&r, &o, process);
+  else if (o.profile)
     profile(&r, &o);
   else if (o.save != NULL)
     save(&r, &o);
   else
     measure(&r, &o, process);
   running_close(&r);
+  return status;
 }
