@@ -220,8 +220,10 @@ static void run_op(const state *s, int k, double *const *reg, int64_t first, int
 static void run_tile(const state *s, double *space, int64_t first, int64_t n) {
   const gi_program *p = s->program;
   double *reg[REGISTERS];
-  for (int r = 0; r < p->n_in + p->n_code; r++) reg[r] = space + r * s->width;
-  for (int i = 0; i < s->own; i++) read_input(s, i, first, n, reg[i]);
+  for (int r = 0; r < p->n_in + p->n_code; r++) {
+    reg[r] = space + r * s->width;
+    if (r < s->own) read_input(s, r, first, n, reg[r]);
+  }
   for (int k = 0; k < p->n_code; k++) run_op(s, k, reg, first, n);
   for (int k = 0; k < p->n_out; k++) {
     const glia_dtype t = s->out_dtype[k];
@@ -230,12 +232,13 @@ static void run_tile(const state *s, double *space, int64_t first, int64_t n) {
   }
 }
 
-/* The result may lie over the operand: the tile is put aside first. */
+/* Where the result lies over the operand, the tile is put aside first. */
 static void convert_tile(const state *s, void *aside, int64_t first, int64_t n) {
-  const size_t from = glia_dtype_size(s->in_dtype[0]), to = glia_dtype_size(s->out_dtype[0]);
-  memcpy(aside, (const char *)s->x->in[0] + (size_t)first * from, (size_t)n * from);
-  gi_convert(s->in_dtype[0], aside, s->out_dtype[0], (char *)s->x->out[0] + (size_t)first * to,
-             n);
+  const size_t read = glia_dtype_size(s->in_dtype[0]), made = glia_dtype_size(s->out_dtype[0]);
+  const void *from = (const char *)s->x->in[0] + (size_t)first * read;
+  char *to = (char *)s->x->out[0] + (size_t)first * made;
+  if (s->x->in[0] == s->x->out[0]) from = memcpy(aside, from, (size_t)n * read);
+  gi_convert(s->in_dtype[0], from, s->out_dtype[0], to, n);
 }
 
 static void run_part(void *user, int64_t part) {
