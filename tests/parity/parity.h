@@ -1,0 +1,60 @@
+/* parity.h - answers to questions that were worked out elsewhere.
+ *
+ * A manifest (JSON) lists cases: an op by the name that PyTorch or scikit-learn gives it, its
+ * attributes in their words, a safetensors file. What is given lies in the file as "input.0",
+ * "param.weight", "buffer.running_mean", "cotangent.0" (the gradient that flows into output 0);
+ * what is asked is "output.0", "grad.input.0", "grad.param.weight", "buffer_after.running_mean"
+ * and so on. glia-parity writes its answers to files of the same names.
+ *
+ * A row of tests/parity/rows answers one op: it builds the outputs as values of a graph; the
+ * rest (gradients, running, writing, comparing) is common to all.
+ */
+#ifndef PARITY_H
+#define PARITY_H
+
+#include "base/json.h"
+#include "glia/glia.h"
+#include "graph/graph.h"
+
+typedef struct question question;
+
+typedef struct parity_row {
+  const char *op;
+  void (*build)(question *q); /* calls q_give for every output */
+} parity_row;
+
+typedef struct parity_rows { /* of one file */
+  int n;
+  const parity_row *row;
+} parity_rows;
+
+extern const parity_rows *const *const gi_parity_table[]; /* generated: from the file names */
+
+glia_graph *q_graph(const question *q);
+bool q_training(const question *q); /* the case's mode */
+
+/* A given tensor as an input of the graph; GLIA_NONE if the file has none of that name. */
+glia_value q_tensor(question *q, const char *name);
+glia_value q_input(question *q, int i);
+glia_value q_param(question *q, const char *name); /* "weight" */
+/* An attribute that is "input.2": that input; else GLIA_NONE. */
+glia_value q_named(question *q, const char *key);
+
+/* Attributes; `fallback` where the case has none, or null. */
+double q_num(const question *q, const char *key, double fallback);
+int64_t q_int(const question *q, const char *key, int64_t fallback);
+bool q_bool(const question *q, const char *key, bool fallback);
+const char *q_str(const question *q, const char *key, const char *fallback);
+bool q_null(const question *q, const char *key); /* it is there, and null */
+/* A list of n numbers, or one number for all; what is missing keeps its value. */
+void q_ints(const question *q, const char *key, int n, int64_t *out);
+int q_count(const question *q, const char *key); /* of a list; else 0 */
+
+/* Answers. */
+void q_give(question *q, const char *name, glia_value v); /* "output.0" */
+void q_output(question *q, int i, glia_value v);
+/* The case has something that this row cannot answer; it counts as unanswered, with the reason.
+ */
+void q_cannot(question *q, const char *why);
+
+#endif /* PARITY_H */

@@ -1,0 +1,17 @@
+# Questions worked out elsewhere, and a program that answers them (parity.h).
+gi_table(parity parity_rows parity/rows "parity/parity.h")
+add_executable(glia-parity ${CMAKE_CURRENT_LIST_DIR}/glia-parity.c ${gi_parity_sources}
+  ${gi_parity_table})
+target_include_directories(glia-parity PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_definitions(glia-parity PRIVATE _GNU_SOURCE ${GLIA_DEFINITIONS})
+target_compile_options(glia-parity PRIVATE ${GLIA_WARNINGS})
+target_link_libraries(glia-parity PRIVATE glia-static ${GLIA_LIBRARIES})
+set(backends ref)
+if(GLIA_HAS_CPU)
+  list(APPEND backends cpu)
+endif()
+foreach(backend IN LISTS backends)
+  add_test(NAME parity_${backend} COMMAND ${CMAKE_CURRENT_LIST_DIR}/check
+    $<TARGET_FILE:glia-parity> ${backend} ${CMAKE_BINARY_DIR}/scratch/parity_${backend})
+  set_tests_properties(parity_${backend} PROPERTIES SKIP_RETURN_CODE 77)
+endforeach()
