@@ -89,7 +89,7 @@ static glia_status ref_loss(gi_ref *c) {
     double m = gi_get(x, i * classes), s = 0;
     int64_t t;
     GI_TRY(target_of(c, "cross_entropy", i, &t));
-    for (int64_t k = 1; k < classes; k++) m = fmax(m, gi_get(x, i * classes + k));
+    for (int64_t k = 1; k < classes; k++) m = gi_larger(m, gi_get(x, i * classes + k));
     for (int64_t k = 0; k < classes; k++) s += exp(gi_get(x, i * classes + k) - m);
     const double l = m + log(s);
     gi_put(&c->out[0], i, l - gi_get(x, i * classes + t));

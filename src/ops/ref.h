@@ -9,6 +9,10 @@
 
 /* ---- elements ------------------------------------------------------------------------ */
 
+/* The larger one, written out: GCC 12 ends with an internal error on fmax in loops for ARM64.
+ */
+static inline double gi_larger(double a, double b) { return b > a ? b : a; }
+
 /* f32 is what nearly all of them are: no call for these. */
 static inline double gi_get(const gi_buf *b, int64_t i) {
   return b->t.dtype == GLIA_F32 ? (double)((const float *)b->p)[i]

@@ -45,7 +45,7 @@ static glia_status ref_rows(gi_ref *c, bool logarithm) {
   for (int64_t row = 0; row < r.outer * r.inner && r.n > 0; row++) {
     const int64_t first = row / r.inner * r.n * r.inner + row % r.inner;
     double m = gi_get(x, first), s = 0;
-    for (int64_t i = 1; i < r.n; i++) m = fmax(m, gi_get(x, first + i * r.inner));
+    for (int64_t i = 1; i < r.n; i++) m = gi_larger(m, gi_get(x, first + i * r.inner));
     for (int64_t i = 0; i < r.n; i++) s += exp(gi_get(x, first + i * r.inner) - m);
     for (int64_t i = 0; i < r.n; i++) {
       const double v = gi_get(x, first + i * r.inner) - m;
