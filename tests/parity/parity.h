@@ -6,8 +6,9 @@
  * what is asked is "output.0", "grad.input.0", "grad.param.weight", "buffer_after.running_mean"
  * and so on. glia-parity writes its answers to files of the same names.
  *
- * A row of tests/parity/rows answers one op: it builds the outputs as values of a graph; the
- * rest (gradients, running, writing, comparing) is common to all.
+ * A row of tests/parity/rows answers one op. It builds the outputs as values of a graph; the
+ * rest (gradients, running, writing, comparing) is common to all. What is no graph (metrics,
+ * schedules, many steps of an optimiser) is answered tensor by tensor.
  */
 #ifndef PARITY_H
 #define PARITY_H
@@ -20,7 +21,8 @@ typedef struct question question;
 
 typedef struct parity_row {
   const char *op;
-  void (*build)(question *q); /* calls q_give for every output */
+  void (*build)(question *q);         /* calls q_give for every output */
+  glia_status (*answer)(question *q); /* in place of build: calls q_put for every answer */
 } parity_row;
 
 typedef struct parity_rows { /* of one file */
@@ -53,6 +55,13 @@ int q_count(const question *q, const char *key); /* of a list; else 0 */
 /* Answers. */
 void q_give(question *q, const char *name, glia_value v); /* "output.0" */
 void q_output(question *q, int i, glia_value v);
+/* Without a graph: a given tensor (owned by the caller; NULL if the file has none) and an
+ * answer (taken over). */
+glia_tensor *q_read(const question *q, const char *name);
+void q_put(question *q, const char *name, glia_tensor *t);
+const char *q_backend(const question *q);
+int64_t q_steps(const question *q); /* the case's number of steps */
+double q_row_num(const question *q, const char *key, double fallback); /* of the case itself */
 /* The case has something that this row cannot answer; it counts as unanswered, with the reason.
  */
 void q_cannot(question *q, const char *why);

@@ -62,7 +62,8 @@ static void batch_norm(question *q) {
                by_channel(beta, x)));
 }
 
-static const parity_row rows[] = {
-    {"BatchNorm1d", batch_norm}, {"BatchNorm2d", batch_norm}, {"BatchNorm3d", batch_norm}};
+static const parity_row rows[] = {{.op = "BatchNorm1d", .build = batch_norm},
+                                  {.op = "BatchNorm2d", .build = batch_norm},
+                                  {.op = "BatchNorm3d", .build = batch_norm}};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_batch_norm[] = {&all, NULL};

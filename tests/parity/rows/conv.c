@@ -69,9 +69,9 @@ static void conv2d(question *q) { conv(q, 2, false); }
 static void conv1d_transpose(question *q) { conv(q, 1, true); }
 static void conv2d_transpose(question *q) { conv(q, 2, true); }
 
-static const parity_row rows[] = {{"Conv1d", conv1d},
-                                  {"Conv2d", conv2d},
-                                  {"ConvTranspose1d", conv1d_transpose},
-                                  {"ConvTranspose2d", conv2d_transpose}};
+static const parity_row rows[] = {{.op = "Conv1d", .build = conv1d},
+                                  {.op = "Conv2d", .build = conv2d},
+                                  {.op = "ConvTranspose1d", .build = conv1d_transpose},
+                                  {.op = "ConvTranspose2d", .build = conv2d_transpose}};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_conv[] = {&all, NULL};

@@ -38,6 +38,7 @@ static void bilinear(question *q) {
   q_output(q, 0, plus(glia_matmul(pairs, flat, .transpose_b = true), q_param(q, "bias")));
 }
 
-static const parity_row rows[] = {{"Linear", linear}, {"Bilinear", bilinear}};
+static const parity_row rows[] = {{.op = "Linear", .build = linear},
+                                  {.op = "Bilinear", .build = bilinear}};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_dense[] = {&all, NULL};

@@ -36,9 +36,9 @@ static void adaptive(question *q,
 static void adaptive_max(question *q) { adaptive(q, glia_adaptive_max_pool2d); }
 static void adaptive_avg(question *q) { adaptive(q, glia_adaptive_avg_pool2d); }
 
-static const parity_row rows[] = {{"max_pool2d", max_pool},
-                                  {"avg_pool2d", avg_pool},
-                                  {"adaptive_max_pool2d", adaptive_max},
-                                  {"adaptive_avg_pool2d", adaptive_avg}};
+static const parity_row rows[] = {{.op = "max_pool2d", .build = max_pool},
+                                  {.op = "avg_pool2d", .build = avg_pool},
+                                  {.op = "adaptive_max_pool2d", .build = adaptive_max},
+                                  {.op = "adaptive_avg_pool2d", .build = adaptive_avg}};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_pool[] = {&all, NULL};
