@@ -115,6 +115,13 @@ extern const gi_op gi_op_softmax, gi_op_log_softmax, gi_op_concat;
  * cross_entropy_grad  x, targets, log sum e^x, dloss [N][, its own d [N]] -> dx */
 extern const gi_op gi_op_cross_entropy, gi_op_cross_entropy_grad;
 
+/* ctc       x [T, N, C], targets [N, S], input lengths, target lengths [N] -> loss [N]
+ * ctc_grad  the same, loss, dloss [N] -> dx */
+typedef struct gi_ctc_attr {
+  int64_t blank;
+} gi_ctc_attr;
+extern const gi_op gi_op_ctc, gi_op_ctc_grad;
+
 /* dropout  x -> x / (1 - a) where gi_rng_uniform(stream, element) >= a, else 0; an elementwise
  * op (gi_elementwise_attr). The gradient is the same op on the cotangent. Elements count in
  * logical order. */
