@@ -14,10 +14,11 @@
 
 /* Named arguments: glia_sum(x, .keep = true) becomes
  * glia_sum_opt(x, &(glia_reduce_opts){.keep = true, .size = sizeof(glia_reduce_opts)}), with
- * one, two or three plain arguments in front. C only; C++ fills in the struct and calls
+ * one to four plain arguments in front. C only; C++ fills in the struct and calls
  * glia_sum_opt. */
-#define GLIA_NAMED1(fn, type, a, ...)       fn((a), &(type){__VA_ARGS__})
-#define GLIA_NAMED2(fn, type, a, b, ...)    fn((a), (b), &(type){__VA_ARGS__})
-#define GLIA_NAMED3(fn, type, a, b, c, ...) fn((a), (b), (c), &(type){__VA_ARGS__})
+#define GLIA_NAMED1(fn, type, a, ...)          fn((a), &(type){__VA_ARGS__})
+#define GLIA_NAMED2(fn, type, a, b, ...)       fn((a), (b), &(type){__VA_ARGS__})
+#define GLIA_NAMED3(fn, type, a, b, c, ...)    fn((a), (b), (c), &(type){__VA_ARGS__})
+#define GLIA_NAMED4(fn, type, a, b, c, d, ...) fn((a), (b), (c), (d), &(type){__VA_ARGS__})
 
 #endif /* GLIA_EXPORT_H */

@@ -6,6 +6,7 @@
 #include "glia/data.h"
 #include "glia/formats.h"
 #include "glia/graph.h"
+#include "glia/losses.h"
 #include "glia/metrics.h"
 #include "glia/models.h"
 #include "glia/nn.h"

@@ -1,4 +1,4 @@
-/* glia/nn.h - layers, initialisers and losses: functions that build graph.
+/* glia/nn.h - layers and initialisers: functions that build graph; with them, glia/losses.h.
  *
  * A model is a function: it takes a scope, where parameters live, and values, and returns
  * values. A scope is a graph, a store, a name path, a mode (train or infer) and a random
@@ -10,6 +10,7 @@
 #define GLIA_NN_H
 
 #include "glia/graph.h"
+#include "glia/losses.h"
 #include "glia/store.h"
 
 #ifdef __cplusplus
@@ -162,32 +163,6 @@ GLIA_API glia_value glia_activation(glia_value x, const char *name);
 #define glia_batch_norm(...)                                          \
   GLIA_NAMED3(glia_batch_norm_opt, glia_batch_norm_opts, __VA_ARGS__, \
               .size = sizeof(glia_batch_norm_opts))
-#endif
-
-/* ---- losses: means over the batch, in nats where they are entropies ---------------------- */
-
-/* mean of (p - t)^2 */
-GLIA_API glia_value glia_mse_loss(glia_value prediction, glia_value target);
-/* mean of |p - t| */
-GLIA_API glia_value glia_mae_loss(glia_value prediction, glia_value target);
-/* mean of r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2); delta > 0. */
-GLIA_API glia_value glia_huber_loss(glia_value prediction, glia_value target, double delta);
-/* mean of max(z, 0) - z t + log(1 + e^-|z|): stable for any logit. Targets in [0, 1]. */
-GLIA_API glia_value glia_bce_with_logits_loss(glia_value logits, glia_value target);
-
-typedef struct glia_cross_entropy_opts {
-  size_t size;
-  double label_smoothing;   /* 0 <= e < 1: targets are (1 - e) one-hot + e / C */
-  glia_value class_weights; /* [C]; GLIA_NONE: all 1. Weighted mean, as PyTorch */
-} glia_cross_entropy_opts;
-/* -log softmax(logits)[target]; logits [N, C]; targets are indices [N] (i64 or i32: "sparse")
- * or probabilities [N, C] of the logits' dtype ("categorical"). */
-GLIA_API glia_value glia_cross_entropy_loss_opt(glia_value logits, glia_value target,
-                                                const glia_cross_entropy_opts *opt);
-#ifndef __cplusplus
-#define glia_cross_entropy_loss(...)                                             \
-  GLIA_NAMED2(glia_cross_entropy_loss_opt, glia_cross_entropy_opts, __VA_ARGS__, \
-              .size = sizeof(glia_cross_entropy_opts))
 #endif
 
 #ifdef __cplusplus
