@@ -134,6 +134,18 @@ GLIA_API glia_value glia_hard_sigmoid(glia_value x); /* clip(x / 6 + 1/2, 0, 1) 
 GLIA_API glia_value glia_hard_swish(glia_value x);   /* x hard_sigmoid(x); arXiv:1905.02244 */
 GLIA_API glia_value glia_leaky_relu(glia_value x, double slope); /* x > 0 ? x : slope x */
 GLIA_API glia_value glia_elu(glia_value x, double alpha); /* x > 0 ? x : alpha (e^x - 1) */
+GLIA_API glia_value glia_celu(glia_value x,
+                              double alpha);        /* x > 0 ? x : alpha (e^(x/alpha) - 1) */
+GLIA_API glia_value glia_log_sigmoid(glia_value x); /* log(sigmoid(x)), without overflow */
+GLIA_API glia_value glia_soft_shrink(glia_value x, double limit); /* towards 0 by limit */
+GLIA_API glia_value glia_hard_shrink(glia_value x, double limit); /* |x| > limit ? x : 0 */
+GLIA_API glia_value glia_tanh_shrink(glia_value x);               /* x - tanh(x) */
+/* x > threshold ? x : value */
+GLIA_API glia_value glia_threshold(glia_value x, double threshold, double value);
+/* a sigmoid(b), a and b the halves of x along an axis of even size; arXiv:1612.08083 */
+GLIA_API glia_value glia_glu(glia_value x, int axis);
+/* x > 0 ? x : weight x. weight has one element, or [C] for x [N, C, ...]; arXiv:1502.01852 */
+GLIA_API glia_value glia_prelu(glia_value x, glia_value weight);
 /* min(max(x, low), high); gradient 1 inside and at the ends, 0 outside. */
 GLIA_API glia_value glia_clip(glia_value x, double low, double high);
 
@@ -179,6 +191,13 @@ GLIA_API glia_value glia_argmin(glia_value x, int axis, bool keep);
               .size = sizeof(glia_reduce_opts))
 #endif
 
+/* x[0] + ... + x[i] along an axis, and x[0] ... x[i]; with reverse from the other end, x[i] +
+ * ... + x[n - 1]. x's shape and dtype; cumprod's gradient is right where x is 0, too. */
+GLIA_API glia_value glia_cumsum(glia_value x, int axis, bool reverse);
+GLIA_API glia_value glia_cumprod(glia_value x, int axis, bool reverse);
+/* y[i] = a[i] y[i - 1] + b[i] along an axis, y[-1] = 0; a and b of one shape. */
+GLIA_API glia_value glia_linear_scan(glia_value a, glia_value b, int axis, bool reverse);
+
 /* ---- matrices ---------------------------------------------------------------------------- */
 
 typedef struct glia_matmul_opts {
@@ -212,6 +231,30 @@ GLIA_API void glia_split(glia_value x, int axis, int n, const int64_t *sizes, gl
 /* before[i] and after[i] copies of `value` around axis i; counts >= 0. */
 GLIA_API glia_value glia_pad(glia_value x, const int64_t *before, const int64_t *after,
                              double value);
+typedef enum glia_pad_mode {
+  GLIA_PAD_REFLECT,   /* 2 1 | 0 1 2 3 | 2 1: counts < n */
+  GLIA_PAD_REPLICATE, /* 0 0 | 0 1 2 3 | 3 3 */
+  GLIA_PAD_CIRCULAR   /* 2 3 | 0 1 2 3 | 0 1: counts <= n */
+} glia_pad_mode;
+/* The same with x's own elements, n of them on axis i; negative counts cut. */
+GLIA_API glia_value glia_pad_edge(glia_value x, const int64_t *before, const int64_t *after,
+                                  glia_pad_mode mode);
+/* The n listed axes back to front. */
+GLIA_API glia_value glia_flip(glia_value x, const int *axes, int n);
+/* Element i moves to i + shift along an axis; what leaves at one end enters at the other. */
+GLIA_API glia_value glia_roll(glia_value x, int axis, int64_t shift);
+/* times[i] copies of axis i side by side; n >= x's rank, new axes come in front (torch.tile).
+ */
+GLIA_API glia_value glia_tile(glia_value x, int n, const int64_t *times);
+/* Every element of an axis so many times in a row (torch.repeat_interleave). */
+GLIA_API glia_value glia_repeat(glia_value x, int axis, int64_t times);
+/* [..., M, N]: element (i, j) stays where j - i <= diagonal, else 0; triu: where >= diagonal.
+ */
+GLIA_API glia_value glia_tril(glia_value x, int64_t diagonal);
+GLIA_API glia_value glia_triu(glia_value x, int64_t diagonal);
+/* [..., C factor^2, H, W] -> [..., C, H factor, W factor], and its inverse; arXiv:1609.05158 */
+GLIA_API glia_value glia_pixel_shuffle(glia_value x, int64_t factor);
+GLIA_API glia_value glia_pixel_unshuffle(glia_value x, int64_t factor);
 /* x's entries at `index` (i64 or i32) along an axis: shape x[:axis] + index + x[axis+1:]. An
  * index out of range is reported at run time with its position. */
 GLIA_API glia_value glia_gather(glia_value x, glia_value index, int axis);

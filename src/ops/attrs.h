@@ -145,6 +145,13 @@ typedef struct gi_reduce_attr {
 extern const gi_op gi_op_sum, gi_op_mean, gi_op_max, gi_op_min, gi_op_prod, gi_op_variance,
     gi_op_argmax, gi_op_argmin;
 
+/* cumsum, cumprod  x -> x's shape;  linear_scan  a, b -> y[i] = a[i] y[i - 1] + b[i] */
+typedef struct gi_cumulative_attr {
+  int64_t axis;
+  bool reverse;
+} gi_cumulative_attr;
+extern const gi_op gi_op_cumsum, gi_op_cumprod, gi_op_linear_scan;
+
 /* ---- shapes and places --------------------------------------------------------------- */
 
 typedef struct gi_shape_attr {
@@ -158,6 +165,14 @@ typedef struct gi_again_attr {
 } gi_again_attr;
 extern const gi_op gi_op_reshape, gi_op_broadcast_to, gi_op_permute, gi_op_stop_gradient,
     gi_op_again;
+
+extern const gi_op gi_op_flip; /* gi_permute_attr: the axes that are turned round */
+
+/* tril, triu  x [..., M, N]: element (i, j) stays where j - i <= diagonal, or >= */
+typedef struct gi_triangle_attr {
+  int64_t diagonal;
+} gi_triangle_attr;
+extern const gi_op gi_op_tril, gi_op_triu;
 
 /* place, the transpose of slice: element i goes to begin + i step of `size` zeros. */
 typedef struct gi_slice_attr {

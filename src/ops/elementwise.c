@@ -109,6 +109,16 @@ static const gi_attr fields_alpha[] = {
     {"alpha", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "-alpha is the limit; usually 1"},
     {NULL, GI_ATTR_F64, 0, NULL},
 };
+static const gi_attr fields_limit[] = {
+    {"limit", GI_ATTR_F64, offsetof(gi_elementwise_attr, a),
+     "half the width of what becomes 0"},
+    {NULL, GI_ATTR_F64, 0, NULL},
+};
+static const gi_attr fields_level[] = {
+    {"threshold", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "what is above it stays"},
+    {"value", GI_ATTR_F64, offsetof(gi_elementwise_attr, b), "what the rest becomes"},
+    {NULL, GI_ATTR_F64, 0, NULL},
+};
 static const gi_attr fields_range[] = {
     {"low", GI_ATTR_F64, offsetof(gi_elementwise_attr, a), "smallest result"},
     {"high", GI_ATTR_F64, offsetof(gi_elementwise_attr, b), "largest result"},
@@ -188,6 +198,8 @@ static glia_status ref_cast(gi_ref *c) {
 static const gi_elementwise_attr attr_none;
 static const gi_elementwise_attr attr_slope = {.a = 0.1};
 static const gi_elementwise_attr attr_alpha = {.a = 0.7};
+static const gi_elementwise_attr attr_limit = {.a = 0.5};
+static const gi_elementwise_attr attr_level = {.a = 0.3, .b = -2};
 static const gi_elementwise_attr attr_range = {.a = -0.6, .b = 1.1};
 static const gi_elementwise_attr attr_dtype = {.dtype = GLIA_F64};
 
@@ -291,11 +303,13 @@ const gi_op *const gi_ops_elementwise[] = {
     return gi_emit1(&gi_op_##name, &p, x);         \
   }
 #define BUILD_alpha(name, inputs) BUILD_slope(name, inputs)
+#define BUILD_limit(name, inputs) BUILD_slope(name, inputs)
 #define BUILD_range(name, inputs)                                 \
   glia_value glia_##name(glia_value x, double low, double high) { \
     const gi_elementwise_attr p = {.a = low, .b = high};          \
     return gi_emit1(&gi_op_##name, &p, x);                        \
   }
+#define BUILD_level(name, inputs) BUILD_range(name, inputs)
 #define BUILD_dtype(name, inputs)                                                  \
   glia_value glia_##name(glia_value x, glia_dtype dtype) {                         \
     const gi_elementwise_attr p = {.dtype = dtype};                                \
