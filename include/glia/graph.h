@@ -271,6 +271,84 @@ GLIA_API glia_value glia_one_hot(glia_value index, int64_t classes, glia_dtype d
 /* 0, 1, ..., n - 1 as [n]; no gradient. */
 GLIA_API glia_value glia_range(glia_graph *g, int64_t n, glia_dtype dtype);
 
+/* ---- resizing ---------------------------------------------------------------------------- */
+
+typedef enum glia_resize_mode {
+  GLIA_RESIZE_NEAREST,
+  GLIA_RESIZE_LINEAR, /* along every axis: bilinear, trilinear */
+  GLIA_RESIZE_CUBIC,
+  GLIA_RESIZE_AREA /* averages of floor(i n / m) .. ceil((i + 1) n / m) - 1 */
+} glia_resize_mode;
+/* Which place of x element i of the result looks at; n elements become m, step = n / m or,
+ * where a factor is given, 1 / factor. */
+typedef enum glia_coordinates {
+  GLIA_COORDINATES_DEFAULT,  /* as PyTorch: nearest asymmetric, else half pixel */
+  GLIA_HALF_PIXEL,           /* (i + 1/2) step - 1/2 */
+  GLIA_ALIGN_CORNERS,        /* i (n - 1) / (m - 1); 0 if m = 1 */
+  GLIA_ASYMMETRIC,           /* i step */
+  GLIA_PYTORCH_HALF_PIXEL,   /* half pixel; 0 if m = 1 */
+  GLIA_HALF_PIXEL_SYMMETRIC, /* half pixel, kept in the middle where factor n is not whole */
+  GLIA_CROP                  /* crop_from .. crop_to of 0 .. n - 1, both ends hit */
+} glia_coordinates;
+typedef enum glia_rounding { /* nearest: which neighbour */
+                             GLIA_ROUND_DOWN,
+                             GLIA_ROUND_UP,
+                             GLIA_ROUND_HALF_UP, /* the nearer one; of two as near the upper */
+                             GLIA_ROUND_HALF_DOWN
+} glia_rounding;
+typedef struct glia_resize_opts {
+  size_t size;
+  int n;                       /* the last n axes are resized; 0: all but the first two */
+  int64_t to[GLIA_MAX_RANK];   /* their sizes in the result; 0: floor(factor n) */
+  double scale[GLIA_MAX_RANK]; /* their factors; 0: by the sizes */
+  glia_resize_mode mode;
+  glia_coordinates coordinates;
+  glia_rounding rounding;
+  bool antialias;       /* linear, cubic: weights as wide as what an element stands for */
+  bool exclude_outside; /* places outside get no weight; false: the edge has theirs */
+  double cubic;         /* Keys' a; 0: -0.75, with antialias -0.5 */
+  double crop_from[GLIA_MAX_RANK], crop_to[GLIA_MAX_RANK]; /* parts of n - 1 */
+  double outside; /* GLIA_CROP: result where it looks outside of x */
+} glia_resize_opts;
+/* x [..., n, ...] -> [..., m, ...] by interpolation; zeroed options are PyTorch's. */
+GLIA_API glia_value glia_resize_opt(glia_value x, const glia_resize_opts *opt);
+#ifndef __cplusplus /* glia_resize(x, .to = {32, 32}, .mode = GLIA_RESIZE_CUBIC) */
+#define glia_resize(...) \
+  GLIA_NAMED1(glia_resize_opt, glia_resize_opts, __VA_ARGS__, .size = sizeof(glia_resize_opts))
+#endif
+
+typedef enum glia_sample_mode {
+  GLIA_SAMPLE_LINEAR,
+  GLIA_SAMPLE_NEAREST, /* halves to even */
+  GLIA_SAMPLE_CUBIC    /* a = -0.75 */
+} glia_sample_mode;
+typedef enum glia_outside { /* what is seen outside of x */
+                            GLIA_OUTSIDE_ZEROS,
+                            GLIA_OUTSIDE_BORDER,
+                            GLIA_OUTSIDE_REFLECTION
+} glia_outside;
+typedef struct glia_sample_opts {
+  size_t size;
+  glia_sample_mode mode;
+  glia_outside outside;
+  bool align_corners; /* -1 and 1 are the centres of the first and last element; false: borders
+                       */
+} glia_sample_opts;
+/* x [N, C, H, W] looked up at grid [N, OH, OW, 2] -> [N, C, OH, OW], or x [N, C, D, H, W] at
+ * [N, OD, OH, OW, 3]. The last axis of the grid are places along W, H (, D), from -1 to 1. As
+ * PyTorch's grid_sample; differentiable in both. */
+GLIA_API glia_value glia_grid_sample_opt(glia_value x, glia_value grid,
+                                         const glia_sample_opts *opt);
+#ifndef __cplusplus
+#define glia_grid_sample(...)                                      \
+  GLIA_NAMED2(glia_grid_sample_opt, glia_sample_opts, __VA_ARGS__, \
+              .size = sizeof(glia_sample_opts))
+#endif
+/* theta [N, k, k + 1], k = 2 or 3 -> the grid [N, shape..., k] of the places theta (x, y(, z),
+ * 1) for all elements of an image or volume of this shape (k entries), as PyTorch. */
+GLIA_API glia_value glia_affine_grid(glia_value theta, const int64_t *shape,
+                                     bool align_corners);
+
 /* ---- convolution and pooling ------------------------------------------------------------- */
 
 typedef struct glia_window_opts {

@@ -187,6 +187,16 @@ typedef struct gi_pad_attr {
 } gi_pad_attr;
 extern const gi_op gi_op_slice, gi_op_place, gi_op_pad;
 
+/* resize       x [.., n, ..] -> [.., size, ..], interpolated at the places i slope + offset
+ * resize_grad  its transpose: back to `size`, what was the axis of x (ops/resize.h) */
+typedef struct gi_resize_attr {
+  int64_t axis, size;
+  double slope, offset, sharpness;
+  const char *mode; /* "nearest", "linear", "cubic", "area" */
+  bool up, smooth, inner, bounded;
+} gi_resize_attr;
+extern const gi_op gi_op_resize, gi_op_resize_grad;
+
 /* gather       x, index -> x[:axis] + index + x[axis + 1:]
  * scatter_add  y, index -> its transpose, `size` along axis
  * take_along   x, index -> index's shape
