@@ -210,6 +210,9 @@ GLIA_API glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmu
 #define glia_matmul(...) \
   GLIA_NAMED2(glia_matmul_opt, glia_matmul_opts, __VA_ARGS__, .size = sizeof(glia_matmul_opts))
 #endif
+/* Sums of products of n operands by Einstein's notation, as torch.einsum: "bij,bjk->bik", "ii",
+ * "...ij->...ji". */
+GLIA_API glia_value glia_einsum(const char *equation, const glia_value *in, int n);
 
 /* ---- shapes and places ------------------------------------------------------------------- */
 
