@@ -404,6 +404,21 @@ GLIA_API glia_value glia_global_avg_pool2d(glia_value x); /* [N, C] */
  * back. */
 GLIA_API glia_value glia_batch_norm_train(glia_value x, glia_value gamma, glia_value beta,
                                           double eps, glia_value *mean, glia_value *variance);
+/* (x - mean) / sqrt(variance + eps) gamma + beta with the mean and variance of the last n axes,
+ * whose shape gamma and beta have; either may be GLIA_NONE. arXiv:1607.06450 */
+GLIA_API glia_value glia_layer_norm_with(glia_value x, int n, glia_value gamma, glia_value beta,
+                                         double eps);
+/* x / sqrt(mean of x^2 + eps) gamma over the last n axes. arXiv:1910.07467 */
+GLIA_API glia_value glia_rms_norm_with(glia_value x, int n, glia_value gamma, double eps);
+/* x [N, C, ...] normalised over groups of C / groups channels of each n, then by channel times
+ * gamma [C] plus beta [C], either of which may be GLIA_NONE. groups = C: instance
+ * normalisation. arXiv:1803.08494, arXiv:1607.08022 */
+GLIA_API glia_value glia_group_norm_with(glia_value x, int64_t groups, glia_value gamma,
+                                         glia_value beta, double eps);
+/* x [N, C, ...] / (k + alpha s / width)^beta, s the sum of x^2 over the channels c - width / 2
+ * .. c + (width - 1) / 2. (Krizhevsky et al. 2012) */
+GLIA_API glia_value glia_local_response_norm(glia_value x, int64_t width, double alpha,
+                                             double beta, double k);
 GLIA_API glia_value glia_softmax(glia_value x, int axis);
 GLIA_API glia_value glia_log_softmax(glia_value x, int axis);
 /* Zeroes each element with probability p and scales the others by 1 / (1 - p). What falls away

@@ -105,6 +105,17 @@ extern const gi_op gi_op_batch_norm_train, gi_op_batch_norm_grad;
  * z there are none, because x says it: dy counts where (x - mean) r gamma + beta > 0. */
 extern const gi_op gi_op_batch_norm_act, gi_op_batch_norm_act_grad;
 
+/* layer_norm       x [outer..., inner...], gamma [inner...][, beta] -> y, mean [outer...],
+ *                  variance (biased); not centred: the mean is 0, the variance that of x^2
+ * layer_norm_grad  x, gamma, mean, variance, dy -> dx, dgamma, dbeta
+ * inner begins with `axis`. */
+typedef struct gi_layer_norm_attr {
+  int64_t axis;
+  double eps;
+  bool centred;
+} gi_layer_norm_attr;
+extern const gi_op gi_op_layer_norm, gi_op_layer_norm_grad;
+
 /* softmax, log_softmax  x -> y, along one axis; concat: the axis along which parts are put. */
 typedef struct gi_axis_attr {
   int64_t axis;

@@ -13,6 +13,7 @@
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/int8.h"
+#include "backend/cpu/isa/layer.h"
 #include "backend/cpu/isa/limits.h"
 #include "backend/cpu/isa/move.h"
 #include "backend/cpu/isa/narrow.h"
@@ -27,6 +28,7 @@ typedef struct gi_element_loops {
   const gi_fold_loops *fold;
   const gi_pool_loops *pool;
   const gi_norm_loops *norm;
+  const gi_layer_loops *layer;
 } gi_element_loops;
 
 typedef struct gi_isa {
@@ -74,6 +76,7 @@ extern const gi_winograd_loops GI_ISA(gi_winograd_loops);
   extern const gi_fold_loops GI_ISA(gi_fold_loops_##kind);                                    \
   extern const gi_pool_loops GI_ISA(gi_pool_loops_##kind);                                    \
   extern const gi_norm_loops GI_ISA(gi_norm_loops_##kind);                                    \
+  extern const gi_layer_loops GI_ISA(gi_layer_loops_##kind);                                  \
   void GI_ISA(gi_pool_extreme_plane_##kind)(const gi_pool *p, int64_t i, const void *image,   \
                                             float *y, uint8_t *position);                     \
   void GI_ISA(gi_pool_scatter_plane_##kind)(const gi_pool *p, int64_t i, const void *dy,      \
