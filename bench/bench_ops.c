@@ -313,6 +313,20 @@ static void run_rows(const options *o) {
     CASE(l ? "batchnorm_add_relu_grad_nhwc" : "batchnorm_add_relu_grad_nchw",
          &gi_op_batch_norm_act_grad, &bn, l, x, c, c, c, c, x, signs);
   }
+  const gi_layer_norm_attr ln = {1, 1e-5, true};
+  const gi_type rows = f32(2, 2048, 768, 0, 0), row = f32(1, 768, 0, 0, 0),
+                column = f32(1, 2048, 0, 0, 0);
+  CASE("op_layernorm_2048x768", &gi_op_layer_norm, &ln, false, rows, row, row);
+  CASE("layernorm_grad_2048x768", &gi_op_layer_norm_grad, &ln, false, rows, row, column, column,
+       rows);
+  const gi_cumulative_attr along = {1, false}, down = {0, false};
+  CASE("cumsum_rows_2048x768", &gi_op_cumsum, &along, false, rows);
+  CASE("cumsum_columns_2048x768", &gi_op_cumsum, &down, false, rows);
+  const gi_resize_attr
+      twice_h = {.axis = 2, .size = 112, .slope = 0.5, .offset = -0.25, .mode = "linear"},
+      twice_w = {.axis = 3, .size = 112, .slope = 0.5, .offset = -0.25, .mode = "linear"};
+  CASE("resize_rows_16x64x56x56", &gi_op_resize, &twice_h, false, x);
+  CASE("resize_columns_16x64x56x56", &gi_op_resize, &twice_w, false, x);
   const gi_reduce_attr all = {.axes = {4, {0, 1, 2, 3}}}, but_c = {.axes = {3, {0, 2, 3}}};
   const gi_reduce_attr inner = {.axes = {1, {3}}}, outer = {.axes = {1, {0}}};
   CASE("sum_all", &gi_op_sum, &all, false, x);
