@@ -26,6 +26,8 @@ typedef struct glia_scope_opts {
   bool train;    /* false: infer: dropout passes, batch norm uses its running statistics */
   uint64_t seed; /* of initial values */
   bool zeros;    /* new parameters are zeros, for a file to fill: no initialiser runs */
+  bool averaged; /* parameters are read as their means over the steps, where an optimiser keeps
+                    them (ema, swa) */
 } glia_scope_opts;
 
 /* The outermost scope over a graph and a store (both borrowed: they outlive the scope's use).

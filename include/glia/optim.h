@@ -10,21 +10,44 @@
 extern "C" {
 #endif
 
-/* An optimiser by name, and its options: zero is the default of the named one. Options that an
- * optimiser does not have must be zero. */
+/* An optimiser by name, and its options: zero is the default of the named one; who wants 0
+ * where the default is another number gives DBL_MIN, which computes like it. Options that an
+ * optimiser does not have must be zero. Definitions and defaults are PyTorch's, those of lamb
+ * and lion their papers'. The options behind `maximize` are every optimiser's. */
 typedef struct glia_optimizer {
-  const char *name;    /* "sgd", "adam", "adamw", "rmsprop", "adagrad"; NULL: adam */
-  double lr;           /* learning rate; sgd, rmsprop, adagrad: 0 -> 1e-2; adam, adamw 1e-3 */
+  const char *name;    /* "sgd", "adam", "adamw", "nadam", "radam", "adamax", "rmsprop",
+                          "adagrad", "adadelta", "asgd", "lamb", "lion"; NULL: adam */
+  double lr;           /* learning rate; 0 -> 1e-3; sgd, rmsprop, adagrad, asgd 1e-2; nadam,
+                          adamax 2e-3; adadelta 1; lion 1e-4 */
   double momentum;     /* sgd, rmsprop; 0: none */
-  double beta1, beta2; /* adam, adamw: 0 -> 0.9 and 0.999 */
-  double eps;          /* added to the root; 0 -> 1e-8, adagrad 1e-10 */
-  double alpha;        /* rmsprop: share of the old mean square; 0 -> 0.99 */
-  double weight_decay; /* added to the gradient times the parameter; adamw: decoupled,
-                          0 -> 0.01 */
+  double beta1, beta2; /* adam and its kin, lamb: 0 -> 0.9 and 0.999; lion 0.9 and 0.99 */
+  double eps;          /* added to the root; 0 -> 1e-8, adagrad 1e-10, adadelta and lamb 1e-6 */
+  double alpha;        /* rmsprop: share of the old mean square; 0 -> 0.99; asgd: power of the
+                          rate's decay; 0 -> 0.75 */
+  double weight_decay; /* added to the gradient times the parameter: the L2 penalty; decoupled
+                          in adamw (0 -> 0.01), lamb and lion */
   double lr_decay;     /* adagrad */
   double initial_accumulator; /* adagrad */
   bool nesterov;              /* sgd with momentum */
   bool centered;              /* rmsprop: the mean is taken off the mean square */
+  double dampening;           /* sgd: share of the gradient kept out of the momentum */
+  double rho;                 /* adadelta: share of the old means; 0 -> 0.9 */
+  double momentum_decay;      /* nadam; 0 -> 4e-3 */
+  double lambd;               /* asgd: decay term; 0 -> 1e-4 */
+  double t0;                  /* asgd: the mean begins behind this step; 0 -> 1e6 */
+  bool amsgrad;               /* adam, adamw: the largest mean square so far counts */
+  bool maximize;              /* go up */
+  double l1;                  /* penalty: l1 sign(parameter) is added to the gradient */
+  /* Lookahead (arXiv:1907.08610): after every so many steps (0: never; the paper's 5) the
+   * parameters go back to lookahead_alpha (0 -> 0.5) of the way from where they were after the
+   * last such step. */
+  double lookahead, lookahead_alpha;
+  /* Mean of the parameters over the steps, kept beside them as "<parameter>.average": what
+   * scopes that are `averaged` read, evaluation, prediction and saved models use. */
+  double ema;       /* share of the old mean that is kept at a step, such as 0.999; 0: none */
+  bool swa;         /* plain mean of the parameters (arXiv:1803.05407) ... */
+  double swa_start; /* ... behind this step; before it the mean is the parameter */
+  double swa_every; /* ... at every so many steps; 0 -> 1 */
 } glia_optimizer;
 
 #ifndef __cplusplus /* glia_sgd(.lr = 0.1, .momentum = 0.9), glia_adam() */
@@ -32,12 +55,19 @@ typedef struct glia_optimizer {
 #define glia_sgd(...)          glia_optimizer_of(.name = "sgd", __VA_ARGS__)
 #define glia_adam(...)         glia_optimizer_of(.name = "adam", __VA_ARGS__)
 #define glia_adamw(...)        glia_optimizer_of(.name = "adamw", __VA_ARGS__)
+#define glia_nadam(...)        glia_optimizer_of(.name = "nadam", __VA_ARGS__)
+#define glia_radam(...)        glia_optimizer_of(.name = "radam", __VA_ARGS__)
+#define glia_adamax(...)       glia_optimizer_of(.name = "adamax", __VA_ARGS__)
 #define glia_rmsprop(...)      glia_optimizer_of(.name = "rmsprop", __VA_ARGS__)
 #define glia_adagrad(...)      glia_optimizer_of(.name = "adagrad", __VA_ARGS__)
+#define glia_adadelta(...)     glia_optimizer_of(.name = "adadelta", __VA_ARGS__)
+#define glia_asgd(...)         glia_optimizer_of(.name = "asgd", __VA_ARGS__)
+#define glia_lamb(...)         glia_optimizer_of(.name = "lamb", __VA_ARGS__)
+#define glia_lion(...)         glia_optimizer_of(.name = "lion", __VA_ARGS__)
 #endif
 
-/* Reads "sgd momentum=0.9 nesterov". GLIA_INVALID names what is unknown or out of range, and
- * the nearest name. */
+/* Reads "sgd momentum=0.9 nesterov"; a number that is given as 0 is 0, not the default.
+ * GLIA_INVALID names what is unknown or out of range, and the nearest name. */
 GLIA_NODISCARD GLIA_API glia_status glia_optimizer_parse(const char *text, glia_optimizer *out);
 /* Fills in the defaults and checks the ranges. */
 GLIA_NODISCARD GLIA_API glia_status glia_optimizer_resolve(glia_optimizer *o);
@@ -45,9 +75,13 @@ GLIA_NODISCARD GLIA_API glia_status glia_optimizer_resolve(glia_optimizer *o);
 typedef struct glia_minimize_opts {
   size_t size;
   glia_value lr; /* f64 scalar, e.g. an input set by a schedule; GLIA_NONE: the optimiser's */
-  double clip_norm;   /* global norm of all gradients is cut to this; 0: not */
-  double clip_value;  /* each gradient element is cut to +-this; 0: not */
-  const char *prefix; /* only parameters whose name begins so; NULL: all */
+  double clip_norm;    /* global norm of all gradients is cut to this; 0: not */
+  double clip_value;   /* each gradient element is cut to +-this; 0: not */
+  const char *prefix;  /* only parameters whose name begins so; NULL: all */
+  double norm_type;    /* p of the norm for clip_norm, above 0; INFINITY: the largest element;
+                          0 -> 2 */
+  glia_value momentum; /* f64 scalar in the place of momentum (sgd, rmsprop, where it is not 0)
+                          or beta1; GLIA_NONE: the optimiser's */
 } glia_minimize_opts;
 
 /* Adds to the graph: gradients of the loss in all parameters that are not frozen, clipping (by

@@ -171,8 +171,9 @@ GLIA_API void glia_history_clear(glia_history *h);
 
 /* ---- model files ------------------------------------------------------------------------- */
 
-/* All parameters and buffers under their names, with these strings in the metadata, as one
- * safetensors file, written atomically. */
+/* All parameters (their means over the steps, where an optimiser keeps them: what evaluation
+ * uses) and buffers under their names, with these strings in the metadata, as one safetensors
+ * file, written atomically. */
 GLIA_NODISCARD GLIA_API glia_status glia_save(const glia_store *store, const char *path,
                                               const glia_metadata *metadata, int n);
 /* Fills the store's parameters and buffers from a file. GLIA_MODEL names what is missing in the

@@ -1,12 +1,18 @@
 /* fields.c - options structs from words and back, by their schema. */
 #include "base/fields.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 
 static const char *kind_text(gi_field_kind k) {
-  static const char *const texts[] = {"an integer",    "a number",
-                                      "true or false", "a size such as 3 or 3x5",
-                                      "a choice",      "a name"};
+  static const char *const texts[] = {"an integer",
+                                      "a number",
+                                      "true or false",
+                                      "a size such as 3 or 3x5",
+                                      "a choice",
+                                      "a name",
+                                      "rising numbers above 0 such as 3,5,9"};
   return texts[k];
 }
 
@@ -41,6 +47,21 @@ static bool parse_pair(const char *word, int64_t pair[2]) {
   return gi_parse_i64(first, &pair[0]) && gi_parse_i64(x + 1, &pair[1]);
 }
 
+static bool parse_list(const char *word, int64_t list[GI_LIST_MAX]) {
+  char number[32];
+  int n = 0;
+  for (const char *at = word;; at++) {
+    const size_t length = strcspn(at, ",");
+    if (n == GI_LIST_MAX || length >= sizeof number) return false;
+    memcpy(number, at, length);
+    number[length] = '\0';
+    if (!gi_parse_i64(number, &list[n]) || list[n] <= (n > 0 ? list[n - 1] : 0)) return false;
+    n++;
+    at += length;
+    if (*at == '\0') return true;
+  }
+}
+
 static glia_status bad_value(const gi_field *f, const char *who, const char *word) {
   if (f->choices != NULL) {
     const int near = gi_nearest(word, f->choices, choice_count(f));
@@ -58,7 +79,7 @@ static glia_status bad_value(const gi_field *f, const char *who, const char *wor
 /* Does the word read as a value of this field? Writes it if so. */
 static bool read_value(const gi_field *f, const char *word, void *out) {
   char *at = (char *)out + f->offset;
-  int64_t i, pair[2];
+  int64_t i, pair[2], list[GI_LIST_MAX] = {0};
   double d;
   int c;
   switch (f->kind) {
@@ -89,6 +110,10 @@ static bool read_value(const gi_field *f, const char *word, void *out) {
     case GI_FIELD_NAME:
       if ((c = choice_number(f, word)) < 0) return false;
       memcpy(at, &f->choices[c], sizeof f->choices[c]);
+      return true;
+    case GI_FIELD_LIST:
+      if (!parse_list(word, list)) return false;
+      memcpy(at, list, sizeof list);
       return true;
   }
   return false;
@@ -173,8 +198,123 @@ glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const
   return GLIA_OK;
 }
 
+/* ---- numbers that may be 0 --------------------------------------------------------------- */
+
+static void set_number(const gi_field *f, void *out, double v) {
+  memcpy((char *)out + f->offset, &v, sizeof v);
+}
+
+static double number(const gi_field *f, const void *opts) {
+  double v;
+  memcpy(&v, (const char *)opts + f->offset, sizeof v);
+  return v;
+}
+
+/* NaN, which no text reads as, marks what is left out. */
+glia_status gi_fields_parse_exact(const gi_field *fields, const char *who, char *const *words,
+                                  int n, void *out) {
+  for (const gi_field *f = fields; f->name != NULL; f++)
+    if (f->kind == GI_FIELD_F64) set_number(f, out, NAN);
+  GI_TRY(gi_fields_parse(fields, who, words, n, out));
+  for (const gi_field *f = fields; f->name != NULL; f++) {
+    if (f->kind != GI_FIELD_F64) continue;
+    const bool meant = f->dflt != NULL && strcmp(f->dflt, "0") != 0;
+    if (isnan(number(f, out)))
+      set_number(f, out, 0);
+    else if (meant && !(fabs(number(f, out)) > 0))
+      set_number(f, out, DBL_MIN);
+  }
+  return GLIA_OK;
+}
+
+/* ---- checking ---------------------------------------------------------------------------- */
+
+static glia_status check_number(const gi_field *f, const char *who, double v) {
+  return in_range(f, v) ? GLIA_OK
+                        : gi_fail(GLIA_INVALID, "%s's %s is %g, wanted %g to %g", who, f->name,
+                                  v, f->min, f->max);
+}
+
+static glia_status check_name(const gi_field *f, const char *who, void *opts) {
+  const char *name;
+  memcpy(&name, (char *)opts + f->offset, sizeof name);
+  if (name == NULL || read_value(f, name, opts)) return GLIA_OK;
+  const int near = gi_nearest(name, f->choices, choice_count(f));
+  return gi_fail(GLIA_INVALID, "%s's %s is \"%s\", which is none of its choices%s%s%s", who,
+                 f->name, name, near >= 0 ? "; did you mean \"" : "",
+                 near >= 0 ? f->choices[near] : "", near >= 0 ? "\"?" : "");
+}
+
+static glia_status check_list(const gi_field *f, const char *who, const void *opts) {
+  int64_t list[GI_LIST_MAX];
+  memcpy(list, (const char *)opts + f->offset, sizeof list);
+  for (int i = 1; i < GI_LIST_MAX; i++)
+    if (list[0] < 0 || (list[i] != 0 && list[i] <= list[i - 1]))
+      return gi_fail(GLIA_INVALID, "%s's %s: wanted %s", who, f->name, kind_text(f->kind));
+  return GLIA_OK;
+}
+
+glia_status gi_fields_check(const gi_field *fields, const char *who, void *opts) {
+  for (const gi_field *f = fields; f->name != NULL; f++) {
+    int64_t i;
+    if (f->kind == GI_FIELD_F64) GI_TRY(check_number(f, who, number(f, opts)));
+    if (f->kind == GI_FIELD_I64) {
+      memcpy(&i, (const char *)opts + f->offset, sizeof i);
+      GI_TRY(check_number(f, who, (double)i));
+    }
+    if (f->kind == GI_FIELD_NAME) GI_TRY(check_name(f, who, opts));
+    if (f->kind == GI_FIELD_LIST) GI_TRY(check_list(f, who, opts));
+  }
+  return GLIA_OK;
+}
+
+static size_t size_of(const gi_field *f) {
+  switch (f->kind) {
+    case GI_FIELD_BOOL: return sizeof(bool);
+    case GI_FIELD_CHOICE: return sizeof(int);
+    case GI_FIELD_NAME: return sizeof(char *);
+    case GI_FIELD_PAIR: return 2 * sizeof(int64_t);
+    case GI_FIELD_LIST: return GI_LIST_MAX * sizeof(int64_t);
+    default: return sizeof(int64_t); /* and double */
+  }
+}
+
+static bool is_set(const gi_field *f, const void *opts) {
+  const char *at = (const char *)opts + f->offset;
+  if (f->kind == GI_FIELD_F64) return fabs(number(f, opts)) > 0 || isnan(number(f, opts));
+  for (size_t i = 0; i < size_of(f); i++)
+    if (at[i] != 0) return true;
+  return false;
+}
+
+const gi_field *gi_fields_foreign(const gi_field *mine, const gi_field *theirs,
+                                  const void *opts) {
+  for (const gi_field *f = theirs; f->name != NULL; f++) {
+    bool has = false;
+    for (const gi_field *m = mine; m->name != NULL; m++) has |= m->offset == f->offset;
+    if (!has && is_set(f, opts)) return f;
+  }
+  return NULL;
+}
+
+/* ---- words and text ---------------------------------------------------------------------- */
+
+glia_status gi_words_read(const char *who, const char *text, gi_words *out) {
+  char *save = NULL;
+  out->n = 0;
+  if (strlen(text) >= sizeof out->text)
+    return gi_fail(GLIA_INVALID, "%s: the text is longer than %d", who, GI_WORDS_TEXT - 1);
+  memcpy(out->text, text, strlen(text) + 1);
+  for (char *w = strtok_r(out->text, " \t", &save); w != NULL;
+       w = strtok_r(NULL, " \t", &save)) {
+    if (out->n == GI_WORDS_MAX) return gi_fail(GLIA_INVALID, "%s: too many words", who);
+    out->at[out->n++] = w;
+  }
+  return out->n > 0 ? GLIA_OK : gi_fail(GLIA_INVALID, "%s: the text is empty", who);
+}
+
 static void value_text(const gi_field *f, const char *at, gi_str *out) {
-  int64_t i[2];
+  int64_t i[2], list[GI_LIST_MAX];
   double d;
   bool b;
   int c;
@@ -204,6 +344,13 @@ static void value_text(const gi_field *f, const char *at, gi_str *out) {
     case GI_FIELD_NAME:
       memcpy(&name, at, sizeof name);
       if (name != NULL) gi_str_printf(out, " %s=%s", f->name, name);
+      break;
+    case GI_FIELD_LIST:
+      memcpy(list, at, sizeof list);
+      for (int k = 0; k < GI_LIST_MAX && list[k] != 0; k++) {
+        if (k == 0) gi_str_printf(out, " %s=", f->name);
+        gi_str_printf(out, k > 0 ? ",%" PRId64 : "%" PRId64, list[k]);
+      }
       break;
   }
 }

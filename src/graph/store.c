@@ -80,6 +80,25 @@ glia_tensor *glia_store_get(const glia_store *s, const char *name) {
   return e != NULL ? e->tensor : NULL;
 }
 
+glia_tensor *gi_store_average(const glia_store *s, int i) {
+  const gi_entry *e = gi_store_at(s, i);
+  if (e == NULL || e->kind != GLIA_PARAMETER) return NULL;
+  const size_t n = strlen(e->name);
+  for (size_t k = 0; k < s->entries.n; k++) {
+    const gi_entry *mean = s->entries.at[k];
+    if (mean->kind == GLIA_STATE && strncmp(mean->name, e->name, n) == 0 &&
+        strcmp(mean->name + n, "." GI_AVERAGE) == 0)
+      return mean->tensor;
+  }
+  return NULL;
+}
+
+bool gi_store_is_average(const glia_store *s, int i) {
+  const gi_entry *e = gi_store_at(s, i);
+  const char *last = e != NULL ? strrchr(e->name, '.') : NULL;
+  return last != NULL && e->kind == GLIA_STATE && strcmp(last, "." GI_AVERAGE) == 0;
+}
+
 int64_t glia_store_parameters(const glia_store *s) {
   int64_t n = 0;
   for (size_t i = 0; i < s->entries.n; i++)

@@ -21,8 +21,12 @@ glia_scope *glia_scope_new(glia_graph *g, glia_store *store, const glia_scope_op
     return NULL;
   }
   g->store = store;
-  const glia_scope like = {
-      .graph = g, .store = store, .train = o.train, .zeros = o.zeros, .seed = o.seed};
+  const glia_scope like = {.graph = g,
+                           .store = store,
+                           .train = o.train,
+                           .zeros = o.zeros,
+                           .averaged = o.averaged,
+                           .seed = o.seed};
   return make_scope(g, &like, "");
 }
 
@@ -91,7 +95,10 @@ static glia_value existing(glia_scope *s, const gi_entry *e, const gi_type *want
     return gi_latch(s->graph, GLIA_MODEL, "%s: the stored tensor is %s, this network wants %s",
                     e->name, gi_type_text(&have, ht, sizeof ht),
                     gi_type_text(want, wt, sizeof wt));
-  return current(s, e->name);
+  const char *mean = s->averaged && e->kind == GLIA_PARAMETER
+                         ? gi_arena_printf(&s->graph->arena, "%s." GI_AVERAGE, e->name)
+                         : NULL;
+  return current(s, mean != NULL && gi_store_find(s->store, mean) != NULL ? mean : e->name);
 }
 
 static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kind, int rank,

@@ -8,8 +8,10 @@
 struct glia_scope {
   glia_graph *graph;
   glia_store *store;
-  const char *path;           /* "layer1.0"; "" outermost */
-  bool train, zeros, updated; /* updated: variables read as the step will leave them */
+  const char *path; /* "layer1.0"; "" outermost */
+  bool train, zeros;
+  bool updated;  /* variables read as the step will leave them */
+  bool averaged; /* parameters read as their means over the steps, where there are such */
   uint64_t seed;
 };
 

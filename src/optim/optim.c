@@ -18,6 +18,13 @@ const gi_optim *gi_optim_find(const char *name) {
   return NULL;
 }
 
+static const gi_wrap *wrap_at(int i) {
+  for (int list = 0; gi_wraps_table[list] != NULL; list++)
+    for (int k = 0; gi_wraps_table[list][k] != NULL; k++)
+      if (i-- == 0) return gi_wraps_table[list][k];
+  return NULL;
+}
+
 static glia_status unknown(const char *name) {
   const char *names[64];
   int n = 0;
@@ -28,67 +35,68 @@ static glia_status unknown(const char *name) {
                  near >= 0 ? "\"?" : "");
 }
 
-static double number(const glia_optimizer *o, const gi_field *f) {
-  double v;
-  memcpy(&v, (const char *)o + f->offset, sizeof v);
-  return v;
-}
-
-static const gi_field *field_at(const gi_optim *rule, size_t offset) {
-  for (const gi_field *f = rule->fields; f->name != NULL; f++)
-    if (f->offset == offset) return f;
-  return NULL;
+/* The rule's options and the wraps', which every optimiser has. */
+static void fields_of(const gi_optim *rule, gi_field out[GI_OPTIM_FIELDS]) {
+  int n = 0;
+  for (const gi_field *f = rule->fields; f->name != NULL && n < GI_OPTIM_FIELDS - 1; f++)
+    out[n++] = *f;
+  for (int i = 0; wrap_at(i) != NULL; i++)
+    for (const gi_field *f = wrap_at(i)->fields; f->name != NULL && n < GI_OPTIM_FIELDS - 1;
+         f++)
+      out[n++] = *f;
+  out[n] = (gi_field){.name = NULL};
 }
 
 /* Options that only other optimisers have must be zero. */
-static glia_status refuse_foreign(const gi_optim *rule, const glia_optimizer *o) {
-  for (int i = 0; optim_at(i) != NULL; i++)
-    for (const gi_field *f = optim_at(i)->fields; f->name != NULL; f++) {
-      const char *at = (const char *)o + f->offset;
-      bool set = false;
-      if (field_at(rule, f->offset) != NULL) continue;
-      if (f->kind == GI_FIELD_BOOL) memcpy(&set, at, sizeof set);
-      if (f->kind == GI_FIELD_F64) set = number(o, f) != 0;
-      if (set)
-        return gi_fail(GLIA_INVALID, "optimizer: %s has no option %s; %s has", rule->name,
-                       f->name, optim_at(i)->name);
-    }
+static glia_status refuse_foreign(const gi_optim *rule, const gi_field *fields,
+                                  const glia_optimizer *o) {
+  for (int i = 0; optim_at(i) != NULL; i++) {
+    const gi_field *f = gi_fields_foreign(fields, optim_at(i)->fields, o);
+    if (f != NULL)
+      return gi_fail(GLIA_INVALID, "optimizer: %s has no option %s; %s has", rule->name,
+                     f->name, optim_at(i)->name);
+  }
   return GLIA_OK;
 }
 
+static void fill_in(const gi_optim *rule, glia_optimizer *o) {
+  rule->defaults(o);
+  o->name = rule->name;
+  for (int i = 0; wrap_at(i) != NULL; i++)
+    if (wrap_at(i)->on(o) && wrap_at(i)->defaults != NULL) wrap_at(i)->defaults(o);
+}
+
+static const char *why_not(const gi_optim *rule, const glia_optimizer *o) {
+  const char *why = rule->refuse != NULL ? rule->refuse(o) : NULL;
+  for (int i = 0; wrap_at(i) != NULL && why == NULL; i++)
+    if (wrap_at(i)->refuse != NULL) why = wrap_at(i)->refuse(o);
+  return why;
+}
+
 glia_status glia_optimizer_resolve(glia_optimizer *o) {
+  gi_field fields[GI_OPTIM_FIELDS];
+  char who[64];
   if (o->name == NULL) o->name = "adam";
   const gi_optim *rule = gi_optim_find(o->name);
   if (rule == NULL) return unknown(o->name);
-  GI_TRY(refuse_foreign(rule, o));
-  rule->defaults(o);
-  o->name = rule->name;
-  for (const gi_field *f = rule->fields; f->name != NULL; f++) {
-    if (f->kind != GI_FIELD_F64 || f->min == f->max) continue;
-    const double v = number(o, f);
-    if (!(v >= f->min && v <= f->max))
-      return gi_fail(GLIA_INVALID, "optimizer: %s's %s is %g, wanted %g to %g", o->name,
-                     f->name, v, f->min, f->max);
-  }
-  const char *why = rule->refuse != NULL ? rule->refuse(o) : NULL;
-  return why == NULL ? GLIA_OK : gi_fail(GLIA_INVALID, "optimizer: %s: %s", o->name, why);
+  fields_of(rule, fields);
+  GI_TRY(refuse_foreign(rule, fields, o));
+  fill_in(rule, o);
+  snprintf(who, sizeof who, "optimizer: %s", o->name);
+  GI_TRY(gi_fields_check(fields, who, o));
+  const char *why = why_not(rule, o);
+  return why == NULL ? GLIA_OK : gi_fail(GLIA_INVALID, "%s: %s", who, why);
 }
 
 glia_status glia_optimizer_parse(const char *text, glia_optimizer *out) {
-  char copy[512], *words[32], *save = NULL;
-  int n = 0;
+  gi_field fields[GI_OPTIM_FIELDS];
+  gi_words words;
   glia_optimizer o = {0};
-  if (strlen(text) >= sizeof copy)
-    return gi_fail(GLIA_INVALID, "optimizer: the text is longer than %zu", sizeof copy - 1);
-  memcpy(copy, text, strlen(text) + 1);
-  for (char *w = strtok_r(copy, " \t", &save); w != NULL; w = strtok_r(NULL, " \t", &save)) {
-    if (n == GI_COUNT(words)) return gi_fail(GLIA_INVALID, "optimizer: too many words");
-    words[n++] = w;
-  }
-  if (n == 0) return gi_fail(GLIA_INVALID, "optimizer: the text is empty");
-  const gi_optim *rule = gi_optim_find(words[0]);
-  if (rule == NULL) return unknown(words[0]);
-  if (gi_fields_parse(rule->fields, rule->name, words + 1, n - 1, &o) != GLIA_OK)
+  GI_TRY(gi_words_read("optimizer", text, &words));
+  const gi_optim *rule = gi_optim_find(words.at[0]);
+  if (rule == NULL) return unknown(words.at[0]);
+  fields_of(rule, fields);
+  if (gi_fields_parse_exact(fields, rule->name, words.at + 1, words.n - 1, &o) != GLIA_OK)
     return gi_fail(GLIA_INVALID, "optimizer: %s", glia_error_message());
   o.name = rule->name;
   GI_TRY(glia_optimizer_resolve(&o));
@@ -98,16 +106,18 @@ glia_status glia_optimizer_parse(const char *text, glia_optimizer *out) {
 
 /* ---- the step ---------------------------------------------------------------------------- */
 
-/* A state tensor of the store as a value: made with all elements `initial` at the first trace.
- */
+/* A state tensor of the store as a value: made at the first trace, with all elements `initial`
+ * or, where `like` is given, with its elements. */
 static glia_value state_variable(glia_scope *s, const char *name, const gi_type *t,
-                                 double initial) {
+                                 double initial, const glia_tensor *like) {
   gi_entry *e = gi_store_find(s->store, name);
   if (e == NULL) {
     if (gi_store_add(s->store, name, GLIA_STATE, t, &e) != GLIA_OK)
       return gi_latch(s->graph, GLIA_NOMEM, "%s", glia_error_message());
     for (int64_t i = 0; i < glia_tensor_count(e->tensor) && initial != 0; i++)
       glia_tensor_set(e->tensor, i, initial);
+    if (like != NULL)
+      memcpy(glia_tensor_data(e->tensor), glia_tensor_data(like), glia_tensor_bytes(like));
   }
   const gi_type have = gi_tensor_type(e->tensor);
   char ht[96], wt[96];
@@ -117,49 +127,88 @@ static glia_value state_variable(glia_scope *s, const char *name, const gi_type 
   return gi_variable(s->graph, name);
 }
 
-glia_value gi_optimizer_step(glia_scope *s, const char *prefix) {
+/* "<prefix>optimizer.<name>", a f64 scalar of the store. */
+static glia_value step_scalar(glia_scope *s, const char *prefix, const char *name,
+                              double initial) {
   const gi_type t = {.dtype = GLIA_F64};
-  const char *name =
-      gi_arena_printf(&s->graph->arena, "%soptimizer.step", prefix != NULL ? prefix : "");
-  if (name == NULL) return gi_latch(s->graph, GLIA_NOMEM, "optimizer: no memory for a name");
-  const glia_value step = state_variable(s, name, &t, 0);
-  const glia_value next = glia_add(step, glia_scalar_like(step, 1));
-  glia_assign(step, next);
-  return next;
+  const char *full =
+      gi_arena_printf(&s->graph->arena, "%soptimizer.%s", prefix != NULL ? prefix : "", name);
+  if (full == NULL) return gi_latch(s->graph, GLIA_NOMEM, "optimizer: no memory for a name");
+  return state_variable(s, full, &t, initial, NULL);
 }
 
-void gi_apply_update(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
-                     const char *name, glia_value grad, glia_value lr, glia_value step) {
-  gi_state states[GI_MAX_STATE];
-  gi_update u = {
-      .o = o, .param = gi_variable(s->graph, name), .grad = grad, .lr = lr, .step = step};
-  if (gi_null(u.param) || gi_null(grad)) return;
-  const gi_type t = gi_value_type(u.param);
-  const int n = rule->states != NULL ? rule->states(o, states) : 0;
-  const char *before = gi_set_path(s->graph, name);
+gi_step gi_step_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
+                      const char *prefix, glia_value lr, glia_value momentum) {
+  gi_step k = {.o = o, .lr = lr, .momentum = momentum};
+  const glia_value before = step_scalar(s, prefix, "step", 0);
+  k.step = gi_plus(before, 1);
+  glia_assign(before, k.step);
+  if (rule->shared == NULL) return k;
+  const glia_value old = step_scalar(s, prefix, rule->shared_name, 1);
+  k.shared = rule->shared(&k, old);
+  glia_assign(old, k.shared);
+  return k;
+}
+
+/* One layer of the onion: finds its state, lets it work, keeps its state. */
+static void apply(glia_scope *s, const char *name, gi_states_fn *states, gi_update_fn *update,
+                  gi_update *u) {
+  gi_state list[GI_MAX_STATE];
+  const gi_type t = gi_value_type(u->param);
+  const gi_entry *param = gi_store_find(s->store, name);
+  const int n = states != NULL ? states(u->o, list) : 0;
   for (int i = 0; i < n; i++) {
-    const char *full = gi_arena_printf(&s->graph->arena, "%s.%s", name, states[i].name);
+    const char *full = gi_arena_printf(&s->graph->arena, "%s.%s", name, list[i].name);
     if (full == NULL) gi_latch(s->graph, GLIA_NOMEM, "%s: no memory for its state", name);
     if (full == NULL) return;
-    u.state[i] = state_variable(s, full, &t, states[i].initial);
+    u->state[i] =
+        state_variable(s, full, &t, list[i].initial, list[i].of_param ? param->tensor : NULL);
   }
-  rule->update(&u);
+  update(u);
+  for (int i = 0; i < n; i++) glia_assign(u->state[i], u->new_state[i]);
+}
+
+void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_step *k, const char *name,
+                     glia_value grad) {
+  gi_update u = {.o = k->o,
+                 .lr = k->lr,
+                 .step = k->step,
+                 .momentum = k->momentum,
+                 .shared = k->shared,
+                 .param = gi_variable(s->graph, name),
+                 .grad = grad};
+  int n = 0;
+  if (gi_null(u.param) || gi_null(grad)) return;
+  const char *before = gi_set_path(s->graph, name);
+  for (; wrap_at(n) != NULL; n++)
+    if (wrap_at(n)->on(k->o) && wrap_at(n)->before != NULL) wrap_at(n)->before(&u);
+  apply(s, name, rule->states, rule->update, &u);
+  while (n-- > 0)
+    if (wrap_at(n)->on(k->o) && wrap_at(n)->after != NULL)
+      apply(s, name, wrap_at(n)->states, wrap_at(n)->after, &u);
   glia_assign(u.param, u.new_param);
-  for (int i = 0; i < n; i++) glia_assign(u.state[i], u.new_state[i]);
   gi_set_path(s->graph, before);
 }
 
-glia_value gi_clip_norm(glia_value *grads, int n, double limit) {
-  glia_value total = GLIA_NONE;
+/* What of a gradient goes into the norm: its largest element, or the sum of |g|^p. */
+static glia_value part_of_norm(glia_value g, double p) {
+  if (p == 2) return glia_sum(glia_square(g));
+  const glia_value size = glia_abs(g);
+  if (isinf(p)) return glia_max(size);
+  return glia_sum(p == 1 ? size : glia_pow(size, glia_scalar_like(size, p)));
+}
+
+glia_value gi_clip_norm(glia_value *grads, int n, double limit, double p) {
+  glia_value norm = GLIA_NONE;
   for (int i = 0; i < n; i++) {
-    const glia_value squares = glia_sum(glia_square(grads[i]));
-    total = i == 0 ? squares : glia_add(total, squares);
+    const glia_value part = part_of_norm(grads[i], p);
+    norm = i == 0 ? part : isinf(p) ? glia_maximum(norm, part) : glia_add(norm, part);
   }
-  const glia_value norm = glia_sqrt(total);
-  const glia_value ratio =
-      glia_div(glia_scalar_like(norm, limit), glia_add(norm, glia_scalar_like(norm, 1e-6)));
+  if (p == 2) norm = glia_sqrt(norm);
+  if (p != 2 && p != 1 && !isinf(p)) norm = glia_pow(norm, glia_scalar_like(norm, 1 / p));
+  const glia_value ratio = glia_div(glia_scalar_like(norm, limit), gi_plus(norm, 1e-6));
   const glia_value scale = glia_minimum(ratio, glia_scalar_like(norm, 1));
-  for (int i = 0; i < n; i++) grads[i] = glia_mul(grads[i], gi_as(scale, grads[i]));
+  for (int i = 0; i < n; i++) grads[i] = gi_times(grads[i], scale);
   return norm;
 }
 
@@ -187,9 +236,21 @@ static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *
   return GLIA_OK;
 }
 
+/* Has the rule momentum or beta1 for a schedule to move? */
+static bool takes_momentum(const gi_optim *rule, const glia_optimizer *o) {
+  for (const gi_field *f = rule->fields; f->name != NULL; f++)
+    if (f->offset == offsetof(glia_optimizer, beta1)) return true;
+  return o->momentum != 0;
+}
+
 static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer *o,
                             const glia_minimize_opts *opt, trainable *t, glia_value **grads) {
   const gi_optim *rule = gi_optim_find(o->name);
+  if (!gi_null(opt->momentum) && !takes_momentum(rule, o))
+    return gi_fail(GLIA_INVALID,
+                   "minimize: %s has no momentum that could be moved; hint: an optimiser with "
+                   "beta1, or momentum above 0",
+                   o->name);
   GI_TRY(find_trainable(s, opt->prefix, t));
   const int n = (int)t->params.n;
   if ((*grads = gi_alloc((size_t)n * sizeof **grads)) == NULL)
@@ -197,11 +258,11 @@ static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer
   GI_TRY(glia_grad(loss, t->params.at, n, *grads));
   for (int i = 0; i < n && opt->clip_value > 0; i++)
     (*grads)[i] = glia_clip((*grads)[i], -opt->clip_value, opt->clip_value);
-  if (opt->clip_norm > 0) gi_clip_norm(*grads, n, opt->clip_norm);
+  if (opt->clip_norm > 0)
+    gi_clip_norm(*grads, n, opt->clip_norm, opt->norm_type > 0 ? opt->norm_type : 2);
   const glia_value lr = gi_null(opt->lr) ? glia_scalar(s->graph, GLIA_F64, o->lr) : opt->lr;
-  const glia_value step = gi_optimizer_step(s, opt->prefix);
-  for (int i = 0; i < n; i++)
-    gi_apply_update(s, rule, o, t->names.at[i], (*grads)[i], lr, step);
+  const gi_step step = gi_step_begin(s, rule, o, opt->prefix, lr, opt->momentum);
+  for (int i = 0; i < n; i++) gi_apply_update(s, rule, &step, t->names.at[i], (*grads)[i]);
   return glia_graph_status(s->graph);
 }
 
@@ -214,9 +275,10 @@ void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *opt
   if (s == NULL || gi_null(loss) || s->graph->status != GLIA_OK) return;
   gi_opts(&m, sizeof m, opt);
   glia_status status = glia_optimizer_resolve(&o);
-  if (status == GLIA_OK && !(m.clip_norm >= 0 && m.clip_value >= 0))
-    status = gi_fail(GLIA_INVALID, "minimize: clip_norm %g, clip_value %g: wanted 0 or more",
-                     m.clip_norm, m.clip_value);
+  if (status == GLIA_OK && !(m.clip_norm >= 0 && m.clip_value >= 0 && m.norm_type >= 0))
+    status = gi_fail(GLIA_INVALID,
+                     "minimize: clip_norm %g, clip_value %g, norm_type %g: wanted 0 or more",
+                     m.clip_norm, m.clip_value, m.norm_type);
   if (status == GLIA_OK) status = minimize(s, loss, &o, &m, &t, &grads);
   if (status != GLIA_OK) gi_latch(s->graph, status, "%s", glia_error_message());
   gi_vec_free(&t.params);

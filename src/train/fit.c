@@ -54,7 +54,9 @@ static void free_best(fitter *f) {
   f->best = NULL;
 }
 
-static bool kept(const glia_store *s, int i) { return glia_store_kind_of(s, i) != GLIA_STATE; }
+static bool kept(const glia_store *s, int i) {
+  return glia_store_kind_of(s, i) != GLIA_STATE || gi_store_is_average(s, i);
+}
 
 static glia_status keep_best(fitter *f) {
   const glia_store *s = f->l->store;

@@ -29,7 +29,8 @@ static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *u
   const glia_scope_opts so = {.size = sizeof so,
                               .train = mode == GI_MODE_TRAIN,
                               .seed = l->o.seed,
-                              .zeros = l->o.weights != NULL};
+                              .zeros = l->o.weights != NULL,
+                              .averaged = mode != GI_MODE_TRAIN};
   glia_scope *s = glia_scope_new(g, l->store, &so);
   const glia_value y =
       glia_output("result", l->o.model(s, declare(g, "x", &inputs[0]), l->o.user));

@@ -14,9 +14,12 @@ static glia_status write_store(const glia_store *s, const char *path, bool state
   glia_named_tensor *list = gi_alloc((size_t)(count + 1) * sizeof *list);
   if (list == NULL) return gi_fail_nomem((size_t)count * sizeof *list);
   int kept = 0;
-  for (int i = 0; i < count; i++)
+  for (int i = 0; i < count; i++) {
+    const glia_tensor *mean = state ? NULL : gi_store_average(s, i);
     if (state || glia_store_kind_of(s, i) != GLIA_STATE)
-      list[kept++] = (glia_named_tensor){glia_store_name(s, i), glia_store_tensor(s, i)};
+      list[kept++] = (glia_named_tensor){glia_store_name(s, i),
+                                         mean != NULL ? mean : glia_store_tensor(s, i)};
+  }
   const glia_status status = glia_safetensors_write(path, list, kept, metadata, n);
   gi_free(list);
   return status;
@@ -99,6 +102,15 @@ static glia_status read_input_scales(glia_store *s, const glia_safetensors *f,
   return GLIA_OK;
 }
 
+/* What comes from a model file is a new beginning for the means over the steps, too. */
+static void begin_averages(glia_store *s) {
+  for (int i = 0; i < glia_store_count(s); i++) {
+    const glia_tensor *t = glia_store_tensor(s, i);
+    glia_tensor *mean = gi_store_average(s, i);
+    if (mean != NULL) memcpy(glia_tensor_data(mean), glia_tensor_data(t), glia_tensor_bytes(t));
+  }
+}
+
 static glia_status read_store(glia_store *s, const char *path, bool state, bool partial) {
   glia_safetensors *f = NULL;
   GI_TRY(glia_safetensors_open(path, &f));
@@ -107,6 +119,7 @@ static glia_status read_store(glia_store *s, const char *path, bool state, bool 
     if (state || glia_store_kind_of(s, i) != GLIA_STATE)
       status = read_entry(s, i, f, path, partial);
   if (status == GLIA_OK && !state) status = read_input_scales(s, f, path);
+  if (status == GLIA_OK && !state) begin_averages(s);
   glia_safetensors_close(f);
   return status;
 }

@@ -421,8 +421,9 @@ static inline void update(maker *m, int k, glia_value grad) {
   }
   OK(glia_optimizer_resolve(&o));
   m->assigned[k] = true;
-  gi_apply_update(m->s, gi_optim_find(o.name), &o, name, grad,
-                  glia_scalar(m->g, GLIA_F64, o.lr), glia_scalar(m->g, GLIA_F64, 3));
+  const gi_step step = {
+      .o = &o, .lr = glia_scalar(m->g, GLIA_F64, o.lr), .step = glia_scalar(m->g, GLIA_F64, 3)};
+  gi_apply_update(m->s, gi_optim_find(o.name), &step, name, grad);
 }
 
 static inline void add_gradients(maker *m) {

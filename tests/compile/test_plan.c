@@ -93,7 +93,8 @@ static void test_updates_come_at_once(void **state) {
   static const glia_optimizer rules[] = {
       {.name = "sgd"},     {.name = "sgd", .momentum = 0.9},
       {.name = "adam"},    {.name = "adamw"},
-      {.name = "rmsprop"}, {.name = "adagrad", .lr_decay = 0.1}};
+      {.name = "rmsprop"}, {.name = "adagrad", .lr_decay = 0.1},
+      {.name = "nadam"},   {.name = "adam", .lookahead = 5, .ema = 0.99}};
   (void)state;
   for (int i = 0; i < 2 * GI_COUNT(rules); i++)
     check_updates(&rules[i / 2], i % 2 ? "ref" : NULL);

@@ -296,6 +296,11 @@ static void set_field(const gi_field *f, char *opts) {
     case GI_FIELD_NAME:
       memcpy(opts + f->offset, &f->choices[choice], sizeof f->choices[choice]);
       break;
+    case GI_FIELD_LIST: {
+      const int64_t list[GI_LIST_MAX] = {1 + whole, 2 + 2 * whole};
+      memcpy(opts + f->offset, list, sizeof list);
+      break;
+    }
   }
 }
 

@@ -28,10 +28,46 @@ static void each_field(const char *name) {
   }
 }
 
-static void test_ranges(void **state) {
-  static const char *const names[] = {"sgd", "adam", "adamw", "rmsprop", "adagrad"};
+/* Numbers that every optimiser takes: below 0 and infinite ones are refused by their name. */
+static void each_wrap(const gi_wrap *wrap) {
+  for (const gi_field *f = wrap->fields; f->name != NULL; f++) {
+    if (f->kind == GI_FIELD_BOOL) continue;
+    const double bad[] = {-1, NAN, INFINITY};
+    for (int i = 0; i < GI_COUNT(bad); i++) {
+      glia_optimizer o = {.name = "adadelta"};
+      set(&o, f, bad[i]);
+      FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, f->name);
+    }
+  }
+}
+
+static void test_wraps(void **state) {
   (void)state;
-  for (int i = 0; i < GI_COUNT(names); i++) each_field(names[i]);
+  glia_optimizer o = glia_lion(.lookahead = 5, .swa = true);
+  OK(glia_optimizer_resolve(&o));
+  NEAR(o.lookahead_alpha, 0.5, 0);
+  NEAR(o.swa_every, 1, 0);
+  o = glia_sgd(.lookahead = 2.5);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "lookahead wants a whole number");
+  o = glia_sgd(.lookahead_alpha = 0.5);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "lookahead_alpha wants lookahead");
+  o = glia_sgd(.ema = 0.9, .swa = true);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "ema and swa are two means");
+  o = glia_sgd(.swa_start = 4);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "want swa");
+  o = glia_sgd(.swa = true, .swa_every = 0.5);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "whole numbers");
+}
+
+static void test_ranges(void **state) {
+  int n = 0;
+  (void)state;
+  for (int list = 0; gi_optims_table[list] != NULL; list++)
+    for (int k = 0; gi_optims_table[list][k] != NULL; k++, n++)
+      each_field(gi_optims_table[list][k]->name);
+  assert_int_equal(n, 12);
+  for (int list = 0; gi_wraps_table[list] != NULL; list++)
+    for (int k = 0; gi_wraps_table[list][k] != NULL; k++) each_wrap(gi_wraps_table[list][k]);
 }
 
 static void test_betas_below_one(void **state) {
@@ -77,6 +113,12 @@ static void test_options_of_others(void **state) {
   FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "adagrad has no option nesterov");
   o = glia_sgd(.nesterov = true);
   FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "nesterov wants momentum");
+  o = glia_sgd(.nesterov = true, .momentum = 0.9, .dampening = 0.1);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "nesterov wants no dampening");
+  o = glia_radam(.amsgrad = true);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "radam has no option amsgrad; adam has");
+  o = glia_lion(.eps = 1e-8);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "lion has no option eps");
 }
 
 /* ---- text -------------------------------------------------------------------------------- */
@@ -93,6 +135,22 @@ static void test_parse(void **state) {
   assert_true(o.centered);
   NEAR(o.alpha, 0.5, 0);
   NEAR(o.lr, 0.01, 0);
+}
+
+/* 0 where the default is another number, and what is left out. */
+static void test_parse_of_zero(void **state) {
+  (void)state;
+  glia_optimizer o;
+  OK(glia_optimizer_parse("adamw weight_decay=0 beta1=0", &o));
+  assert_true(o.weight_decay < 1e-300 && o.beta1 < 1e-300);
+  NEAR(o.beta2, 0.999, 0);
+  OK(glia_optimizer_resolve(&o));
+  assert_true(o.weight_decay < 1e-300);
+  OK(glia_optimizer_parse("sgd momentum=0 maximize l1=0 ema=0", &o));
+  NEAR(o.momentum, 0, 0);
+  NEAR(o.l1, 0, 0);
+  NEAR(o.ema, 0, 0);
+  assert_true(o.maximize);
 }
 
 static void test_parse_errors(void **state) {
@@ -232,9 +290,82 @@ static void test_two_losses_in_one_step(void **state) {
   }
 }
 
+/* The gradient is 4 everywhere: its largest element 4, its 1-norm 24. */
+static void test_clipping_by_other_norms(void **state) {
+  (void)state;
+  step p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 1), .clip_norm = 1, .norm_type = INFINITY);
+  step_run(&p);
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 2), 1 - 4 / (4 + 1e-6), 1e-6);
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 1), .clip_norm = 1, .norm_type = 1);
+  step_run(&p);
+  NEAR(glia_tensor_get(glia_store_get(p.store, "b"), 1), 1 - 4 / (24 + 1e-6), 1e-6);
+  step_end(&p);
+}
+
+/* Two steps with momentum 0.5 and 0.25 from outside: b1 = g1, b2 = 0.25 b1 + g2. The gradient
+ * of both parameters is 2 (w + b): 4, then 4 - 4 * 4 lr. */
+static void test_momentum_from_outside(void **state) {
+  (void)state;
+  step p = step_begin();
+  glia_plan *plan = NULL;
+  glia_tensor *m = NULL;
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 0.125, .momentum = 0.9),
+                .momentum = glia_input(p.g, "momentum", GLIA_F64, 0, NULL));
+  OK(glia_compile(p.g, &plan, .backend = "ref"));
+  OK(glia_tensor_new(GLIA_F64, 0, NULL, &m));
+  OK(glia_plan_bind(plan, "momentum", m));
+  glia_tensor_set(m, 0, 0.5);
+  OK(glia_plan_run(plan));
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 0), 0.5, 1e-7);
+  glia_tensor_set(m, 0, 0.25);
+  OK(glia_plan_run(plan)); /* g2 = 2, b2 = 1 + 2 */
+  NEAR(glia_tensor_get(glia_store_get(p.store, "w"), 0), 0.5 - 0.125 * 3, 1e-7);
+  glia_plan_free(plan);
+  glia_tensor_free(m);
+  step_end(&p);
+}
+
+/* What scopes that are averaged read: the parameter until the first step, then the mean. */
+static void test_average_in_scopes(void **state) {
+  (void)state;
+  static const double want[] = {1, 0.5, 0.375};
+  step p = step_begin();
+  glia_plan *plan = NULL;
+  glia_minimize(p.s, p.loss, &glia_sgd(.lr = 0.125, .swa = true));
+  OK(glia_compile(p.g, &plan, .backend = "ref"));
+  for (int k = 0; k < GI_COUNT(want); k++) { /* w + b halves at every step: w 1, 1/2, 1/4 */
+    glia_graph *g = NULL;
+    glia_plan *reads = NULL;
+    OK(glia_graph_new(&g));
+    glia_scope *s = glia_scope_new(
+        g, p.store, &(glia_scope_opts){.size = sizeof(glia_scope_opts), .averaged = true});
+    glia_output("w", glia_parameter(s, "w", 1, (const int64_t[]){3},
+                                    (glia_init){.kind = GLIA_INIT_ONES}));
+    OK(glia_compile(g, &reads, .backend = "ref"));
+    OK(glia_plan_run(reads));
+    NEAR(glia_tensor_get(glia_plan_output(reads, "w"), 0), want[k], 1e-7);
+    glia_plan_free(reads);
+    glia_graph_free(g);
+    OK(glia_plan_run(plan));
+  }
+  glia_plan_free(plan);
+  step_end(&p);
+}
+
 static void test_minimize_refuses(void **state) {
   (void)state;
   step p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(), .momentum = glia_scalar(p.g, GLIA_F64, 0.9));
+  FAILS(glia_graph_status(p.g), GLIA_INVALID, "sgd has no momentum");
+  step_end(&p);
+  p = step_begin();
+  glia_minimize(p.s, p.loss, &glia_sgd(), .clip_norm = 1, .norm_type = -1);
+  FAILS(glia_graph_status(p.g), GLIA_INVALID, "norm_type -1");
+  step_end(&p);
+  p = step_begin();
   glia_minimize(p.s, p.loss, &glia_sgd(), .clip_norm = -1);
   FAILS(glia_graph_status(p.g), GLIA_INVALID, "clip_norm -1");
   step_end(&p);
@@ -280,14 +411,19 @@ static void test_stored_state_of_another_shape(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_wraps),
       cmocka_unit_test(test_betas_below_one),
       cmocka_unit_test(test_defaults),
       cmocka_unit_test(test_options_of_others),
       cmocka_unit_test(test_parse),
+      cmocka_unit_test(test_parse_of_zero),
       cmocka_unit_test(test_parse_errors),
       cmocka_unit_test(test_minimize_moves_what_is_not_frozen),
       cmocka_unit_test(test_clipping_by_value_comes_first),
+      cmocka_unit_test(test_clipping_by_other_norms),
       cmocka_unit_test(test_learning_rate_from_outside),
+      cmocka_unit_test(test_momentum_from_outside),
+      cmocka_unit_test(test_average_in_scopes),
       cmocka_unit_test(test_two_losses_in_one_step),
       cmocka_unit_test(test_minimize_refuses),
       cmocka_unit_test(test_stored_state_of_another_shape),

@@ -56,7 +56,17 @@ static void test_blobs_with_every_optimiser(void **state) {
       {.name = "adam", .lr = 0.02},
       {.name = "adamw", .lr = 0.02},
       {.name = "rmsprop", .lr = 0.01},
-      {.name = "adagrad", .lr = 0.1}};
+      {.name = "adagrad", .lr = 0.1},
+      {.name = "nadam", .lr = 0.02},
+      {.name = "radam", .lr = 0.02},
+      {.name = "adamax", .lr = 0.05},
+      {.name = "adadelta", .lr = 10},
+      {.name = "asgd", .lr = 0.3},
+      {.name = "lamb", .lr = 0.05},
+      {.name = "lion", .lr = 0.005},
+      {.name = "sgd", .lr = 0.5, .lookahead = 5},
+      {.name = "adam", .lr = 0.02, .ema = 0.9},
+      {.name = "sgd", .lr = 0.5, .momentum = 0.5, .swa = true, .swa_start = 40}};
   (void)state;
   glia_dataset *train = blobs(300, 0.5, 0, 1), *test = blobs(300, 0.5, 0, 2);
   for (int i = 0; i < GI_COUNT(rules); i++) {

@@ -90,6 +90,8 @@ static void each_allocation_fails(const work *w, int64_t stride) {
 static void test_perceptron(void **state) {
   (void)state;
   each_allocation_fails(&(work){perceptron, glia_adamw(), 1.0, "ref"}, 1);
+  each_allocation_fails(
+      &(work){perceptron, glia_nadam(.ema = 0.9, .lookahead = 5, .l1 = 0.1), 0, "ref"}, 1);
 }
 
 static void test_convnet(void **state) {

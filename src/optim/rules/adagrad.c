@@ -8,7 +8,7 @@ static void defaults(glia_optimizer *o) {
 }
 
 static int states(const glia_optimizer *o, gi_state out[GI_MAX_STATE]) {
-  out[0] = (gi_state){"sum", o->initial_accumulator};
+  out[0] = (gi_state){.name = "sum", .initial = o->initial_accumulator};
   return 1;
 }
 
@@ -28,7 +28,7 @@ static const gi_field fields[] = {
     GI_OPTIM_FIELD(lr_decay, 0, 1e6, "0", "slows the rate with the steps"),
     GI_OPTIM_FIELD(initial_accumulator, 0, 1e6, "0", "where the sum of squares begins"),
     GI_OPTIM_FIELD(eps, 0, 1, "1e-10", "added to the root"),
-    GI_OPTIM_FIELD(weight_decay, 0, 1e6, "0", "pull towards zero"),
+    GI_OPTIM_DECAY("0"),
     {.name = NULL},
 };
 

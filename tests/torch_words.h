@@ -1,0 +1,75 @@
+/* tests/torch_words.h - PyTorch's names of optimisers, schedules and their options as our text:
+ * "SGD" with {"lr": 0.1, "nesterov": true, "momentum": 0.9} is "sgd lr=0.1 nesterov=true
+ * momentum=0.9".
+ */
+#ifndef GI_TEST_TORCH_WORDS_H
+#define GI_TEST_TORCH_WORDS_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+typedef struct torch_words {
+  char *out;
+  size_t n, size;
+} torch_words;
+
+static inline void torch_put(torch_words *w, const char *text) {
+  w->n += (size_t)snprintf(w->out + w->n, w->n < w->size ? w->size - w->n : 0, "%s", text);
+}
+
+static inline void torch_put_value(torch_words *w, const gi_json *v) {
+  char number[40];
+  snprintf(number, sizeof number, "%.17g", gi_json_num(v, 0));
+  switch (gi_json_type(v)) {
+    case GI_JSON_STRING: torch_put(w, gi_json_str(v, "")); break;
+    case GI_JSON_BOOL: torch_put(w, gi_json_bool(v, false) ? "true" : "false"); break;
+    default: torch_put(w, number);
+  }
+}
+
+static inline const char *torch_key(const char *key) {
+  static const char *const names[][2] = {
+      {"initial_accumulator_value", "initial_accumulator"},
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i][0], key) == 0) return names[i][1];
+  return key;
+}
+
+static inline bool torch_option(const char *key, const gi_json *v, void *user) {
+  torch_words *w = user;
+  if (gi_json_type(v) == GI_JSON_NULL) return true;
+  if (strcmp(key, "betas") == 0) {
+    torch_put(w, " beta1=");
+    torch_put_value(w, gi_json_at(v, 0));
+    torch_put(w, " beta2=");
+    torch_put_value(w, gi_json_at(v, 1));
+    return true;
+  }
+  torch_put(w, " ");
+  torch_put(w, torch_key(key));
+  torch_put(w, "=");
+  if (gi_json_type(v) != GI_JSON_ARRAY) torch_put_value(w, v);
+  for (size_t i = 0; gi_json_type(v) == GI_JSON_ARRAY && i < gi_json_count(v); i++) {
+    if (i > 0) torch_put(w, ",");
+    torch_put_value(w, gi_json_at(v, i));
+  }
+  return true;
+}
+
+/* op: "torch.optim.SGD" or "SGD" */
+static inline void torch_optimizer(const char *op, const gi_json *attributes, char *out,
+                                   size_t size) {
+  torch_words w = {.out = out, .size = size};
+  const char *dot = strrchr(op, '.');
+  char letter[2] = {0};
+  for (const char *c = dot != NULL ? dot + 1 : op; *c != '\0'; c++) {
+    letter[0] = (char)(*c >= 'A' && *c <= 'Z' ? *c + 'a' - 'A' : *c);
+    torch_put(&w, letter);
+  }
+  gi_json_each(attributes, torch_option, &w);
+}
+
+#endif /* GI_TEST_TORCH_WORDS_H */
