@@ -32,6 +32,13 @@ static inline void torch_put_value(torch_words *w, const gi_json *v) {
 static inline const char *torch_key(const char *key) {
   static const char *const names[][2] = {
       {"initial_accumulator_value", "initial_accumulator"},
+      {"total_iters", "steps"},
+      {"total_steps", "steps"},
+      {"T_max", "steps"},
+      {"T_0", "steps"},
+      {"T_mult", "growth"},
+      {"eta_min", "min_lr"},
+      {"anneal_strategy", "anneal"},
   };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(names[i][0], key) == 0) return names[i][1];
@@ -70,6 +77,58 @@ static inline void torch_optimizer(const char *op, const gi_json *attributes, ch
     torch_put(&w, letter);
   }
   gi_json_each(attributes, torch_option, &w);
+}
+
+/* What PyTorch's schedules are called here, and those of its defaults that are not ours. */
+static inline const char *torch_schedule_name(const char *op) {
+  static const char *const names[][2] = {
+      {"ConstantLR", "constant"},
+      {"StepLR", "step"},
+      {"MultiStepLR", "multi_step"},
+      {"ExponentialLR", "exponential"},
+      {"PolynomialLR", "polynomial"},
+      {"LinearLR", "linear"},
+      {"CosineAnnealingLR", "cosine"},
+      {"CosineAnnealingWarmRestarts", "cosine_restarts"},
+      {"OneCycleLR", "one_cycle"},
+      {"CyclicLR", "cyclic"},
+      {"Warmup", "warmup"},
+      {"ReduceLROnPlateau", "plateau"},
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i][0], op) == 0) return names[i][1];
+  return op;
+}
+
+static inline bool torch_schedule_option(const char *key, const gi_json *v, void *user) {
+  const bool of_others = strcmp(key, "epochs") == 0 || strcmp(key, "steps_per_epoch") == 0 ||
+                         strcmp(key, "last_epoch") == 0 || strcmp(key, "verbose") == 0;
+  return of_others || torch_option(key, v, user);
+}
+
+static inline void torch_schedule(const char *op, const gi_json *attributes, char *out,
+                                  size_t size) {
+  static const char *const defaults[][3] = {
+      {"ConstantLR", "factor", " factor=0.33333333333333331"},
+      {"ConstantLR", "total_iters", " steps=5"},
+      {"LinearLR", "start_factor", " start_factor=0.33333333333333331"},
+      {"LinearLR", "end_factor", " end_factor=1"},
+      {"LinearLR", "total_iters", " steps=5"},
+      {"PolynomialLR", "total_iters", " steps=5"},
+      {"OneCycleLR", "cycle_momentum", " cycle_momentum=true"},
+      {"CyclicLR", "cycle_momentum", " cycle_momentum=true"},
+  };
+  torch_words w = {.out = out, .size = size};
+  torch_put(&w, torch_schedule_name(op));
+  gi_json_each(attributes, torch_schedule_option, &w);
+  for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+    if (strcmp(op, defaults[i][0]) == 0 && gi_json_get(attributes, defaults[i][1]) == NULL)
+      torch_put(&w, defaults[i][2]);
+  const int64_t epochs = gi_json_int(gi_json_get(attributes, "epochs"), 0);
+  char steps[48];
+  snprintf(steps, sizeof steps, " steps=%lld",
+           (long long)(epochs * gi_json_int(gi_json_get(attributes, "steps_per_epoch"), 0)));
+  if (epochs > 0) torch_put(&w, steps);
 }
 
 #endif /* GI_TEST_TORCH_WORDS_H */

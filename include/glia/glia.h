@@ -12,6 +12,7 @@
 #include "glia/nn.h"
 #include "glia/optim.h"
 #include "glia/run.h"
+#include "glia/schedule.h"
 #include "glia/store.h"
 #include "glia/tensor.h"
 #include "glia/train.h"

@@ -13,6 +13,7 @@
 #include "glia/models.h"
 #include "glia/optim.h"
 #include "glia/run.h"
+#include "glia/schedule.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -128,25 +129,19 @@ typedef struct glia_progress { /* what callbacks see; borrowed for the call */
   bool best;                 /* GLIA_EPOCH_END: the monitored value was never better */
 } glia_progress;
 
-typedef enum glia_schedule { /* of the learning rate over all steps of the fit */
-                             GLIA_CONSTANT,
-                             GLIA_LINEAR,   /* lr (1 - t), t from 0 to 1 */
-                             GLIA_COSINE,   /* lr (1 + cos(pi t)) / 2 */
-                             GLIA_ONE_CYCLE /* cosine up from lr/25 over the first 30 %, cosine
-                                               down to lr/25e4 */
-} glia_schedule;
-
 typedef enum glia_monitor { GLIA_MONITOR_VALID_LOSS, GLIA_MONITOR_METRIC } glia_monitor;
 
 typedef struct glia_fit_opts {
   size_t size;
-  int64_t epochs; /* 0 -> 1 */
-  double lr;      /* 0: the optimiser's; twice that as the peak of GLIA_ONE_CYCLE */
-  glia_schedule schedule;
-  glia_monitor monitor; /* what "best" means */
-  int64_t patience;     /* stop after so many epochs without a better value; 0: never */
-  bool keep_best;       /* put the best epoch's weights back at the end; implied by patience
-                           where no history is given */
+  int64_t epochs;         /* 0 -> 1 */
+  double lr;              /* 0: the optimiser's; twice that as the peak of one_cycle */
+  glia_schedule schedule; /* one that moves the momentum wants an optimiser with beta1, or
+                             with momentum above 0; plateau is fed the monitored value of each
+                             epoch, so mode "max" goes with GLIA_MONITOR_METRIC */
+  glia_monitor monitor;   /* what "best" means */
+  int64_t patience;       /* stop after so many epochs without a better value; 0: never */
+  bool keep_best;         /* put the best epoch's weights back at the end; implied by patience
+                             where no history is given */
   bool (*on_event)(const glia_progress *p, void *user); /* false stops: GLIA_CANCELLED */
   void *user;
 } glia_fit_opts;
@@ -192,7 +187,7 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   int batch;             /* 0 -> 64 */
   const char *optimizer; /* "adam", "sgd momentum=0.9"...; NULL: adam */
   double lr;             /* as in glia_fit_opts */
-  glia_schedule schedule;
+  const char *schedule;  /* "cosine", "one_cycle max_lr=0.1"...; NULL: constant */
   double clip_norm;
   double label_smoothing;
   double valid; /* share of the training samples held out for validation (test data are

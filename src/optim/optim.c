@@ -137,9 +137,9 @@ static glia_value step_scalar(glia_scope *s, const char *prefix, const char *nam
   return state_variable(s, full, &t, initial, NULL);
 }
 
-gi_step gi_step_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
-                      const char *prefix, glia_value lr, glia_value momentum) {
-  gi_step k = {.o = o, .lr = lr, .momentum = momentum};
+gi_optim_step gi_optim_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
+                             const char *prefix, glia_value lr, glia_value momentum) {
+  gi_optim_step k = {.o = o, .lr = lr, .momentum = momentum};
   const glia_value before = step_scalar(s, prefix, "step", 0);
   k.step = gi_plus(before, 1);
   glia_assign(before, k.step);
@@ -168,8 +168,8 @@ static void apply(glia_scope *s, const char *name, gi_states_fn *states, gi_upda
   for (int i = 0; i < n; i++) glia_assign(u->state[i], u->new_state[i]);
 }
 
-void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_step *k, const char *name,
-                     glia_value grad) {
+void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_optim_step *k,
+                     const char *name, glia_value grad) {
   gi_update u = {.o = k->o,
                  .lr = k->lr,
                  .step = k->step,
@@ -208,7 +208,7 @@ glia_value gi_clip_norm(glia_value *grads, int n, double limit, double p) {
   if (p != 2 && p != 1 && !isinf(p)) norm = glia_pow(norm, glia_scalar_like(norm, 1 / p));
   const glia_value ratio = glia_div(glia_scalar_like(norm, limit), gi_plus(norm, 1e-6));
   const glia_value scale = glia_minimum(ratio, glia_scalar_like(norm, 1));
-  for (int i = 0; i < n; i++) grads[i] = gi_times(grads[i], scale);
+  for (int i = 0; i < n; i++) grads[i] = gi_scaled_by(grads[i], scale);
   return norm;
 }
 
@@ -236,9 +236,8 @@ static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *
   return GLIA_OK;
 }
 
-/* Has the rule momentum or beta1 for a schedule to move? */
-static bool takes_momentum(const gi_optim *rule, const glia_optimizer *o) {
-  for (const gi_field *f = rule->fields; f->name != NULL; f++)
+bool gi_takes_momentum(const glia_optimizer *o) {
+  for (const gi_field *f = gi_optim_find(o->name)->fields; f->name != NULL; f++)
     if (f->offset == offsetof(glia_optimizer, beta1)) return true;
   return o->momentum != 0;
 }
@@ -246,7 +245,7 @@ static bool takes_momentum(const gi_optim *rule, const glia_optimizer *o) {
 static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer *o,
                             const glia_minimize_opts *opt, trainable *t, glia_value **grads) {
   const gi_optim *rule = gi_optim_find(o->name);
-  if (!gi_null(opt->momentum) && !takes_momentum(rule, o))
+  if (!gi_null(opt->momentum) && !gi_takes_momentum(o))
     return gi_fail(GLIA_INVALID,
                    "minimize: %s has no momentum that could be moved; hint: an optimiser with "
                    "beta1, or momentum above 0",
@@ -261,7 +260,7 @@ static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer
   if (opt->clip_norm > 0)
     gi_clip_norm(*grads, n, opt->clip_norm, opt->norm_type > 0 ? opt->norm_type : 2);
   const glia_value lr = gi_null(opt->lr) ? glia_scalar(s->graph, GLIA_F64, o->lr) : opt->lr;
-  const gi_step step = gi_step_begin(s, rule, o, opt->prefix, lr, opt->momentum);
+  const gi_optim_step step = gi_optim_begin(s, rule, o, opt->prefix, lr, opt->momentum);
   for (int i = 0; i < n; i++) gi_apply_update(s, rule, &step, t->names.at[i], (*grads)[i]);
   return glia_graph_status(s->graph);
 }

@@ -16,13 +16,13 @@
 
 enum { GI_MAX_STATE = 4, GI_OPTIM_FIELDS = 48 };
 
-typedef struct gi_step {   /* what all parameters of a step share; f64 scalars */
-  const glia_optimizer *o; /* defaults filled in */
+typedef struct gi_optim_step { /* what all parameters of a step share; f64 scalars */
+  const glia_optimizer *o;     /* defaults filled in */
   glia_value lr;
   glia_value step;     /* 1 at the first step */
   glia_value momentum; /* where a schedule moves it; else GLIA_NONE */
   glia_value shared;   /* the rule's own, as it is after this step; else GLIA_NONE */
-} gi_step;
+} gi_optim_step;
 
 typedef struct gi_update { /* of one parameter; the rule sets the new values */
   const glia_optimizer *o;
@@ -52,7 +52,7 @@ typedef struct gi_optim {
   /* A scalar that depends on the steps alone, kept as "optimizer.<shared_name>": begins as 1,
    * shared gives its value after step s->step. NULL: none. */
   const char *shared_name;
-  glia_value (*shared)(const gi_step *s, glia_value old);
+  glia_value (*shared)(const gi_optim_step *s, glia_value old);
 } gi_optim;
 
 typedef struct gi_wrap {
@@ -72,11 +72,13 @@ const gi_optim *gi_optim_find(const char *name);
 
 /* Counts the step ("optimizer.step" + 1) and the rule's shared scalar. lr must be a value,
  * momentum may be GLIA_NONE. */
-gi_step gi_step_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
-                      const char *prefix, glia_value lr, glia_value momentum);
+gi_optim_step gi_optim_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
+                             const char *prefix, glia_value lr, glia_value momentum);
+/* Has it momentum or beta1 for a schedule to move? */
+bool gi_takes_momentum(const glia_optimizer *o);
 /* Updates one parameter (a variable): makes its state in the store, assigns everything. */
-void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_step *step, const char *name,
-                     glia_value grad);
+void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_optim_step *step,
+                     const char *name, glia_value grad);
 /* Scales all gradients so that their common p-norm is at most `limit`: g min(1, limit / (norm +
  * 1e-6)), as PyTorch. p above 0, INFINITY: the largest element. Returns the norm. */
 glia_value gi_clip_norm(glia_value *grads, int n, double limit, double p);
@@ -89,7 +91,7 @@ static inline glia_value gi_as(glia_value scalar, glia_value like) {
   return glia_cast(scalar, glia_value_dtype(like));
 }
 /* x times a f64 scalar */
-static inline glia_value gi_times(glia_value x, glia_value scalar) {
+static inline glia_value gi_scaled_by(glia_value x, glia_value scalar) {
   return glia_mul(x, gi_as(scalar, x));
 }
 static inline glia_value gi_plus(glia_value x, double c) {
@@ -105,13 +107,13 @@ static inline glia_value gi_momentum(const gi_update *u, double fixed) {
 }
 /* x times it */
 static inline glia_value gi_by_momentum(const gi_update *u, glia_value x, double fixed) {
-  return gi_null(u->momentum) ? gi_scaled(x, fixed) : gi_times(x, u->momentum);
+  return gi_null(u->momentum) ? gi_scaled(x, fixed) : gi_scaled_by(x, u->momentum);
 }
 /* gi_moving by beta1 */
 static inline glia_value gi_first_moment(const gi_update *u, glia_value old, glia_value now) {
   if (gi_null(u->momentum)) return gi_moving(old, now, u->o->beta1);
   const glia_value rest = glia_sub(glia_scalar_like(u->step, 1), u->momentum);
-  return glia_add(gi_times(old, u->momentum), gi_times(now, rest));
+  return glia_add(gi_scaled_by(old, u->momentum), gi_scaled_by(now, rest));
 }
 /* 1 - b^t */
 static inline glia_value gi_correction(const gi_update *u, glia_value b) {
@@ -126,7 +128,7 @@ static inline glia_value gi_decayed(const gi_update *u) {
 static inline glia_value gi_shrunk(const gi_update *u) {
   if (u->o->weight_decay == 0) return u->param;
   const glia_value one = glia_scalar_like(u->lr, 1);
-  return gi_times(u->param, glia_sub(one, gi_scaled(u->lr, u->o->weight_decay)));
+  return gi_scaled_by(u->param, glia_sub(one, gi_scaled(u->lr, u->o->weight_decay)));
 }
 
 #define GI_OPTIM_FIELD(field, low, high, dflt_text, text)                                \

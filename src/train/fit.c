@@ -3,32 +3,6 @@
 
 #include "train/learner.h"
 
-#define PI 3.14159265358979323846
-
-/* From a to b along half a cosine, t from 0 to 1. */
-static double along_cosine(double a, double b, double t) {
-  return b + (a - b) * (1 + cos(PI * t)) / 2;
-}
-
-/* As PyTorch's OneCycleLR: the peak is reached 0.3 steps - 1 steps in, the end with the last
- * one. */
-static double one_cycle(double lr, int64_t step, int64_t steps) {
-  const double low = lr / 25, end = low / 1e4, at = (double)step;
-  const double peak = fmax(0.3 * (double)steps - 1, 0), last = (double)(steps - 1);
-  if (at <= peak) return peak > 0 ? along_cosine(low, lr, at / peak) : lr;
-  return along_cosine(lr, end, (at - peak) / (last - peak));
-}
-
-double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps) {
-  const double t = (double)step / (double)GI_MAX(steps, 1);
-  switch (s) {
-    case GLIA_LINEAR: return lr * (1 - t);
-    case GLIA_COSINE: return along_cosine(lr, 0, t);
-    case GLIA_ONE_CYCLE: return one_cycle(lr, step, steps);
-    default: return lr;
-  }
-}
-
 void glia_history_clear(glia_history *h) {
   gi_free(h->rows);
   *h = (glia_history){0};
@@ -44,6 +18,7 @@ typedef struct fitter {
   glia_progress p;
   glia_tensor **best; /* copies of the store's tensors at the best epoch; NULL: none yet */
   int n_best;
+  double *metrics; /* the monitored value of each epoch in the history */
   double began;
   int64_t seen; /* samples in this epoch */
 } fitter;
@@ -86,17 +61,25 @@ static glia_status tell(fitter *f, glia_event e) {
                  (long long)f->p.epoch, (long long)f->p.step);
 }
 
-/* A cycle spends most of its steps far below its peak: the default peak is twice the
- * optimiser's rate, so that the mean is about the same. */
-static double peak_lr(const fitter *f) {
-  if (f->o.lr > 0) return f->o.lr;
-  return f->l->o.optimizer.lr * (f->o.schedule == GLIA_ONE_CYCLE ? 2 : 1);
+static glia_rates rates_now(const fitter *f) {
+  const glia_schedule *s = &f->o.schedule;
+  const double peak = gi_schedule_find(s->name)->peak;
+  const double own = f->l->o.optimizer.lr * (peak > 0 ? peak : 1);
+  const int64_t done = (f->p.epoch - 1) * f->p.steps + f->p.step;
+  const glia_schedule_point at = {
+      .lr = f->o.lr > 0 ? f->o.lr : own,
+      .step = s->per_epoch ? f->p.epoch - 1 : done,
+      .steps = s->per_epoch ? f->p.epochs : f->p.epochs * f->p.steps,
+      .metrics = f->metrics,
+      .n_metrics = f->history->n,
+  };
+  return gi_schedule_rates(s, &at);
 }
 
 static glia_status one_step(fitter *f, const glia_batch *b, double *total) {
-  const int64_t done = (f->p.epoch - 1) * f->p.steps + f->p.step;
-  f->p.lr = gi_schedule_lr(f->o.schedule, peak_lr(f), done, f->p.epochs * f->p.steps);
-  GI_TRY(glia_learner_step(f->l, b->x, b->y, f->p.lr, &f->p.loss));
+  const glia_rates rates = rates_now(f);
+  f->p.lr = rates.lr;
+  GI_TRY(gi_learner_step(f->l, b->x, b->y, rates, &f->p.loss));
   f->seen += b->count;
   *total += f->p.loss * (double)b->count;
   f->p.step++;
@@ -147,14 +130,27 @@ static bool better(const fitter *f, double v) {
   return by_metric ? v > h->best_value : v < h->best_value;
 }
 
+static double monitored(const fitter *f, const glia_epoch *row) {
+  if (f->valid == NULL) return row->train_loss;
+  return f->o.monitor == GLIA_MONITOR_METRIC ? row->metric : row->valid_loss;
+}
+
+static glia_status gather_metrics(fitter *f) {
+  const size_t n = (size_t)f->history->n;
+  double *metrics = gi_realloc(f->metrics, (n + 1) * sizeof *metrics);
+  if (metrics == NULL) return gi_fail_nomem((n + 1) * sizeof *metrics);
+  f->metrics = metrics;
+  for (size_t i = 0; i < n; i++) metrics[i] = monitored(f, &f->history->rows[i]);
+  return GLIA_OK;
+}
+
 static glia_status add_row(fitter *f, const glia_epoch *row) {
   glia_history *h = f->history;
   glia_epoch *rows = gi_realloc(h->rows, (size_t)(h->n + 1) * sizeof *rows);
   if (rows == NULL) return gi_fail_nomem((size_t)(h->n + 1) * sizeof *rows);
   h->rows = rows;
   h->rows[h->n++] = *row;
-  double v = f->o.monitor == GLIA_MONITOR_METRIC ? row->metric : row->valid_loss;
-  if (f->valid == NULL) v = row->train_loss;
+  const double v = monitored(f, row);
   f->p.best = better(f, v);
   if (!f->p.best) return GLIA_OK;
   h->best = row->epoch;
@@ -165,6 +161,7 @@ static glia_status add_row(fitter *f, const glia_epoch *row) {
 static glia_status run_epoch(fitter *f, int64_t epoch) {
   glia_epoch row = {.epoch = epoch};
   f->p.epoch = epoch;
+  GI_TRY(gather_metrics(f));
   GI_TRY(train_epoch(f));
   row.train_loss = f->p.mean_loss;
   row.lr = f->p.lr;
@@ -184,6 +181,8 @@ static bool out_of_patience(const fitter *f) {
 
 static glia_status run(fitter *f) {
   f->p.epochs = f->o.epochs > 0 ? f->o.epochs : 1;
+  GI_TRY(glia_schedule_resolve(&f->o.schedule));
+  if (f->o.schedule.cycle_momentum) GI_TRY(gi_learner_move_momentum(f->l));
   GI_TRY(tell(f, GLIA_FIT_BEGIN));
   for (int64_t e = f->history->n + 1; e <= f->p.epochs && !out_of_patience(f); e++)
     GI_TRY(run_epoch(f, e));
@@ -203,6 +202,7 @@ glia_status glia_fit_opt(glia_learner *l, glia_loader *train, glia_loader *valid
   if (f.o.patience > 0 && history == NULL) f.o.keep_best = true;
   const glia_status s = run(&f);
   free_best(&f);
+  gi_free(f.metrics);
   glia_history_clear(&mine);
   return s;
 }

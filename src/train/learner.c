@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "nn/scope.h"
+#include "optim/optim.h"
 
 /* ---- tracing ----------------------------------------------------------------------------- */
 
@@ -40,7 +41,9 @@ static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *u
   const glia_value loss = glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
   gi_set_path(g, before);
   if (mode != GI_MODE_TRAIN) return;
-  glia_minimize(s, loss, &l->o.optimizer, .lr = declare(g, "lr", &inputs[2]),
+  const glia_value lr = declare(g, "lr", &inputs[2]);
+  glia_minimize(s, loss, &l->o.optimizer, .lr = lr,
+                .momentum = l->moves_momentum ? declare(g, "momentum", &inputs[2]) : GLIA_NONE,
                 .clip_norm = l->o.clip_norm, .clip_value = l->o.clip_value);
 }
 
@@ -121,6 +124,7 @@ static glia_status build(glia_learner *l) {
   GI_TRY(check_opts(&l->o));
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
+  GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->momentum));
   GI_TRY(gi_cache_new(&c, 0, trace, l, &l->plans));
   GI_TRY(try_trace(l));
   const char *weights = l->o.weights;
@@ -146,6 +150,7 @@ void glia_learner_free(glia_learner *l) {
   gi_cache_free(l->plans);
   glia_store_free(l->store);
   glia_tensor_free(l->lr);
+  glia_tensor_free(l->momentum);
   gi_free(l);
 }
 
@@ -214,6 +219,7 @@ static glia_status plan_for(glia_learner *l, int mode, const glia_tensor *x,
   GI_TRY(glia_plan_bind(*p, "x", x));
   if (n > 1) GI_TRY(glia_plan_bind(*p, "y", y));
   if (n > 2) GI_TRY(glia_plan_bind(*p, "lr", l->lr));
+  if (n > 2 && l->moves_momentum) GI_TRY(glia_plan_bind(*p, "momentum", l->momentum));
   glia_plan_clock(*p, l->o.seed, (uint64_t)l->steps);
   return GLIA_OK;
 }
@@ -223,12 +229,33 @@ static glia_status diverged(const char *what, int64_t step, glia_plan *p) {
   return gi_where(s, "%s %lld: the loss is not finite; where it began", what, (long long)step);
 }
 
+glia_status gi_learner_move_momentum(glia_learner *l) {
+  if (l->moves_momentum) return GLIA_OK;
+  if (!gi_takes_momentum(&l->o.optimizer))
+    return gi_fail(GLIA_INVALID,
+                   "schedule: cycle_momentum: %s has no momentum that could be moved; hint: "
+                   "an optimiser with beta1, or momentum above 0",
+                   l->o.optimizer.name);
+  l->moves_momentum = true;
+  gi_cache_clear(l->plans);
+  return GLIA_OK;
+}
+
 glia_status glia_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
                               double lr, double *loss) {
+  const glia_rates r = {.lr = lr == 0 ? l->o.optimizer.lr : lr, .momentum = (double)NAN};
+  return gi_learner_step(l, x, y, r, loss);
+}
+
+glia_status gi_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                            glia_rates rates, double *loss) {
+  const glia_optimizer *o = &l->o.optimizer;
+  const double own = o->beta1 != 0 ? o->beta1 : o->momentum; /* no rule has both */
   glia_plan *p = NULL;
-  if (!(lr >= 0 && isfinite(lr)))
-    return gi_fail(GLIA_INVALID, "step: the learning rate is %g, wanted 0 or more", lr);
-  glia_tensor_set(l->lr, 0, lr > 0 ? lr : l->o.optimizer.lr);
+  if (!(rates.lr >= 0 && isfinite(rates.lr)))
+    return gi_fail(GLIA_INVALID, "step: the learning rate is %g, wanted 0 or more", rates.lr);
+  glia_tensor_set(l->lr, 0, rates.lr);
+  glia_tensor_set(l->momentum, 0, isnan(rates.momentum) ? own : rates.momentum);
   GI_TRY(plan_for(l, GI_MODE_TRAIN, x, y, &p));
   const glia_status s = glia_plan_run(p);
   if (s == GLIA_DIVERGED) return diverged("step", l->steps + 1, p);

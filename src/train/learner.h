@@ -4,6 +4,7 @@
 
 #include "glia/train.h"
 #include "run/cache.h"
+#include "train/schedule.h"
 
 enum { GI_MODE_TRAIN, GI_MODE_EVALUATE, GI_MODE_FORWARD };
 
@@ -11,7 +12,9 @@ struct glia_learner {
   glia_learner_opts o; /* defaults filled in */
   glia_store *store;
   gi_cache *plans;
-  glia_tensor *lr; /* f64 scalar, bound to training steps */
+  glia_tensor *lr; /* f64 scalar, bound to training steps; and the next where it moves */
+  glia_tensor *momentum;
+  bool moves_momentum; /* training steps take it from outside */
   int64_t steps;
   uint64_t freezes; /* gi_store_freezes when the plans were made */
 };
@@ -25,7 +28,11 @@ glia_status gi_learner_graph(glia_learner *l, int batch, glia_graph **out);
  * dump as in glia_compile_opts. Owned (glia_plan_free). */
 glia_status gi_learner_plan(glia_learner *l, int batch, const char *dump, bool infer,
                             glia_plan **out);
-/* Learning rate of step `step` of `steps`. */
-double gi_schedule_lr(glia_schedule s, double lr, int64_t step, int64_t steps);
+/* Makes training steps take the momentum from outside; what was planned otherwise is planned
+ * anew. GLIA_INVALID where the optimiser has none. */
+glia_status gi_learner_move_momentum(glia_learner *l);
+/* One training step at just these rates; momentum NaN: the optimiser's. */
+glia_status gi_learner_step(glia_learner *l, const glia_tensor *x, const glia_tensor *y,
+                            glia_rates rates, double *loss);
 
 #endif /* GI_LEARNER_H */

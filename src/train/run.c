@@ -90,8 +90,11 @@ static glia_status make_learner(glia_run *r, const char *weights) {
     o.choices = gi_arena_printf(&r->arena, "%s/kernels.json", r->o.run);
     if (o.choices == NULL) return gi_fail_nomem(strlen(r->o.run));
   }
+  GI_TRY(glia_schedule_parse(r->o.schedule != NULL ? r->o.schedule : "constant", &r->schedule));
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
-  return glia_learner_new(&o, &r->learner);
+  GI_TRY(glia_learner_new(&o, &r->learner));
+  return weights == NULL && r->schedule.cycle_momentum ? gi_learner_move_momentum(r->learner)
+                                                       : GLIA_OK;
 }
 
 /* The network from its text, or the one that suits the data. */
@@ -128,6 +131,7 @@ static void take_opts(glia_run *r, const glia_train_opts *opt) {
   o->net = copied(r, o->net);
   o->run = copied(r, o->run);
   o->optimizer = copied(r, o->optimizer);
+  o->schedule = copied(r, o->schedule);
   o->target = copied(r, o->target);
   o->backend = copied(r, o->backend);
   if (o->epochs == 0) o->epochs = 5;

@@ -30,6 +30,7 @@ struct glia_run {
   gi_model_info info;
   glia_net *net;
   glia_learner *learner;
+  glia_schedule schedule;                /* of the settings' text */
   glia_dataset *train, *test;            /* as opened; test may be NULL */
   glia_dataset *train_part, *valid_part; /* of train */
   glia_loader *train_loader, *valid_loader;

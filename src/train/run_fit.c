@@ -56,7 +56,7 @@ glia_status glia_run_fit(glia_run *r, bool (*fn)(const glia_progress *p, void *u
   const glia_fit_opts o = {.size = sizeof o,
                            .epochs = r->o.epochs,
                            .lr = r->o.lr,
-                           .schedule = r->o.schedule,
+                           .schedule = r->schedule,
                            .patience = r->o.patience,
                            .on_event = on_event,
                            .user = r};

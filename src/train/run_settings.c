@@ -21,6 +21,8 @@ glia_status gi_settings_check(const glia_train_opts *o) {
   if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
     return gi_fail(GLIA_INVALID, "run: label_smoothing is %g, wanted 0 <= e < 1",
                    o->label_smoothing);
+  glia_schedule schedule;
+  if (o->schedule != NULL) GI_TRY(glia_schedule_parse(o->schedule, &schedule));
   if (!(o->clip_norm >= 0) || o->patience < 0)
     return gi_fail(GLIA_INVALID, "run: clip_norm %g, patience %lld: wanted 0 or more",
                    o->clip_norm, (long long)o->patience);
@@ -38,7 +40,7 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_int(j, "batch", o->batch);
   gi_json_set_str(j, "optimizer", o->optimizer);
   gi_json_set_num(j, "lr", o->lr);
-  gi_json_set_int(j, "schedule", o->schedule);
+  gi_json_set_str(j, "schedule", o->schedule);
   gi_json_set_num(j, "clip_norm", o->clip_norm);
   gi_json_set_num(j, "label_smoothing", o->label_smoothing);
   gi_json_set_num(j, "valid", o->valid);
@@ -76,6 +78,15 @@ static int whole(const gi_json *j, const char *key, int64_t low, int64_t high,
   return (int)(v < low || v > high ? fallback : v);
 }
 
+/* Its text; runs of version 0.1.0 and before have a number. */
+static const char *schedule_of(glia_run *r, const gi_json *j) {
+  static const char *const numbered[] = {"constant", "linear", "cosine", "one_cycle"};
+  const gi_json *s = gi_json_get(j, "schedule");
+  if (gi_json_type(s) == GI_JSON_INT)
+    return numbered[whole(j, "schedule", 0, GI_COUNT(numbered) - 1, 0)];
+  return text_of(r, j, "schedule");
+}
+
 static glia_status take(glia_run *r, const gi_json *j, const char *path, const char **net) {
   glia_train_opts *o = &r->o;
   if (gi_json_int(gi_json_get(j, "format"), 0) != 1)
@@ -89,7 +100,7 @@ static glia_status take(glia_run *r, const gi_json *j, const char *path, const c
   o->batch = whole(j, "batch", 1, 1 << 24, 0);
   o->optimizer = text_of(r, j, "optimizer");
   o->lr = gi_json_num(gi_json_get(j, "lr"), 0);
-  o->schedule = (glia_schedule)whole(j, "schedule", 0, GLIA_ONE_CYCLE, 0);
+  o->schedule = schedule_of(r, j);
   o->clip_norm = gi_json_num(gi_json_get(j, "clip_norm"), 0);
   o->label_smoothing = gi_json_num(gi_json_get(j, "label_smoothing"), 0);
   o->valid = gi_json_num(gi_json_get(j, "valid"), 0);

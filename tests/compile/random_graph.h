@@ -421,7 +421,7 @@ static inline void update(maker *m, int k, glia_value grad) {
   }
   OK(glia_optimizer_resolve(&o));
   m->assigned[k] = true;
-  const gi_step step = {
+  const gi_optim_step step = {
       .o = &o, .lr = glia_scalar(m->g, GLIA_F64, o.lr), .step = glia_scalar(m->g, GLIA_F64, 3)};
   gi_apply_update(m->s, gi_optim_find(o.name), &step, name, grad);
 }

@@ -30,8 +30,8 @@ static glia_plan *compile_updates(const golden *f, glia_store *store, const char
   const gi_optim *rule = gi_optim_find(o.name);
   OK(glia_graph_new(&g));
   glia_scope *s = glia_scope_new(g, store, NULL);
-  const gi_step step =
-      gi_step_begin(s, rule, &o, NULL, glia_scalar(g, GLIA_F64, o.lr), GLIA_NONE);
+  const gi_optim_step step =
+      gi_optim_begin(s, rule, &o, NULL, glia_scalar(g, GLIA_F64, o.lr), GLIA_NONE);
   for (int k = 0; k < PARAMS; k++) {
     snprintf(name, sizeof name, "param.%d", k);
     glia_tensor *first = golden_tensor(f, name);

@@ -72,7 +72,8 @@ static void test_blobs_with_every_optimiser(void **state) {
   for (int i = 0; i < GI_COUNT(rules); i++) {
     glia_learner *l = blob_learner(&rules[i], NULL);
     glia_loader *data = loader_of(train, 32, true, 1);
-    OK(glia_fit(l, data, NULL, .epochs = 8, .schedule = i % 2 ? GLIA_ONE_CYCLE : GLIA_COSINE));
+    OK(glia_fit(l, data, NULL, .epochs = 8, 
+                .schedule = {.name = i % 2 ? "one_cycle" : "cosine"}));
     const double a = accuracy_of(l, test);
     if (a < 0.95) fail_msg("%s: accuracy %g", rules[i].name, a);
     glia_loader_free(data);
@@ -318,7 +319,7 @@ static uint64_t fit_bits(const glia_dataset *d, int workers, uint64_t seed, int 
                                .threads = threads};
   OK(glia_learner_new(&o, &l));
   glia_loader *train = loader_of(d, 16, true, workers);
-  OK(glia_fit(l, train, NULL, .epochs = 3, .schedule = GLIA_COSINE));
+  OK(glia_fit(l, train, NULL, .epochs = 3, .schedule = {.name = "cosine"}));
   const uint64_t h = fingerprint(glia_learner_store(l));
   glia_loader_free(train);
   glia_learner_free(l);

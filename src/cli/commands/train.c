@@ -80,7 +80,7 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
       .batch = (int)gi_cli_i64(c, "batch"),
       .optimizer = gi_cli_text(c, "optimizer"),
       .lr = gi_cli_f64(c, "lr"),
-      .schedule = (glia_schedule)gi_cli_choice(c, "schedule"),
+      .schedule = gi_cli_text(c, "schedule"),
       .clip_norm = gi_cli_f64(c, "clip-norm"),
       .label_smoothing = gi_cli_f64(c, "label-smoothing"),
       .valid = gi_cli_f64(c, "valid"),
@@ -302,8 +302,6 @@ static glia_status run(gi_cli *c) {
 
 /* ---- the row ----------------------------------------------------------------------------- */
 
-static const char *const schedules[] = {"constant", "linear", "cosine", "one-cycle", NULL};
-
 static const gi_argument arguments[] = {
     {.name = "DATA",
      .kind = GI_OPTION_PATH,
@@ -344,18 +342,22 @@ static const gi_option options[] = {
      .kind = GI_OPTION_TEXT,
      .value = "RULE",
      .fallback = "adam",
-     .help = "sgd, adam, adamw, nadam, radam, adamax, rmsprop, adagrad, adadelta, asgd, lamb or "
-             "lion, and its options: 'sgd momentum=0.9'"},
+     .help =
+         "sgd, adam, adamw, nadam, radam, adamax, rmsprop, adagrad, adadelta, asgd, lamb or "
+         "lion, and its options: 'sgd momentum=0.9'"},
     {.name = "lr",
      .kind = GI_OPTION_F64,
      .above = true,
      .max = 1000,
      .help = "learning rate (default: the optimiser's)"},
     {.name = "schedule",
-     .kind = GI_OPTION_CHOICE,
-     .choices = schedules,
+     .kind = GI_OPTION_TEXT,
+     .value = "RULE",
      .fallback = "one-cycle",
-     .help = "how the learning rate moves over the run"},
+     .help =
+         "how the learning rate moves: constant, linear, cosine, cosine-restarts, one-cycle, "
+         "cyclic, step, multi-step, exponential, polynomial, warmup or plateau, and its "
+         "options: 'step step_size=2 per_epoch'"},
     {.name = "clip-norm",
      .kind = GI_OPTION_F64,
      .max = 1e6,

@@ -24,7 +24,7 @@ static void update(gi_update *u) {
   const glia_value d = glia_mul(glia_div(above, glia_sqrt(gi_plus(s, o->eps))), g);
   u->new_state[0] = s;
   u->new_state[1] = gi_moving(u->state[1], glia_square(d), o->rho);
-  u->new_param = glia_sub(u->param, gi_times(d, u->lr));
+  u->new_param = glia_sub(u->param, gi_scaled_by(d, u->lr));
 }
 
 static const gi_field fields[] = {

@@ -35,8 +35,8 @@ static void descend(gi_update *u, glia_value w, glia_value g) {
   if (o->amsgrad) u->new_state[2] = v = glia_maximum(u->state[2], v);
   const glia_value rate = glia_div(u->lr, gi_correction(u, gi_momentum(u, o->beta1)));
   const glia_value root = glia_rsqrt(gi_correction(u, glia_scalar_like(u->step, o->beta2)));
-  const glia_value denominator = gi_plus(gi_times(glia_sqrt(v), root), o->eps);
-  u->new_param = glia_sub(w, gi_times(glia_div(m, denominator), rate));
+  const glia_value denominator = gi_plus(gi_scaled_by(glia_sqrt(v), root), o->eps);
+  u->new_param = glia_sub(w, gi_scaled_by(glia_div(m, denominator), rate));
 }
 
 static void update_adam(gi_update *u) { descend(u, u->param, gi_decayed(u)); }

@@ -26,7 +26,7 @@ static void update(gi_update *u) {
   const glia_value rate = glia_div(u->lr, gi_correction(u, gi_momentum(u, o->beta1)));
   u->new_state[0] = m;
   u->new_state[1] = size;
-  u->new_param = glia_sub(u->param, gi_times(glia_div(m, size), rate));
+  u->new_param = glia_sub(u->param, gi_scaled_by(glia_div(m, size), rate));
 }
 
 static const gi_field fields[] = {

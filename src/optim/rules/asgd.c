@@ -27,10 +27,10 @@ static void update(gi_update *u) {
   const glia_value eta = glia_mul(u->lr, glia_pow(slowed, glia_scalar_like(slowed, -o->alpha)));
   const glia_value keep = glia_sub(one, gi_scaled(eta, o->lambd));
   const glia_value mu = glia_reciprocal(glia_maximum(one, gi_plus(before, -o->t0)));
-  u->new_param = glia_sub(gi_times(u->param, keep), gi_times(g, eta));
+  u->new_param = glia_sub(gi_scaled_by(u->param, keep), gi_scaled_by(g, eta));
   /* at mu = 1 exactly the parameter */
   u->new_state[0] =
-      glia_add(gi_times(u->state[0], glia_sub(one, mu)), gi_times(u->new_param, mu));
+      glia_add(gi_scaled_by(u->state[0], glia_sub(one, mu)), gi_scaled_by(u->new_param, mu));
 }
 
 static const gi_field fields[] = {

@@ -38,8 +38,8 @@ static void update(gi_update *u) {
   const glia_value v = gi_moving(u->state[1], glia_square(u->grad), o->beta2);
   const glia_value scale = glia_reciprocal(gi_correction(u, gi_momentum(u, o->beta1)));
   const glia_value root = glia_rsqrt(gi_correction(u, glia_scalar_like(u->step, o->beta2)));
-  const glia_value denominator = gi_plus(gi_times(glia_sqrt(v), root), o->eps);
-  glia_value r = glia_div(gi_times(m, scale), denominator);
+  const glia_value denominator = gi_plus(gi_scaled_by(glia_sqrt(v), root), o->eps);
+  glia_value r = glia_div(gi_scaled_by(m, scale), denominator);
   if (o->weight_decay != 0) r = glia_add(r, gi_scaled(u->param, o->weight_decay));
   const glia_value rate = glia_mul(gi_as(u->lr, r), trust(u->param, r));
   u->new_state[0] = m;

@@ -19,9 +19,9 @@ static int states(const glia_optimizer *o, gi_state out[GI_MAX_STATE]) {
 static void update(gi_update *u) {
   const glia_value m = u->state[0], news = glia_sub(u->grad, m);
   const glia_value rest = glia_sub(glia_scalar_like(u->step, 1), gi_momentum(u, u->o->beta1));
-  const glia_value c = glia_sign(glia_add(m, gi_times(news, rest)));
+  const glia_value c = glia_sign(glia_add(m, gi_scaled_by(news, rest)));
   u->new_state[0] = glia_add(m, gi_scaled(news, 1 - u->o->beta2));
-  u->new_param = glia_sub(gi_shrunk(u), gi_times(c, u->lr));
+  u->new_param = glia_sub(gi_shrunk(u), gi_scaled_by(c, u->lr));
 }
 
 static const gi_field fields[] = {

@@ -29,7 +29,7 @@ static glia_value share(const glia_optimizer *o, glia_value beta1, glia_value t)
   return glia_mul(beta1, glia_sub(glia_scalar_like(t, 1), gi_scaled(power, 0.5)));
 }
 
-static glia_value product(const gi_step *s, glia_value old) {
+static glia_value product(const gi_optim_step *s, glia_value old) {
   const glia_value beta1 =
       gi_null(s->momentum) ? glia_scalar_like(s->step, s->o->beta1) : s->momentum;
   return glia_mul(old, share(s->o, beta1, s->step));
@@ -46,9 +46,9 @@ static void update(gi_update *u) {
   const glia_value ahead =
       glia_div(next, glia_sub(one, glia_mul(u->shared, glia_mul(mu, next))));
   const glia_value root = glia_rsqrt(gi_correction(u, glia_scalar_like(u->step, o->beta2)));
-  const glia_value denominator = gi_plus(gi_times(glia_sqrt(v), root), o->eps);
+  const glia_value denominator = gi_plus(gi_scaled_by(glia_sqrt(v), root), o->eps);
   const glia_value d =
-      glia_add(gi_times(g, glia_mul(u->lr, now)), gi_times(m, glia_mul(u->lr, ahead)));
+      glia_add(gi_scaled_by(g, glia_mul(u->lr, now)), gi_scaled_by(m, glia_mul(u->lr, ahead)));
   u->new_state[0] = m;
   u->new_state[1] = v;
   u->new_param = glia_sub(u->param, glia_div(d, denominator));

@@ -18,7 +18,7 @@ static glia_value let_in(const gi_update *u, glia_value g) {
   if (u->o->dampening == 0) return g;
   const glia_value one = glia_scalar_like(u->step, 1);
   const glia_value share = glia_scalar_like(u->step, 1 - u->o->dampening);
-  return gi_times(g, glia_where(glia_greater(u->step, one), share, one));
+  return gi_scaled_by(g, glia_where(glia_greater(u->step, one), share, one));
 }
 
 static void update(gi_update *u) {
@@ -30,7 +30,7 @@ static void update(gi_update *u) {
     u->new_state[0] = b;
     d = u->o->nesterov ? glia_add(g, gi_by_momentum(u, b, m)) : b;
   }
-  u->new_param = glia_sub(u->param, gi_times(d, u->lr));
+  u->new_param = glia_sub(u->param, gi_scaled_by(d, u->lr));
 }
 
 static const char *refuse(const glia_optimizer *o) {

@@ -47,7 +47,7 @@ static glia_value share_swa(const gi_update *u) {
 static void after(gi_update *u) {
   const glia_value p = u->o->swa ? share_swa(u) : share_ema(u);
   const glia_value rest = glia_sub(glia_scalar_like(p, 1), p);
-  u->new_state[0] = glia_add(gi_times(u->state[0], rest), gi_times(u->new_param, p));
+  u->new_state[0] = glia_add(gi_scaled_by(u->state[0], rest), gi_scaled_by(u->new_param, p));
 }
 
 static const gi_field fields[] = {

@@ -38,16 +38,17 @@ static glia_value is_due(glia_value step, double k) {
 static glia_value slow_before(const gi_update *u) {
   const glia_value one = glia_scalar_like(u->step, 1), zero = glia_scalar_like(u->step, 0);
   const glia_value first = glia_where(glia_equal(u->step, one), one, zero);
-  return glia_add(gi_times(u->state[0], glia_sub(one, first)), gi_times(u->param, first));
+  return glia_add(gi_scaled_by(u->state[0], glia_sub(one, first)),
+                  gi_scaled_by(u->param, first));
 }
 
 static void after(gi_update *u) {
   const glia_value one = glia_scalar_like(u->step, 1), due = is_due(u->step, u->o->lookahead);
   const glia_value slow = slow_before(u), fast = u->new_param;
   const glia_value way = gi_scaled(due, u->o->lookahead_alpha);
-  const glia_value next = glia_add(slow, gi_times(glia_sub(fast, slow), way));
+  const glia_value next = glia_add(slow, gi_scaled_by(glia_sub(fast, slow), way));
   u->new_state[0] = next;
-  u->new_param = glia_add(gi_times(fast, glia_sub(one, due)), gi_times(next, due));
+  u->new_param = glia_add(gi_scaled_by(fast, glia_sub(one, due)), gi_scaled_by(next, due));
 }
 
 static const gi_field fields[] = {
