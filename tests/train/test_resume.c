@@ -67,7 +67,8 @@ static int train(const char *data, const char *net_file, const char *dir, bool r
                              .batch = 32,
                              .seed = 3,
                              .patience = 4,
-                             .schedule = "one_cycle",
+                             .optimizer = "adam ema=0.9 lookahead=5",
+                             .schedule = "one_cycle cycle_momentum",
                              .workers = 2,
                              .threads = 2};
   glia_status s = resume ? glia_run_resume(dir, &r) : glia_run_new(&o, &r);
