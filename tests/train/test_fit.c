@@ -72,7 +72,7 @@ static void test_blobs_with_every_optimiser(void **state) {
   for (int i = 0; i < GI_COUNT(rules); i++) {
     glia_learner *l = blob_learner(&rules[i], NULL);
     glia_loader *data = loader_of(train, 32, true, 1);
-    OK(glia_fit(l, data, NULL, .epochs = 8, 
+    OK(glia_fit(l, data, NULL, .epochs = 8,
                 .schedule = {.name = i % 2 ? "one_cycle" : "cosine"}));
     const double a = accuracy_of(l, test);
     if (a < 0.95) fail_msg("%s: accuracy %g", rules[i].name, a);
