@@ -8,6 +8,7 @@
  */
 #include "compile/compile.h"
 #include "ops/attrs.h"
+#include "ops/fused.h"
 
 enum { LOOK = 64 }; /* nodes looked at in asking where a factor comes from */
 
@@ -16,7 +17,7 @@ enum { LOOK = 64 }; /* nodes looked at in asking where a factor comes from */
 static bool still(glia_value v, int *budget) {
   const gi_node *n = gi_node_of(v);
   if (n->op == &gi_op_variable || n->op == &gi_op_constant) return true;
-  if (n->op == &gi_op_input || n->op->flags & GI_RANDOM || --*budget < 0) return false;
+  if (n->op == &gi_op_input || gi_is_random(n) || --*budget < 0) return false;
   for (int i = 0; i < n->n_in; i++)
     if (!still(gi_value(v.graph, n->in[i]), budget)) return false;
   return true;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "ops/fused.h"
+
 gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, gi_type *types,
                            gi_layout *layouts) {
   for (int i = 0; i < n->n_in; i++) types[i] = g->values.at[n->in[i]]->type;
@@ -152,7 +154,7 @@ static double reorder_seconds(const gi_type *t, const gi_target *target) {
 void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed) {
   for (size_t k = 0; k < g->nodes.n; k++) {
     const gi_node *n = g->nodes.at[k];
-    bool all = !(n->op->flags & (GI_RANDOM | GI_SOURCE)) || n->op == &gi_op_constant ||
+    bool all = !(n->op->flags & GI_SOURCE || gi_is_random(n)) || n->op == &gi_op_constant ||
                (variables && n->op == &gi_op_variable);
     for (int i = 0; i < n->n_in; i++) all = all && fixed[n->in[i]];
     for (int i = 0; i < n->n_out; i++) fixed[n->out + (uint32_t)i] = all;

@@ -11,6 +11,7 @@
  * that a step that went wrong changes nothing.
  */
 #include "compile/compile.h"
+#include "ops/fused.h"
 
 typedef struct edge {
   uint32_t before, after;
@@ -216,7 +217,7 @@ glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_f
   *n_fixed = 0;
   for (uint32_t k = 0; moves != NULL && k < g->nodes.n; k++) {
     const gi_node *node = g->nodes.at[k];
-    moves[k] = node->op == &gi_op_input || (node->op->flags & GI_RANDOM) != 0;
+    moves[k] = node->op == &gi_op_input || gi_is_random(node);
     for (int i = 0; i < node->n_in; i++)
       moves[k] = moves[k] || moves[g->values.at[node->in[i]]->node];
   }

@@ -162,6 +162,14 @@ static gi_cost cost(const gi_infer *c) {
   return k;
 }
 
+bool gi_is_random(const gi_node *n) {
+  if (n->op != &gi_op_fused) return (n->op->flags & GI_RANDOM) != 0;
+  const gi_program *p = gi_fused_program(n->attr);
+  for (int k = 0; k < p->n_code; k++)
+    if (p->code[k].op != NULL && p->code[k].op->flags & GI_RANDOM) return true;
+  return false;
+}
+
 const gi_op gi_op_fused = {
     .name = "fused",
     .doc = "a group of elementwise ops, run element by element, and reductions of the results",

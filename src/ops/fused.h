@@ -50,4 +50,7 @@ static inline const gi_program *gi_fused_program(const void *attr) {
   return ((const gi_fused_attr *)attr)->program.data;
 }
 
+/* Does what the node gives depend on the clock? A group does as soon as one of its ops does. */
+bool gi_is_random(const gi_node *n);
+
 #endif /* GI_FUSED_H */

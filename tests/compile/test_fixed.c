@@ -132,10 +132,33 @@ static void test_assigning_is_refused(void **state) {
   net_free(&n);
 }
 
+/* Chance is drawn anew at every run, within a fused group of weights alone too. */
+static void test_chance_is_not_fixed(void **state) {
+  (void)state;
+  net n = net_new();
+  glia_plan *p = NULL;
+  const glia_value w =
+      glia_parameter(n.s, "w", 1, (const int64_t[]){64}, (glia_init){.kind = GLIA_INIT_ONES});
+  const glia_value dropped = glia_dropout_with(glia_add(w, w), 0.5, 7);
+  glia_output("y", glia_tanh(glia_add(dropped, w)));
+  OK(glia_compile(n.g, &p, .fixed = true));
+  assert_int_equal(count(p, "fused"), 1); /* else this shows nothing */
+  glia_tensor *first = answer(p), *second = answer(p);
+  int differ = 0;
+  for (int64_t e = 0; e < 64; e++)
+    differ += glia_tensor_get(first, e) != glia_tensor_get(second, e);
+  assert_in_range(differ, 16, 48);
+  glia_tensor_free(first);
+  glia_tensor_free(second);
+  glia_plan_free(p);
+  net_free(&n);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_answer),
       cmocka_unit_test(test_variables_are_read_once),
+      cmocka_unit_test(test_chance_is_not_fixed),
       cmocka_unit_test(test_assigning_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
