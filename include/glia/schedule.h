@@ -1,9 +1,8 @@
 /* glia/schedule.h - learning rates, and momentum where it moves too, by step.
  *
- * Formulas are PyTorch's, in closed form: a rate depends on the step and on
- * nothing that came before it (but for plateau, which looks at the metrics so
- * far), so that a training that was stopped goes on with the rates it would
- * have had.
+ * Formulas are PyTorch's, in closed form: a rate depends on the step and on nothing that came
+ * before it (but for plateau, which looks at the metrics so far), so that a training that was
+ * stopped goes on with the rates it would have had.
  */
 #ifndef GLIA_SCHEDULE_H
 #define GLIA_SCHEDULE_H
@@ -21,23 +20,26 @@ enum { GLIA_MILESTONES = 16 };
  * schedule does not have must be zero. t is the step, 0 for the first; N is
  * `steps`; lr the rate that training was given.
  *
- *   constant     lr factor for t < N, then lr
- *   step         lr gamma^floor(t / step_size)
- *   multi_step   lr gamma^(milestones that are <= t)
- *   exponential  lr gamma^t
- *   polynomial   lr (1 - min(t, N) / N)^power
- *   linear       lr (start_factor + (end_factor - start_factor) min(t, N) / N)
- *   cosine       min_lr + (lr - min_lr) (1 + cos(pi t / N)) / 2
- *   cosine_restarts  the same, begun anew after N steps, then after N growth, N
- * growth^2, ... one_cycle    from max_lr / div_factor up to max_lr over
- * pct_start N - 1 steps, and down to max_lr / (div_factor final_div_factor) at
- * step N - 1; with three_phase down to the beginning over as many steps, then
- * to the end cyclic       from base_lr up to max_lr over step_size_up steps and
- * down over step_size_down, again and again warmup       lr t / warmup for t <
- * warmup, then by `decay`: linear lr (N - t) / (N - warmup), cosine lr (1 +
- * cos(pi (t - warmup) / (N - warmup))) / 2, inverse_sqrt lr sqrt(warmup / t),
- * constant lr plateau      lr factor^n, n how often the metric had not got
- * better for `patience` times
+ *   constant         lr factor for t < N, then lr
+ *   step             lr gamma^floor(t / step_size)
+ *   multi_step       lr gamma^(milestones that are <= t)
+ *   exponential      lr gamma^t
+ *   polynomial       lr (1 - min(t, N) / N)^power
+ *   linear           lr (start_factor + (end_factor - start_factor) min(t, N) / N)
+ *   cosine           min_lr + (lr - min_lr) (1 + cos(pi t / N)) / 2
+ *   cosine_restarts  the same, begun anew after N steps, then after N growth, N growth^2, ...
+ *   one_cycle        from max_lr / div_factor up to max_lr over pct_start N - 1 steps, and down
+ *                    to max_lr / (div_factor final_div_factor) at step N - 1; with three_phase
+ *                    down to the beginning over as many steps, then to the end
+ *   cyclic           from base_lr up to max_lr over step_size_up steps and down over
+ *                    step_size_down, again and again
+ *   warmup           lr t / warmup for t < warmup, then by `decay`:
+ *                    linear        lr (N - t) / (N - warmup)
+ *                    cosine        lr (1 + cos(pi (t - warmup) / (N - warmup))) / 2
+ *                    inverse_sqrt  lr sqrt(warmup / t)
+ *                    constant      lr
+ *   plateau          lr factor^n, n how often the metric had not got better for `patience`
+ *                    times
  */
 typedef struct glia_schedule {
   const char *name;  /* NULL: constant */

@@ -13,8 +13,7 @@
 
 enum { STEPS = 40 };
 
-/* ---- against PyTorch
- * --------------------------------------------------------------------- */
+/* ---- against PyTorch --------------------------------------------------------------------- */
 
 static void check_file(const char *name) {
   golden f = golden_open(name);
@@ -61,8 +60,7 @@ static void test_golden(void **state) {
   gi_names_free(&files);
 }
 
-/* ---- every row of the table
- * -------------------------------------------------------------- */
+/* ---- every row of the table -------------------------------------------------------------- */
 
 /* With what must be given. */
 static glia_schedule minimal(const gi_schedule_rule *rule) {
@@ -123,8 +121,7 @@ static void test_each_row(void **state) {
   assert_int_equal(n, 12);
 }
 
-/* ---- text and errors
- * --------------------------------------------------------------------- */
+/* ---- text and errors --------------------------------------------------------------------- */
 
 static void test_parse(void **state) {
   (void)state;
