@@ -108,6 +108,10 @@ void q_ints(const question *q, const char *key, int n, int64_t *out) {
     out[i] = gi_json_int(listed > 0 ? gi_json_at(j, (size_t)(i < listed ? i : listed - 1)) : j,
                          out[i]);
 }
+double q_num_at(const question *q, const char *key, int i) {
+  const gi_json *j = attribute(q, key);
+  return gi_json_num(q_count(q, key) > 0 ? gi_json_at(j, (size_t)i) : j, 0);
+}
 bool q_training(const question *q) { return strcmp(q_str(q, "mode", ""), "train") == 0; }
 
 void q_give(question *q, const char *name, glia_value v) {
@@ -136,6 +140,8 @@ void q_put(question *q, const char *name, glia_tensor *t) {
   q->put[q->n_out++] = t;
 }
 const char *q_backend(const question *q) { return q->o->backend; }
+const char *q_op(const question *q) { return q->op; }
+const gi_json *q_attributes(const question *q) { return q->attributes; }
 double q_row_num(const question *q, const char *key, double fallback) {
   return gi_json_num(gi_json_get(q->row, key), fallback);
 }

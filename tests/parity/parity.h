@@ -50,7 +50,8 @@ const char *q_str(const question *q, const char *key, const char *fallback);
 bool q_null(const question *q, const char *key); /* it is there, and null */
 /* A list of n numbers, or one number for all; what is missing keeps its value. */
 void q_ints(const question *q, const char *key, int n, int64_t *out);
-int q_count(const question *q, const char *key); /* of a list; else 0 */
+int q_count(const question *q, const char *key);            /* of a list; else 0 */
+double q_num_at(const question *q, const char *key, int i); /* of a list, or the one number */
 
 /* Answers. */
 void q_give(question *q, const char *name, glia_value v); /* "output.0" */
@@ -60,6 +61,8 @@ void q_output(question *q, int i, glia_value v);
 glia_tensor *q_read(const question *q, const char *name);
 void q_put(question *q, const char *name, glia_tensor *t);
 const char *q_backend(const question *q);
+const char *q_op(const question *q);
+const gi_json *q_attributes(const question *q);
 int64_t q_steps(const question *q); /* the case's number of steps */
 double q_row_num(const question *q, const char *key, double fallback); /* of the case itself */
 /* The case has something that this row cannot answer; it counts as unanswered, with the reason.
