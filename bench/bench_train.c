@@ -7,10 +7,11 @@
  *     bench_train WORKLOAD --save FILE   parameters, batches, the losses of the first steps and
  *                                        the parameters behind them, for bench/peer_check.py
  *     bench_train WORKLOAD --memory PERCENT   fails if the memory that is held is farther off
- * what was planned bench_train --list                 each row as JSON
+ *                                        what was planned
+ *     bench_train --list                 each row as JSON
  *
- * The inputs are a few batches of normal numbers with random labels, taken in turn, as in the
- * peers' scripts: this measures the step, not the loader. Every run begins with the same steps
+ * The inputs are a few batches of normal numbers or tokens with random labels, taken in turn,
+ * as in the peers' scripts: this measures the step, not the loader. Every run begins with the same steps
  * from the same seed and reports the loss of the last, so that figures of two builds, or of two
  * numbers of threads, can be seen to come from the same computation.
  */

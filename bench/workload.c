@@ -24,11 +24,20 @@ const workload *workload_find(const char *name) {
 
 /* ---- data -------------------------------------------------------------------------------- */
 
-static void fill_targets(running *r, int k) {
-  const gi_rng labels = {1, 2, (uint64_t)k};
-  const int64_t below = r->w->classes > 0 ? r->w->classes : 2;
-  for (int64_t i = 0; i < glia_tensor_count(r->y[k]); i++)
-    glia_tensor_set(r->y[k], i, (double)gi_rng_below(&labels, (uint64_t)i, (uint64_t)below));
+static void fill_whole(glia_tensor *t, uint64_t stream, int k, int64_t below) {
+  const gi_rng numbers = {1, stream, (uint64_t)k};
+  for (int64_t i = 0; i < glia_tensor_count(t); i++)
+    glia_tensor_set(t, i, (double)gi_rng_below(&numbers, (uint64_t)i, (uint64_t)below));
+}
+
+static void fill_normal(glia_tensor *t, uint64_t stream, int k) {
+  const gi_rng numbers = {1, stream, (uint64_t)k};
+  for (int64_t i = 0; i < glia_tensor_count(t); i++)
+    glia_tensor_set(t, i, gi_rng_normal(&numbers, (uint64_t)i));
+}
+
+static glia_dtype sample_dtype(const workload *w) {
+  return w->tokens > 0 ? GLIA_I64 : GLIA_F32;
 }
 
 static void make_batches(running *r) {
@@ -36,14 +45,15 @@ static void make_batches(running *r) {
   int64_t shape[4] = {w->batch}, target[2] = {w->batch, w->targets};
   for (int i = 0; i < w->rank; i++) shape[i + 1] = w->shape[i];
   for (int k = 0; k < w->batches; k++) {
-    const gi_rng numbers = {1, 1, (uint64_t)k};
-    must(glia_tensor_new(GLIA_F32, w->rank + 1, shape, &r->x[k]));
-    for (int64_t i = 0; i < glia_tensor_count(r->x[k]); i++)
-      glia_tensor_set(r->x[k], i, gi_rng_normal(&numbers, (uint64_t)i));
+    must(glia_tensor_new(sample_dtype(w), w->rank + 1, shape, &r->x[k]));
+    if (w->tokens > 0)
+      fill_whole(r->x[k], 1, k, w->tokens);
+    else
+      fill_normal(r->x[k], 1, k);
     if (w->classes == 0 && w->targets == 0) continue;
     must(w->classes > 0 ? glia_tensor_new(GLIA_I64, 1, target, &r->y[k])
                         : glia_tensor_new(GLIA_F32, 2, target, &r->y[k]));
-    fill_targets(r, k);
+    fill_whole(r->y[k], 2, k, w->classes > 0 ? w->classes : 2);
   }
 }
 
@@ -63,16 +73,17 @@ static void fill_buffers(glia_store *s) {
 
 static void open_learner(running *r, int threads) {
   const workload *w = r->w;
-  glia_learner_opts l = {
-      .size = sizeof l,
-      .model = w->model,
-      .loss = w->loss,
-      .threads = threads,
-      .seed = 1,
-      .fixed = w->optimizer == NULL,
-      .precision = w->precision,
-      .data = {
-          .dtype = GLIA_F32, .rank = w->rank, .classes = w->classes, .targets = w->targets}};
+  glia_learner_opts l = {.size = sizeof l,
+                         .model = w->model,
+                         .loss = w->loss,
+                         .threads = threads,
+                         .seed = 1,
+                         .fixed = w->optimizer == NULL,
+                         .precision = w->precision,
+                         .data = {.dtype = sample_dtype(w),
+                                  .rank = w->rank,
+                                  .classes = w->classes,
+                                  .targets = w->targets}};
   for (int i = 0; i < w->rank; i++) l.data.shape[i] = w->shape[i];
   if (w->optimizer != NULL) must(glia_optimizer_parse(w->optimizer, &l.optimizer));
   must(glia_learner_new(&l, &r->learner));

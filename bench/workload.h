@@ -27,6 +27,7 @@ typedef struct workload {
   void (*step)(glia_scope *s, glia_value x);
   int rank;
   int64_t shape[3];     /* of a sample */
+  int tokens;           /* x holds whole numbers below this; 0: normal numbers */
   int classes, targets; /* of a model: one of them */
   int batch, batches;   /* samples of a step; different batches, taken in turn */
 } workload;
@@ -35,8 +36,8 @@ extern const workload *const *const gi_workloads_table[]; /* generated: lists of
 const workload *workload_at(int i);                       /* NULL past the last */
 const workload *workload_find(const char *name);          /* NULL, having said so */
 
-/* A workload that is being run: parameters from seed 1, batches of normal numbers with random
- * labels. Failures end the program. */
+/* A workload that is being run: parameters from seed 1, batches of normal numbers or of tokens,
+ * with random labels. Failures end the program. */
 typedef struct running {
   const workload *w;
   glia_learner *learner; /* of a model */

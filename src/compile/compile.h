@@ -108,6 +108,10 @@ typedef struct gi_memory {
  * front; returns how many they are. */
 glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_fixed);
 
+/* Bytes of a plan's memory that a value of this type takes: whole cache lines, one at least, so
+ * that empty values have places of their own too. */
+size_t gi_placed_bytes(const gi_type *t);
+
 /* The first n_fixed steps are run once: what later ones read of them gets memory of its own.
  * Places every value: views over their source, new values of variables over the variable (none
  * that is made before the value `watch` is known; GI_NO_VALUE: all), results over inputs that

@@ -34,9 +34,13 @@ static const gi_node *maker(const planner *p, uint32_t v) {
   return p->g->nodes.at[p->g->values.at[v]->node];
 }
 
-static size_t rounded_bytes(const planner *p, uint32_t v) {
-  const size_t b = gi_type_bytes(&p->g->values.at[v]->type);
+size_t gi_placed_bytes(const gi_type *t) {
+  const size_t b = gi_type_bytes(t);
   return b == 0 ? ALIGN : (b + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t rounded_bytes(const planner *p, uint32_t v) {
+  return gi_placed_bytes(&p->g->values.at[v]->type);
 }
 
 /* ---- lifetimes --------------------------------------------------------------------------- */

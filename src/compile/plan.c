@@ -227,11 +227,11 @@ static glia_status keep_read(glia_plan *p, const bool *read, size_t *moved) {
   for (size_t v = 0; v < n; v++) {
     if (place[v].kind != GI_IN_FIXED || !read[v]) continue;
     for (size_t w = 0; w < v && moved[v] == SIZE_MAX; w++)
-      if (place[w].kind == GI_IN_FIXED && place[w].offset == place[v].offset)
+      if (place[w].kind == GI_IN_FIXED && place[w].source == place[v].source)
         moved[v] = moved[w];
     if (moved[v] != SIZE_MAX) continue;
     moved[v] = total;
-    total += (gi_type_bytes(&p->graph->values.at[v]->type) + 63) / 64 * 64;
+    total += gi_placed_bytes(&p->graph->values.at[v]->type);
   }
   if (total == p->memory.fixed) return GLIA_OK;
   char *to = gi_alloc_aligned(total + 64);

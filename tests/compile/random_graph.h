@@ -34,6 +34,9 @@ typedef struct maker {
   bool has_loss; /* output "loss" */
   const gi_op *elementwise[128];
   int n_elementwise;
+  const gi_op *others[512]; /* of the table, drawn by their samples */
+  int n_others;
+  glia_value sampled; /* the result of one of them: an output, and in the loss */
 } maker;
 
 /* ---- chance ------------------------------------------------------------------------------ */
@@ -353,6 +356,58 @@ static inline void add_place_op(maker *m) {
   }
 }
 
+/* ---- any op of the table, by its samples ------------------------------------------------- */
+
+/* Not those that only passes put in, nor those that need a value's address. */
+static inline bool list_other(const gi_op *op, void *user) {
+  maker *m = user;
+  const bool of_passes = op == &gi_op_reorder || op == &gi_op_again;
+  if (!(op->flags & (GI_ELEMENTWISE | GI_SOURCE)) && !of_passes && op->n_samples > 0)
+    m->others[m->n_others++] = op;
+  return m->n_others < GI_COUNT(m->others);
+}
+
+/* Numbers of [low, high] in a shape: some of their own, moved by what the graph has. */
+static inline glia_value numbers_within(maker *m, const gi_type *t, double low, double high) {
+  double data[600];
+  const int64_t n = gi_type_count(t);
+  for (int64_t i = 0; i < n; i++) gi_store(t->dtype, data, i, uniform(m, -2, 2));
+  glia_value x = glia_constant(m->g, t->dtype, t->rank, t->dim, data);
+  const glia_value from = pick(m, t->dtype, 0);
+  if (!gi_null(from)) x = glia_add(x, glia_mean(glia_tanh(from)));
+  const glia_value unit = glia_sigmoid(x);
+  return glia_add(glia_mul(unit, glia_scalar_like(unit, high - low)),
+                  glia_scalar_like(unit, low));
+}
+
+static inline glia_value whole_numbers(maker *m, const gi_type *t, double low, double high) {
+  double data[600];
+  for (int64_t i = 0; i < gi_type_count(t); i++)
+    gi_store(t->dtype, data, i,
+             t->dtype == GLIA_BOOL ? chance(m, 50) : floor(uniform(m, low, high)));
+  return glia_constant(m->g, t->dtype, t->rank, t->dim, data);
+}
+
+static inline glia_value add_sampled(maker *m, const gi_op *op, int number) {
+  const gi_sample *sample = &op->samples[number % op->n_samples];
+  glia_value in[GI_SAMPLE_IN], out[GI_MAX_OUT];
+  if (sample->want != GLIA_OK) return GLIA_NONE;
+  for (int i = 0; i < sample->n_in; i++) {
+    gi_type t = {.dtype = sample->in[i].dtype, .rank = sample->in[i].rank};
+    if (t.dtype == GLIA_F32) t.dtype = m->dtype;
+    memcpy(t.dim, sample->in[i].dim, (size_t)t.rank * sizeof t.dim[0]);
+    if (gi_type_count(&t) > 600) return GLIA_NONE;
+    const double low = sample->in[i].low, high = sample->in[i].high;
+    in[i] = glia_dtype_is_float(t.dtype) ? numbers_within(m, &t, low, high)
+                                         : whole_numbers(m, &t, low, high);
+  }
+  for (int i = 0; i < GI_MAX_OUT; i++) out[i] = GLIA_NONE;
+  gi_emit(m->g, op, sample->attr, in, sample->n_in, out);
+  for (int i = 0; i < GI_MAX_OUT; i++)
+    if (!gi_null(out[i]) && size_of(out[i]) > 0 && size_of(out[i]) <= 600) keep(m, out[i]);
+  return out[0];
+}
+
 static inline void add_random_op(maker *m) {
   const glia_value x = pick(m, m->dtype, 0);
   if (gi_null(x)) return;
@@ -378,6 +433,8 @@ static inline void add_node(maker *m) {
     add_shape_op(m);
   else if (r < 88)
     add_place_op(m);
+  else if (r < 90)
+    add_sampled(m, m->others[below(m, m->n_others)], below(m, 100));
   else if (r < 92)
     add_constant(m);
   else if (r < 95)
@@ -403,6 +460,9 @@ static inline glia_value make_loss(maker *m) {
     const glia_value v = pick(m, m->dtype, 0);
     if (!gi_null(v)) loss = glia_add(loss, glia_mean(glia_square(glia_tanh(v))));
   }
+  if (!gi_null(m->sampled) && glia_value_dtype(m->sampled) == m->dtype &&
+      size_of(m->sampled) > 0)
+    loss = glia_add(loss, glia_mean(glia_square(glia_tanh(m->sampled))));
   return loss;
 }
 
@@ -456,6 +516,7 @@ static inline void add_roots(maker *m) {
                              : m->pool[m->n - 1 - below(m, GI_MIN(m->n, 20))];
     glia_output(name, v);
   }
+  if (!gi_null(m->sampled)) glia_output("sampled", m->sampled);
   for (int k = 0; k < m->n_variables; k++) {
     if (!chance(m, 40)) continue;
     assign(m, k,
@@ -475,7 +536,11 @@ static inline void maker_new(maker *m, uint64_t seed) {
   m->s = glia_scope_new(m->g, m->store, NULL);
   m->g->no_cse = chance(m, 30);
   gi_op_each(list_elementwise, m);
+  gi_op_each(list_other, m);
   add_sources(m);
+  /* Seeds one after the other go through the whole table, then through further samples. */
+  const uint64_t n = (uint64_t)m->n_others;
+  m->sampled = add_sampled(m, m->others[seed % n], (int)(seed / n));
   for (int i = 5 + below(m, 30); i > 0; i--) add_node(m);
   if (chance(m, 70)) add_gradients(m);
   add_roots(m);
