@@ -11,9 +11,9 @@
  *     bench_train --list                 each row as JSON
  *
  * The inputs are a few batches of normal numbers or tokens with random labels, taken in turn,
- * as in the peers' scripts: this measures the step, not the loader. Every run begins with the same steps
- * from the same seed and reports the loss of the last, so that figures of two builds, or of two
- * numbers of threads, can be seen to come from the same computation.
+ * as in the peers' scripts: this measures the step, not the loader. Every run begins with the
+ * same steps from the same seed and reports the loss of the last: so figures of two builds, or
+ * of two numbers of threads, can be seen to come from the same computation.
  */
 #include <getopt.h>
 #include <math.h>
