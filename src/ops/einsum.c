@@ -133,7 +133,7 @@ static void drop_label(term *t, int d) {
 /* Axes a and b with one label become their diagonal: as one axis, every (n + 1)-th element. */
 static glia_status take_diagonal(const sum *s, term *t, int a, int b) {
   const int64_t n = size_of(t, a);
-  int axes[GLIA_MAX_RANK], k = 0;
+  int axes[GLIA_MAX_RANK] = {0}, k = 0;
   int64_t shape[GLIA_MAX_RANK];
   if (size_of(t, b) != n)
     return gi_fail(GLIA_SHAPE, "einsum: \"%s\": no diagonal of %" PRId64 " x %" PRId64,

@@ -95,13 +95,15 @@ static void run_program(const gi_program *p, const gi_clock *clock, int64_t e, d
 /* Registers that are folded are written out first, and folded by the reduction's own
  * reference. */
 typedef struct outputs {
+  int n;
   gi_buf at[GI_FUSED_OUT];
   void *owned[GI_FUSED_OUT];
 } outputs;
 
 static glia_status open_outputs(const gi_ref *c, const gi_type *shape, outputs *o) {
   const gi_program *p = gi_fused_program(c->attr);
-  for (int k = 0; k < p->n_out; k++) {
+  o->n = p->n_out;
+  for (int k = 0; k < o->n; k++) {
     o->at[k] = c->out[k];
     if (p->out[k].fold == NULL) continue;
     o->at[k].t = *shape;
@@ -114,7 +116,7 @@ static glia_status open_outputs(const gi_ref *c, const gi_type *shape, outputs *
 
 static glia_status fold_outputs(const gi_ref *c, const outputs *o) {
   const gi_program *p = gi_fused_program(c->attr);
-  for (int k = 0; k < p->n_out; k++) {
+  for (int k = 0; k < o->n; k++) {
     const gi_reduce_attr a = {.axes = p->axes, .keep = p->out[k].keep};
     gi_buf to = c->out[k];
     gi_ref one = {1, 1, &o->at[k], &to, &a, c->clock};
@@ -133,7 +135,7 @@ static void run_all(gi_ref *c, const gi_type *shape, outputs *o) {
     for (int i = 0; i < p->n_in; i++)
       reg[i] = gi_get(&c->in[i], gi_offset(shape->rank, at, strides[i]));
     run_program(p, c->clock, e, reg);
-    for (int k = 0; k < p->n_out; k++) gi_put(&o->at[k], e, reg[p->out[k].reg]);
+    for (int k = 0; k < o->n; k++) gi_put(&o->at[k], e, reg[p->out[k].reg]);
   }
 }
 

@@ -359,6 +359,21 @@ static bool keeps(const gi_resize_attr *a, int64_t n) {
   return a->size == n && (strcmp(a->mode, "area") == 0 || (a->slope == 1 && a->offset == 0));
 }
 
+/* Of the last n axes, the one that is not done and grows least. */
+static int least_growth(const gi_resize_attr *axes, const bool *done, int n, glia_value x) {
+  int next = 0;
+  double least = INFINITY;
+  for (int k = 0; k < n; k++) {
+    if (done[k]) continue;
+    const double growth = (double)axes[k].size / (double)glia_value_dim(x, k - n);
+    if (done[next] || growth < least) {
+      next = k;
+      least = growth;
+    }
+  }
+  return next;
+}
+
 /* Axes that shrink come first, so that the rest is less work. */
 glia_value glia_resize_opt(glia_value x, const glia_resize_opts *opt) {
   glia_resize_opts o;
@@ -375,19 +390,13 @@ glia_value glia_resize_opt(glia_value x, const glia_resize_opts *opt) {
   }
   const bool moved = o.coordinates == GLIA_CROP && o.outside != 0;
   if (moved) x = glia_sub(x, glia_scalar_like(x, o.outside));
-  for (int done = 0; done < n; done++) {
-    int next = -1;
-    double least = 0;
-    for (int k = 0; k < n; k++) {
-      const double growth = (double)axes[k].size / (double)glia_value_dim(x, rank - n + k);
-      if (axes[k].mode == NULL || (next >= 0 && growth >= least)) continue;
-      next = k;
-      least = growth;
-    }
+  bool done[GLIA_MAX_RANK] = {false};
+  for (int k = 0; k < n; k++) {
+    const int next = least_growth(axes, done, n, x);
     if (!keeps(&axes[next], glia_value_dim(x, rank - n + next)))
       x = gi_emit1(&gi_op_resize, &axes[next], x);
     if (gi_null(x)) return x;
-    axes[next].mode = NULL; /* done */
+    done[next] = true;
   }
   return moved ? glia_add(x, glia_scalar_like(x, o.outside)) : x;
 }

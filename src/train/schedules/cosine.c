@@ -17,7 +17,10 @@ static void defaults(glia_schedule *s) {
 static glia_rates rates_restarts(const glia_schedule *s, const glia_schedule_point *at) {
   double n = gi_schedule_steps(s, at), t = (double)at->step;
   if (s->growth == 1) t = fmod(t, n);
-  for (; t >= n; n *= (double)s->growth) t -= n;
+  while (t >= n) {
+    t -= n;
+    n *= (double)s->growth;
+  }
   return gi_rate(gi_along_cosine(at->lr, s->min_lr, t / n));
 }
 

@@ -10,7 +10,8 @@ static const char *refuse(const glia_schedule *s) {
 }
 
 static glia_rates rates(const glia_schedule *s, const glia_schedule_point *at) {
-  return gi_rate(at->lr * pow(s->gamma, (double)(at->step / s->step_size)));
+  const int64_t times = at->step / s->step_size;
+  return gi_rate(at->lr * pow(s->gamma, (double)times));
 }
 
 static const gi_field fields[] = {

@@ -43,17 +43,16 @@ static bool adds_rows_only(const gi_product_tiles *t) {
 }
 
 typedef float four __attribute__((vector_size(16)));
-typedef int32_t four_places __attribute__((vector_size(16)));
 typedef float loose_four __attribute__((vector_size(16), aligned(4), may_alias));
 
 /* Four columns of a whole tile become pieces of six floats side by side. */
 static void turn_four(const float *done, float *c, int64_t col_step) {
   four r[GI_PRODUCT_ROWS];
   for (int i = 0; i < GI_PRODUCT_ROWS; i++) r[i] = *(const loose_four *)(done + i * WIDTH);
-#define LOW(a, b)    __builtin_shuffle(a, b, (four_places){0, 4, 1, 5})
-#define HIGH(a, b)   __builtin_shuffle(a, b, (four_places){2, 6, 3, 7})
-#define FIRST(a, b)  __builtin_shuffle(a, b, (four_places){0, 1, 4, 5})
-#define SECOND(a, b) __builtin_shuffle(a, b, (four_places){2, 3, 6, 7})
+#define LOW(a, b)    __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH(a, b)   __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define FIRST(a, b)  __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define SECOND(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
   const four low01 = LOW(r[0], r[1]), low23 = LOW(r[2], r[3]), low45 = LOW(r[4], r[5]),
              high01 = HIGH(r[0], r[1]), high23 = HIGH(r[2], r[3]), high45 = HIGH(r[4], r[5]);
   const four upper[4] = {FIRST(low01, low23), SECOND(low01, low23), FIRST(high01, high23),
