@@ -214,6 +214,10 @@ GLIA_API glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmu
  * "...ij->...ji". */
 GLIA_API glia_value glia_einsum(const char *equation, const glia_value *in, int n);
 
+/* a b / (max(|a|, eps) max(|b|, eps)) along an axis, by the inner product; a and b broadcast.
+ */
+GLIA_API glia_value glia_cosine_similarity(glia_value a, glia_value b, int axis, double eps);
+
 /* ---- shapes and places ------------------------------------------------------------------- */
 
 GLIA_API glia_value glia_reshape(glia_value x, int rank, const int64_t *shape); /* one -1 */
@@ -258,6 +262,8 @@ GLIA_API glia_value glia_triu(glia_value x, int64_t diagonal);
 /* [..., C factor^2, H, W] -> [..., C, H factor, W factor], and its inverse; arXiv:1609.05158 */
 GLIA_API glia_value glia_pixel_shuffle(glia_value x, int64_t factor);
 GLIA_API glia_value glia_pixel_unshuffle(glia_value x, int64_t factor);
+/* [N, C, ...]: channel g (C / groups) + k becomes k groups + g; arXiv:1707.01083 */
+GLIA_API glia_value glia_channel_shuffle(glia_value x, int64_t groups);
 /* x's entries at `index` (i64 or i32) along an axis: shape x[:axis] + index + x[axis+1:]. An
  * index out of range is reported at run time with its position. */
 GLIA_API glia_value glia_gather(glia_value x, glia_value index, int axis);

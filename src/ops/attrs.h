@@ -144,6 +144,21 @@ typedef struct gi_random_attr {
 } gi_random_attr;
 extern const gi_op gi_op_dropout, gi_op_random_uniform, gi_op_random_normal;
 
+/* random_integers  () -> low .. high - 1;  random_permutation  () -> 0 .. n - 1 by chance */
+typedef struct gi_random_integers_attr {
+  gi_type type;
+  int64_t low, high;
+  uint64_t stream;
+} gi_random_integers_attr;
+/* random_truncated_normal  () -> mean + deviation z in low .. high */
+typedef struct gi_random_truncated_attr {
+  gi_type type;
+  double mean, deviation, low, high;
+  uint64_t stream;
+} gi_random_truncated_attr;
+extern const gi_op gi_op_random_integers, gi_op_random_permutation,
+    gi_op_random_truncated_normal;
+
 /* ---- reductions ---------------------------------------------------------------------- */
 
 /* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend and are all
@@ -224,5 +239,34 @@ typedef struct gi_one_hot_attr {
   glia_dtype dtype;
 } gi_one_hot_attr;
 extern const gi_op gi_op_one_hot, gi_op_range;
+
+/* sort  x -> values, where they were (i64): the first count elements of an axis in order */
+typedef struct gi_sort_attr {
+  int64_t axis, count;
+  bool descending;
+} gi_sort_attr;
+extern const gi_op gi_op_sort;
+
+/* scatter  x, index, updates -> x's shape; mode "set", "add", "mul", "max", "min" */
+typedef struct gi_scatter_attr {
+  int64_t axis;
+  const char *mode;
+} gi_scatter_attr;
+extern const gi_op gi_op_scatter;
+
+/* nonzero      x [...] -> index [elements, rank] i64, count [] i64; no attributes
+ * unique       x [...] -> values [elements], inverse of x's shape, counts [elements], count []
+ * ravel_index  index [..., k] -> [...] i64; gi_shape_attr: the k axes it counts in */
+extern const gi_op gi_op_nonzero, gi_op_unique, gi_op_ravel_index;
+
+/* cummax, cummin  x -> x's shape, where (i64); never reverse */
+extern const gi_op gi_op_cummax, gi_op_cummin;
+
+/* nms  boxes [N, 4], scores [N][, classes [N]] -> what stays [N], count [] */
+typedef struct gi_nms_attr {
+  double iou, score;
+  int64_t most;
+} gi_nms_attr;
+extern const gi_op gi_op_nms;
 
 #endif /* GI_ATTRS_H */

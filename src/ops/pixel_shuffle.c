@@ -1,10 +1,11 @@
-/* pixel_shuffle.c - channels that become pixels, and back (arXiv:1609.05158).
+/* pixel_shuffle.c - channels that become pixels, and back (arXiv:1609.05158), or change
+ * places (arXiv:1707.01083).
  *
  *   shuffle    x [..., C r r, H, W] -> y [..., C, H r, W r],
  *              y[c, h r + i, w r + j] = x[(c r + i) r + j, h, w]
  *   unshuffle  its inverse
  *
- * Both are reshape, permute, reshape, so there is no op for them. Axes in front of the channels
+ * All are reshape, permute, reshape, so there is no op for them. Axes in front of the channels
  * are one while it happens.
  */
 #include "ops/attrs.h"
@@ -54,4 +55,15 @@ glia_value glia_pixel_unshuffle(glia_value x, int64_t factor) {
   last[1] = h;
   last[2] = w;
   return glia_reshape(x, t.rank, t.dim);
+}
+
+glia_value glia_channel_shuffle(glia_value x, int64_t groups) {
+  if (gi_null(x)) return x;
+  const gi_type t = gi_value_type(x);
+  if (t.rank < 2 || groups < 1 || t.dim[1] % groups != 0)
+    return refused(x, "channel_shuffle", "[N, C, ...] and a divisor of C", groups);
+  int64_t rest = 1;
+  for (int d = 2; d < t.rank; d++) rest *= t.dim[d];
+  x = glia_reshape(x, 4, (const int64_t[]){t.dim[0], groups, t.dim[1] / groups, rest});
+  return glia_reshape(glia_permute(x, (const int[]){0, 2, 1, 3}), t.rank, t.dim);
 }

@@ -46,4 +46,10 @@ static inline int64_t gi_window_count(int64_t size, int64_t kernel, int64_t stri
   return n;
 }
 
+/* Windows of an axis (ops/unfold.c): [.., n, ..] -> [.., count, kernel, ..], cell k of window i
+ * being element i stride + k dilation; and their sum, back to an axis of `size`. */
+glia_value gi_unfold_axis(glia_value x, int axis, int64_t count, int64_t kernel, int64_t stride,
+                          int64_t dilation);
+glia_value gi_fold_axis(glia_value y, int axis, int64_t size, int64_t stride, int64_t dilation);
+
 #endif /* GI_WINDOW_H */
