@@ -1,77 +1,66 @@
-/* conv.c - convolutions of one and two axes; one axis is a picture of one row. */
+/* conv.c - convolutions of one, two and three axes. */
 #include "parity/parity.h"
 
-typedef struct window { /* rows, columns */
-  int64_t kernel[2], stride[2], padding[2], dilation[2], output_padding[2];
-} window;
-
-/* Attributes of `axes` axes, as the last ones of two. */
-static window window_of(question *q, int axes, glia_value weight) {
-  window w = {{1, 1}, {1, 1}, {0, 0}, {1, 1}, {0, 0}};
-  const int at = 2 - axes;
-  q_ints(q, "stride", axes, w.stride + at);
-  q_ints(q, "padding", axes, w.padding + at);
-  q_ints(q, "dilation", axes, w.dilation + at);
-  q_ints(q, "output_padding", axes, w.output_padding + at);
-  for (int i = at; i < 2; i++) w.kernel[i] = glia_value_dim(weight, i - 2);
-  return w;
-}
-
-static glia_value with_row(glia_value v, bool one) {
-  const int64_t *d = glia_value_shape(v);
-  return one ? glia_reshape(v, 4, (const int64_t[]){d[0], d[1], 1, d[2]}) : v;
-}
-static glia_value without_row(glia_value v, bool one) {
-  const int64_t *d = glia_value_shape(v);
-  return one && d != NULL ? glia_reshape(v, 3, (const int64_t[]){d[0], d[1], d[3]}) : v;
-}
-
-/* "same": as many zeros as keep the size, an odd one at the end. */
-static glia_value pad_same(glia_value x, const window *w) {
-  int64_t before[4] = {0}, after[4] = {0};
-  for (int i = 0; i < 2; i++) {
-    const int64_t all = w->dilation[i] * (w->kernel[i] - 1);
-    before[2 + i] = all / 2;
-    after[2 + i] = all - all / 2;
-  }
-  return glia_pad(x, before, after, 0);
+static glia_border border_of(const question *q) {
+  static const char *const names[] = {"zeros", "reflect", "replicate", "circular"};
+  for (int i = 0; i < GI_COUNT(names); i++)
+    if (strcmp(q_str(q, "padding_mode", "zeros"), names[i]) == 0) return (glia_border)i;
+  return (glia_border)-1;
 }
 
 static void conv(question *q, int axes, bool transposed) {
-  const glia_value weight = q_param(q, "weight");
-  if (strcmp(q_str(q, "padding_mode", "zeros"), "zeros") != 0) {
-    q_cannot(q, "pads with something else than zeros");
-    return;
-  }
-  if (glia_value_rank(q_input(q, 0)) != axes + 2) {
-    q_cannot(q, "has no batch axis");
-    return;
-  }
-  const bool one = axes == 1;
-  const window w = window_of(q, axes, weight);
-  glia_value x = with_row(q_input(q, 0), one);
-  if (strcmp(q_str(q, "padding", ""), "same") == 0) x = pad_same(x, &w);
-  glia_window_opts o = {.size = sizeof o, .groups = q_int(q, "groups", 1)};
-  for (int i = 0; i < 2; i++) {
-    o.stride[i] = w.stride[i];
-    o.padding[i] = w.padding[i];
-    o.dilation[i] = w.dilation[i];
-    o.output_padding[i] = w.output_padding[i];
-  }
-  const glia_value y =
-      transposed ? glia_conv2d_transpose_with(x, with_row(weight, one), q_param(q, "bias"), &o)
-                 : glia_conv2d_with(x, with_row(weight, one), q_param(q, "bias"), &o);
-  q_output(q, 0, without_row(y, one));
+  glia_conv_opts o = {
+      .size = sizeof o, .groups = q_int(q, "groups", 1), .border = border_of(q)};
+  const char *padding = q_str(q, "padding", "");
+  q_ints(q, "stride", axes, o.stride);
+  q_ints(q, "dilation", axes, o.dilation);
+  q_ints(q, "output_padding", axes, o.output_padding);
+  o.same = strcmp(padding, "same") == 0;
+  if (padding[0] == '\0') q_ints(q, "padding", axes, o.padding);
+  const glia_value x = q_input(q, 0), w = q_param(q, "weight"), b = q_param(q, "bias");
+  q_output(
+      q, 0,
+      transposed ? glia_conv_transpose_with_opt(x, w, b, &o) : glia_conv_with_opt(x, w, b, &o));
 }
 
 static void conv1d(question *q) { conv(q, 1, false); }
 static void conv2d(question *q) { conv(q, 2, false); }
+static void conv3d(question *q) { conv(q, 3, false); }
 static void conv1d_transpose(question *q) { conv(q, 1, true); }
 static void conv2d_transpose(question *q) { conv(q, 2, true); }
+static void conv3d_transpose(question *q) { conv(q, 3, true); }
 
-static const parity_row rows[] = {{.op = "Conv1d", .build = conv1d},
-                                  {.op = "Conv2d", .build = conv2d},
-                                  {.op = "ConvTranspose1d", .build = conv1d_transpose},
-                                  {.op = "ConvTranspose2d", .build = conv2d_transpose}};
+/* Windows as columns. */
+static glia_unfold_opts columns_of(const question *q) {
+  glia_unfold_opts o = {.size = sizeof o};
+  q_ints(q, "kernel_size", 2, o.kernel);
+  q_ints(q, "stride", 2, o.stride);
+  q_ints(q, "padding", 2, o.padding);
+  q_ints(q, "dilation", 2, o.dilation);
+  return o;
+}
+static void unfold(question *q) {
+  const glia_unfold_opts o = columns_of(q);
+  q_output(q, 0, glia_unfold_opt(q_input(q, 0), &o));
+}
+static void fold(question *q) {
+  const glia_unfold_opts o = columns_of(q);
+  int64_t size[2] = {0, 0};
+  q_ints(q, "output_size", 2, size);
+  q_output(q, 0, glia_fold_opt(q_input(q, 0), size[0], size[1], &o));
+}
+
+static const parity_row rows[] = {
+    {.op = "Conv1d", .build = conv1d},
+    {.op = "Conv2d", .build = conv2d},
+    {.op = "Conv3d", .build = conv3d},
+    {.op = "ConvTranspose1d", .build = conv1d_transpose},
+    {.op = "ConvTranspose2d", .build = conv2d_transpose},
+    {.op = "ConvTranspose3d", .build = conv3d_transpose},
+    {.op = "unfold", .build = unfold},
+    {.op = "Unfold", .build = unfold},
+    {.op = "fold", .build = fold},
+    {.op = "Fold", .build = fold},
+};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_conv[] = {&all, NULL};

@@ -9,6 +9,11 @@ static void interpolate(question *q) {
   const glia_value x = q_input(q, 0);
   glia_resize_opts o = {.size = sizeof o};
   if (strcmp(mode, "bilinear") == 0 || strcmp(mode, "trilinear") == 0) mode = "linear";
+  if (strcmp(mode, "nearest-exact") == 0) {
+    mode = "nearest";
+    o.coordinates = GLIA_HALF_PIXEL;
+    o.rounding = GLIA_ROUND_HALF_UP;
+  }
   o.mode = (glia_resize_mode)-1;
   for (int i = 0; i < GI_COUNT(modes); i++)
     if (strcmp(mode, modes[i]) == 0) o.mode = (glia_resize_mode)i;
@@ -63,11 +68,45 @@ static void pad(question *q) {
                                                             : GLIA_PAD_CIRCULAR));
 }
 
+/* Modules have the mode in their name, ReflectionPad2d, and one number may stand for all sides.
+ */
+static void pad_module(question *q) {
+  const glia_value x = q_input(q, 0);
+  const char *name = q_op(q);
+  const int rank = glia_value_rank(x), axes = name[strlen(name) - 2] - '0';
+  int64_t pairs[2 * 3] = {0}, before[GLIA_MAX_RANK] = {0}, after[GLIA_MAX_RANK] = {0};
+  q_ints(q, "padding", 2 * axes, pairs);
+  for (int i = 0; i < axes && i < rank; i++) {
+    before[rank - 1 - i] = pairs[2 * i];
+    after[rank - 1 - i] = pairs[2 * i + 1];
+  }
+  const char first = name[0];
+  if (first == 'Z' || strncmp(name, "Co", 2) == 0)
+    q_output(q, 0, glia_pad(x, before, after, q_num(q, "value", 0)));
+  else
+    q_output(q, 0,
+             glia_pad_edge(x, before, after,
+                           strncmp(name, "Ref", 3) == 0 ? GLIA_PAD_REFLECT
+                           : first == 'R'               ? GLIA_PAD_REPLICATE
+                                                        : GLIA_PAD_CIRCULAR));
+}
+
 static void pixel_shuffle(question *q) {
   q_output(q, 0, glia_pixel_shuffle(q_input(q, 0), q_int(q, "upscale_factor", 1)));
 }
 static void pixel_unshuffle(question *q) {
   q_output(q, 0, glia_pixel_unshuffle(q_input(q, 0), q_int(q, "downscale_factor", 1)));
+}
+
+static void channel_shuffle(question *q) {
+  q_output(q, 0, glia_channel_shuffle(q_input(q, 0), q_int(q, "groups", 1)));
+}
+
+/* size is that of the images: [N, C, H, W] */
+static void affine_grid(question *q) {
+  int64_t size[GLIA_MAX_RANK] = {0};
+  q_ints(q, "size", GI_MIN(q_count(q, "size"), GLIA_MAX_RANK), size);
+  q_output(q, 0, glia_affine_grid(q_input(q, 0), size + 2, q_bool(q, "align_corners", false)));
 }
 
 static void einsum(question *q) {
@@ -81,8 +120,29 @@ static const parity_row rows[] = {
     {.op = "interpolate", .build = interpolate},
     {.op = "grid_sample", .build = grid_sample},
     {.op = "pad", .build = pad},
+    {.op = "ZeroPad1d", .build = pad_module},
+    {.op = "ZeroPad2d", .build = pad_module},
+    {.op = "ZeroPad3d", .build = pad_module},
+    {.op = "ConstantPad1d", .build = pad_module},
+    {.op = "ConstantPad2d", .build = pad_module},
+    {.op = "ConstantPad3d", .build = pad_module},
+    {.op = "ReflectionPad1d", .build = pad_module},
+    {.op = "ReflectionPad2d", .build = pad_module},
+    {.op = "ReflectionPad3d", .build = pad_module},
+    {.op = "ReplicationPad1d", .build = pad_module},
+    {.op = "ReplicationPad2d", .build = pad_module},
+    {.op = "ReplicationPad3d", .build = pad_module},
+    {.op = "CircularPad1d", .build = pad_module},
+    {.op = "CircularPad2d", .build = pad_module},
+    {.op = "CircularPad3d", .build = pad_module},
     {.op = "pixel_shuffle", .build = pixel_shuffle},
     {.op = "pixel_unshuffle", .build = pixel_unshuffle},
+    {.op = "channel_shuffle", .build = channel_shuffle},
+    {.op = "PixelShuffle", .build = pixel_shuffle},
+    {.op = "PixelUnshuffle", .build = pixel_unshuffle},
+    {.op = "ChannelShuffle", .build = channel_shuffle},
+    {.op = "Upsample", .build = interpolate},
+    {.op = "affine_grid", .build = affine_grid},
     {.op = "einsum", .build = einsum},
 };
 static const parity_rows all = {GI_COUNT(rows), rows};

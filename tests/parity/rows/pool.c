@@ -1,44 +1,97 @@
-/* pool.c - pooling of pictures. */
+/* pool.c - pooling of one, two and three axes. The number of them is in the op's name. */
 #include "parity/parity.h"
 
-static glia_window_opts window_of(question *q) {
-  glia_window_opts o = {.size = sizeof o, .dilation = {1, 1}};
-  q_ints(q, "kernel_size", 2, o.kernel);
-  q_ints(q, "stride", 2, o.stride);
-  q_ints(q, "padding", 2, o.padding);
-  q_ints(q, "dilation", 2, o.dilation);
+static int axes_of(const question *q) {
+  const char *digit = strpbrk(q_op(q), "123");
+  return digit != NULL ? *digit - '0' : 2;
+}
+
+static glia_pool_opts window_of(const question *q) {
+  const int axes = axes_of(q);
+  glia_pool_opts o = {.size = sizeof o, .axes = axes};
+  q_ints(q, "kernel_size", axes, o.kernel);
+  q_ints(q, "stride", axes, o.stride);
+  q_ints(q, "padding", axes, o.padding);
+  q_ints(q, "dilation", axes, o.dilation);
   o.ceil_mode = q_bool(q, "ceil_mode", false);
   o.count_padding = q_bool(q, "count_include_pad", true);
+  o.divisor = q_num(q, "divisor_override", 0);
+  o.power = q_num(q, "norm_type", 2);
   return o;
 }
 
+/* The second output, where it is asked for, is where the winners were. */
+static void with_index(question *q, glia_value y, glia_value index) {
+  q_output(q, 0, y);
+  if (q_bool(q, "return_indices", false)) q_output(q, 1, index);
+}
+
 static void max_pool(question *q) {
-  const glia_window_opts o = window_of(q);
-  q_output(q, 0, glia_max_pool2d_opt(q_input(q, 0), &o));
+  const glia_pool_opts o = window_of(q);
+  glia_value index;
+  const bool wanted = q_bool(q, "return_indices", false);
+  const glia_value y = glia_max_pool_opt(q_input(q, 0), wanted ? &index : NULL, &o);
+  with_index(q, y, index);
 }
 static void avg_pool(question *q) {
-  const glia_window_opts o = window_of(q);
-  if (q_int(q, "divisor_override", 0) != 0) {
-    q_cannot(q, "gives the divisor itself");
-    return;
-  }
-  q_output(q, 0, glia_avg_pool2d_opt(q_input(q, 0), &o));
+  const glia_pool_opts o = window_of(q);
+  q_output(q, 0, glia_avg_pool_opt(q_input(q, 0), &o));
+}
+static void lp_pool(question *q) {
+  const glia_pool_opts o = window_of(q);
+  q_output(q, 0, glia_lp_pool_opt(q_input(q, 0), &o));
 }
 
 /* An axis whose size is null keeps it. */
-static void adaptive(question *q,
-                     glia_value (*pool)(glia_value x, int64_t height, int64_t width)) {
-  const glia_value x = q_input(q, 0);
-  int64_t size[2] = {glia_value_dim(x, -2), glia_value_dim(x, -1)};
-  q_ints(q, "output_size", 2, size);
-  q_output(q, 0, pool(x, size[0], size[1]));
+static void size_of(const question *q, int64_t *size) {
+  q_ints(q, "output_size", axes_of(q), size);
 }
-static void adaptive_max(question *q) { adaptive(q, glia_adaptive_max_pool2d); }
-static void adaptive_avg(question *q) { adaptive(q, glia_adaptive_avg_pool2d); }
+static void adaptive_max(question *q) {
+  int64_t size[3] = {0};
+  glia_value index;
+  size_of(q, size);
+  const bool wanted = q_bool(q, "return_indices", false);
+  const glia_value y =
+      glia_adaptive_max_pool(q_input(q, 0), axes_of(q), size, wanted ? &index : NULL);
+  with_index(q, y, index);
+}
+static void adaptive_avg(question *q) {
+  int64_t size[3] = {0};
+  size_of(q, size);
+  q_output(q, 0, glia_adaptive_avg_pool(q_input(q, 0), axes_of(q), size));
+}
 
-static const parity_row rows[] = {{.op = "max_pool2d", .build = max_pool},
-                                  {.op = "avg_pool2d", .build = avg_pool},
-                                  {.op = "adaptive_max_pool2d", .build = adaptive_max},
-                                  {.op = "adaptive_avg_pool2d", .build = adaptive_avg}};
+/* Without output_size, what the pooling was of: (n - 1) stride - 2 padding + kernel. */
+static void max_unpool(question *q) {
+  const glia_pool_opts o = window_of(q);
+  const glia_value y = q_input(q, 0);
+  int64_t size[3] = {0};
+  for (int d = 0; d < o.axes; d++) {
+    const int64_t stride = o.stride[d] != 0 ? o.stride[d] : o.kernel[d];
+    size[d] = (glia_value_dim(y, d - o.axes) - 1) * stride - 2 * o.padding[d] + o.kernel[d];
+  }
+  const int skip = q_count(q, "output_size") - o.axes; /* leading axes may be listed too */
+  int64_t listed[GLIA_MAX_RANK] = {0};
+  if (skip >= 0) {
+    q_ints(q, "output_size", q_count(q, "output_size"), listed);
+    memcpy(size, listed + skip, (size_t)o.axes * sizeof size[0]);
+  }
+  q_output(q, 0, glia_max_unpool(y, q_input(q, 1), o.axes, size));
+}
+
+#define AXES(name, module, fn)                                          \
+  {.op = name "1d", .build = fn}, {.op = name "2d", .build = fn},       \
+      {.op = name "3d", .build = fn}, {.op = module "1d", .build = fn}, \
+      {.op = module "2d", .build = fn}, {                               \
+    .op = module "3d", .build = fn                                      \
+  }
+static const parity_row rows[] = {
+    AXES("max_pool", "MaxPool", max_pool),
+    AXES("avg_pool", "AvgPool", avg_pool),
+    AXES("lp_pool", "LPPool", lp_pool),
+    AXES("adaptive_max_pool", "AdaptiveMaxPool", adaptive_max),
+    AXES("adaptive_avg_pool", "AdaptiveAvgPool", adaptive_avg),
+    AXES("max_unpool", "MaxUnpool", max_unpool),
+};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_pool[] = {&all, NULL};
