@@ -119,6 +119,8 @@ static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kin
 
 glia_value glia_parameter(glia_scope *s, const char *name, int rank, const int64_t *shape,
                           glia_init init) {
+  if (s != NULL && s->weight != NULL && rank > 1 && strcmp(name, "weight") == 0)
+    return s->weight(s, rank, shape, init);
   return tensor_of(s, name, GLIA_PARAMETER, rank, shape, init);
 }
 

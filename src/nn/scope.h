@@ -5,6 +5,10 @@
 #include "glia/nn.h"
 #include "graph/graph.h"
 
+/* How a parameter "weight" is made of others (weight_norm.c). */
+typedef glia_value gi_weight_rule(glia_scope *s, int rank, const int64_t *shape,
+                                  glia_init init);
+
 struct glia_scope {
   glia_graph *graph;
   glia_store *store;
@@ -13,6 +17,8 @@ struct glia_scope {
   bool updated;  /* variables read as the step will leave them */
   bool averaged; /* parameters read as their means over the steps, where there are such */
   uint64_t seed;
+  gi_weight_rule *weight; /* NULL: a weight is a parameter of its own */
+  int weight_axis, weight_iterations;
 };
 
 /* A layer's own scope, entered: nodes get its path until gi_leave. NULL s gives NULL. */

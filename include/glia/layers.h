@@ -1,0 +1,103 @@
+/* glia/layers.h - more layers, as glia/nn.h: convolution and pooling along one and three axes,
+ * by channel, and weights that are held to a norm.
+ */
+#ifndef GLIA_LAYERS_H
+#define GLIA_LAYERS_H
+
+#include "glia/nn.h"
+#include "glia/windows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- convolution ------------------------------------------------------------------------- */
+
+typedef struct glia_conv_axes_opts {
+  size_t size;
+  int64_t filters; /* output channels; must be given */
+  int64_t
+      kernel[3]; /* cells along each axis; must be given; 0 behind the first: as the first */
+  const char *activation;
+  int64_t stride[3];         /* 0 behind the first: as the first; 0 -> 1 */
+  int64_t padding[3];        /* on both sides */
+  int64_t dilation[3];       /* as stride */
+  int64_t output_padding[3]; /* transposed only: elements more at the end */
+  int64_t groups;            /* 0 -> 1 */
+  bool same;                 /* padding such that stride 1 keeps the size */
+  glia_border border;        /* what is seen in the padding */
+  bool no_bias;
+  glia_init_kind init;
+} glia_conv_axes_opts;
+/* x [N, C, L] -> [N, filters, OL]; weight [filters, C/groups, K], bias [filters]. */
+GLIA_API glia_value glia_conv1d_opt(glia_scope *s, const char *name, glia_value x,
+                                    const glia_conv_axes_opts *opt);
+/* x [N, C, D, H, W] -> [N, filters, OD, OH, OW]; weight [filters, C/groups, KD, KH, KW]. */
+GLIA_API glia_value glia_conv3d_opt(glia_scope *s, const char *name, glia_value x,
+                                    const glia_conv_axes_opts *opt);
+/* Transposed: weight [C, filters/groups, K...]; sizes as glia_conv_transpose_with. */
+GLIA_API glia_value glia_conv1d_transpose_opt(glia_scope *s, const char *name, glia_value x,
+                                              const glia_conv_axes_opts *opt);
+GLIA_API glia_value glia_conv3d_transpose_opt(glia_scope *s, const char *name, glia_value x,
+                                              const glia_conv_axes_opts *opt);
+
+typedef struct glia_depthwise_opts {
+  size_t size;
+  int64_t filters; /* separable: output channels, must be given; depthwise: for each channel; 0
+                      -> 1 */
+  int64_t kernel[2]; /* rows, columns; must be given; one number stands for both */
+  const char *activation;
+  int64_t stride[2];   /* 0 -> 1 */
+  int64_t padding[2];  /* on both sides */
+  int64_t dilation[2]; /* 0 -> 1 */
+  bool same;           /* padding such that stride 1 keeps the size; wants an odd kernel */
+  bool no_bias;
+  glia_init_kind init;
+} glia_depthwise_opts;
+/* Each channel convolved on its own: x [N, C, H, W] -> [N, C filters, OH, OW]; weight [C
+ * filters, 1, KH, KW]. */
+GLIA_API glia_value glia_depthwise_conv2d_opt(glia_scope *s, const char *name, glia_value x,
+                                              const glia_depthwise_opts *opt);
+/* That, then a convolution of one cell: layers "depthwise" (no bias) and "pointwise" inside of
+ * this one. arXiv:1610.02357 */
+GLIA_API glia_value glia_separable_conv2d_opt(glia_scope *s, const char *name, glia_value x,
+                                              const glia_depthwise_opts *opt);
+
+/* ---- weights held to a norm -------------------------------------------------------------- */
+
+/* The scope s, but in it each parameter "weight" of two axes or more is g v / |v|, |v| for each
+ * entry of `axis` (PyTorch: 0; -1: one for all): parameters weight_g (at first |v|) and
+ * weight_v, as PyTorch's weight_norm. glia_dense(glia_scope_weight_norm(s, 0), "fc", x, ...).
+ * arXiv:1602.07868 */
+GLIA_API glia_scope *glia_scope_weight_norm(glia_scope *s, int axis);
+/* The same with weight / its largest singular value, seen as a matrix [entries of axis, rest]:
+ * parameter weight_orig, buffers weight_u and weight_v, which each training step brings nearer
+ * to the singular vectors by `iterations` (0 -> 1) power iterations, as PyTorch's
+ * spectral_norm. arXiv:1802.05957 */
+GLIA_API glia_scope *glia_scope_spectral_norm(glia_scope *s, int axis, int iterations);
+
+#ifndef __cplusplus /* glia_conv1d(s, "c", x, .filters = 8, .kernel = {3}) */
+#define glia_conv1d(...)                                         \
+  GLIA_NAMED3(glia_conv1d_opt, glia_conv_axes_opts, __VA_ARGS__, \
+              .size = sizeof(glia_conv_axes_opts))
+#define glia_conv3d(...)                                         \
+  GLIA_NAMED3(glia_conv3d_opt, glia_conv_axes_opts, __VA_ARGS__, \
+              .size = sizeof(glia_conv_axes_opts))
+#define glia_conv1d_transpose(...)                                         \
+  GLIA_NAMED3(glia_conv1d_transpose_opt, glia_conv_axes_opts, __VA_ARGS__, \
+              .size = sizeof(glia_conv_axes_opts))
+#define glia_conv3d_transpose(...)                                         \
+  GLIA_NAMED3(glia_conv3d_transpose_opt, glia_conv_axes_opts, __VA_ARGS__, \
+              .size = sizeof(glia_conv_axes_opts))
+#define glia_depthwise_conv2d(...)                                         \
+  GLIA_NAMED3(glia_depthwise_conv2d_opt, glia_depthwise_opts, __VA_ARGS__, \
+              .size = sizeof(glia_depthwise_opts))
+#define glia_separable_conv2d(...)                                         \
+  GLIA_NAMED3(glia_separable_conv2d_opt, glia_depthwise_opts, __VA_ARGS__, \
+              .size = sizeof(glia_depthwise_opts))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* GLIA_LAYERS_H */
