@@ -322,6 +322,14 @@ static void run_rows(const options *o) {
   const gi_cumulative_attr along = {1, false}, down = {0, false};
   CASE("cumsum_rows_2048x768", &gi_op_cumsum, &along, false, rows);
   CASE("cumsum_columns_2048x768", &gi_op_cumsum, &down, false, rows);
+  const gi_permute_attr mirrored = {{1, {1}}}, reversed = {{1, {0}}};
+  CASE("flip_columns_2048x768", &gi_op_flip, &mirrored, false, rows);
+  CASE("flip_rows_2048x768", &gi_op_flip, &reversed, false, rows);
+  const gi_triangle_attr diagonal = {0};
+  CASE("tril_16x12x128x128", &gi_op_tril, &diagonal, false, f32(4, 16, 12, 128, 128));
+  const gi_sort_attr whole = {1, 768, false}, five = {1, 5, true};
+  CASE("sort_2048x768", &gi_op_sort, &whole, false, rows);
+  CASE("top_5_2048x768", &gi_op_sort, &five, false, rows);
   const gi_resize_attr
       twice_h = {.axis = 2, .size = 112, .slope = 0.5, .offset = -0.25, .mode = "linear"},
       twice_w = {.axis = 3, .size = 112, .slope = 0.5, .offset = -0.25, .mode = "linear"};

@@ -60,6 +60,8 @@ static void copy_rows(const gi_rectangle *r, const char *from, char *to) {
     for (int64_t i = 0; i < r->rows; i++, f += r->from_row, t += r->to_row) {        \
       if (r->from_col == 0 && r->to_col == 1)                                        \
         for (int64_t j = 0; j < r->cols; j++) t[j] = f[0];                           \
+      else if (r->from_col == -1 && r->to_col == 1) /* back to front */              \
+        for (int64_t j = 0; j < r->cols; j++) t[j] = f[-j];                          \
       else                                                                           \
         for (int64_t j = 0; j < r->cols; j++) t[j * r->to_col] = f[j * r->from_col]; \
     }                                                                                \

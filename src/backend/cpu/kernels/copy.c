@@ -1,4 +1,4 @@
-/* copy.c - ops that move elements and change none: reorder, permute, broadcast_to, slice,
+/* copy.c - ops that move elements and change none: reorder, permute, flip, broadcast_to, slice,
  * place, pad, concat. Each is a copy (or one a part) between two arrangements of strides; place
  * and pad fill the whole result first. All dtypes; slices and their like also channels-last.
  */
@@ -58,6 +58,23 @@ static glia_status prepare_permute(const gi_problem *p, gi_prepared *out) {
   gi_type_strides(&p->out[0], to);
   for (int d = 0; d < axes->n; d++) from[d] = own[axes->at[d]];
   plan(&s->copies[0], p, &p->out[0], 0, from, 0, to);
+  return GLIA_OK;
+}
+
+/* A flipped axis is read from its end, with steps back. */
+static glia_status prepare_flip(const gi_problem *p, gi_prepared *out) {
+  const gi_dims *axes = &((const gi_permute_attr *)p->attr)->axes;
+  int64_t from[GLIA_MAX_RANK], to[GLIA_MAX_RANK], first = 0;
+  state *s = NULL;
+  GI_TRY(new_state(1, out, &s));
+  gi_type_strides(&p->in[0], from);
+  gi_type_strides(&p->out[0], to);
+  for (int k = 0; k < axes->n; k++) {
+    const int64_t d = axes->at[k];
+    first += (p->in[0].dim[d] - 1) * from[d];
+    from[d] = -from[d];
+  }
+  plan(&s->copies[0], p, &p->out[0], gi_type_count(&p->in[0]) > 0 ? first : 0, from, 0, to);
   return GLIA_OK;
 }
 
@@ -177,6 +194,13 @@ static const gi_kernel permute = {
     .run = run,
     .release = gi_free,
 };
+static const gi_kernel flip = {
+    .ops = {"flip"},
+    .name = "copy_strided",
+    .prepare = prepare_flip,
+    .run = run,
+    .release = gi_free,
+};
 static const gi_kernel broadcast_to = {
     .ops = {"broadcast_to"},
     .name = "copy_strided",
@@ -217,5 +241,5 @@ static const gi_kernel concat = {
     .release = gi_free,
 };
 
-const gi_kernel *const gi_cpu_kernels_copy[] = {&reorder, &permute, &broadcast_to, &slice,
-                                                &place,   &pad,     &concat,       NULL};
+const gi_kernel *const gi_cpu_kernels_copy[] = {
+    &reorder, &permute, &flip, &broadcast_to, &slice, &place, &pad, &concat, NULL};

@@ -1,12 +1,14 @@
 /* cumulative.c - cumsum, cumprod and linear_scan of f32 along an axis, as one recurrence y =
- * factor y + term, neighbouring columns together. What runs along the axis is a double, as in
- * the reference.
+ * factor y + term, neighbouring columns together; along the last axis, where each has a step of
+ * its own, so many rows together that none waits for its sum. What runs along the axis is a
+ * double, as in the reference.
  */
 #include "backend/cpu/cpu.h"
 #include "ops/attrs.h"
 
 enum {
   WIDTH = 64,    /* columns of a part */
+  ROWS = 8,      /* rows of a part, along the last axis */
   PART = 1 << 14 /* elements worth a thread */
 };
 
@@ -61,12 +63,38 @@ static void run_part(void *user, int64_t part) {
   }
 }
 
+/* Rows side by side: one addition takes several cycles, and each row waits for its own. */
+static inline void run_rows(const state *s, int64_t first, int rows) {
+  double y[ROWS];
+  const int64_t step = s->reverse ? -1 : 1, from = s->reverse ? s->n - 1 : 0;
+  for (int r = 0; r < rows; r++) y[r] = s->term ? 0 : 1;
+  for (int64_t k = 0; k < s->n; k++)
+    for (int r = 0; r < rows; r++) {
+      const int64_t at = (first + r) * s->n + from + k * step;
+      if (s->factor) y[r] *= (double)s->factors[at];
+      if (s->term) y[r] += (double)s->terms[at];
+      s->y[at] = (float)y[r];
+    }
+}
+
+static void run_rows_part(void *user, int64_t part) {
+  const state *s = user;
+  const int64_t first = part * ROWS;
+  if (first + ROWS <= s->outer)
+    run_rows(s, first, ROWS);
+  else
+    for (int64_t r = first; r < s->outer; r++) run_rows(s, r, 1);
+}
+
 static glia_status run(const gi_exec *x) {
   state *s = x->state;
   s->factors = x->in[0];
   s->terms = x->in[s->factor && s->term ? 1 : 0];
   s->y = x->out[0];
-  gi_cpu_for(s->threads, s->outer * s->groups, run_part, s);
+  if (s->inner == 1)
+    gi_cpu_for(s->threads, (s->outer + ROWS - 1) / ROWS, run_rows_part, s);
+  else
+    gi_cpu_for(s->threads, s->outer * s->groups, run_part, s);
   return GLIA_OK;
 }
 
