@@ -325,10 +325,47 @@ static inline void add_shape_op(maker *m) {
   }
 }
 
+/* What is made of other ops, and what goes by indices. Sorting is for whole numbers: where
+ * passes round floats otherwise, near ones may change places. */
+static inline void add_library_op(maker *m, glia_value x, int axis) {
+  const int rank = glia_value_rank(x);
+  const int64_t n = glia_value_dim(x, axis), shift = below(m, 3) - 1;
+  int64_t k = 1 + below(m, 2);
+  glia_value index;
+  switch (below(m, 8)) {
+    case 0: keep(m, glia_flip(x, &axis, 1)); break;
+    case 1: keep(m, rank > 1 ? glia_tril(x, shift) : glia_roll(x, 0, shift)); break;
+    case 2: keep(m, rank > 1 ? glia_triu(x, shift) : glia_roll(x, 0, shift)); break;
+    case 3: keep(m, glia_cumsum(x, axis, chance(m, 50))); break;
+    case 4:
+      if (rank < 4 && size_of(x) <= 100) keep(m, glia_frames(x, axis, GI_MIN(n, 2), 1));
+      break;
+    case 5: {
+      const glia_value at = glia_cast(glia_full_like(x, below(m, (int)n)), GLIA_I64);
+      keep(m, glia_scatter(x, at, glia_neg(x), axis,
+                           chance(m, 50) ? GLIA_SCATTER_ADD : GLIA_SCATTER_SET));
+      break;
+    }
+    case 6:
+      if (rank < 3 || !glia_dtype_is_float(glia_value_dtype(x))) break;
+      for (int d = 2; d < rank; d++) k = GI_MIN(k, glia_value_dim(x, d));
+      keep(m, glia_avg_pool(x, .axes = rank - 2, .kernel = {k}, .ceil_mode = chance(m, 50)));
+      break;
+    default:
+      if (glia_value_dtype(x) != GLIA_I64) break;
+      keep(m, glia_sort(x, axis, chance(m, 50), &index));
+      keep(m, index);
+  }
+}
+
 static inline void add_place_op(maker *m) {
   const glia_value x = pick(m, chance(m, 80) ? m->dtype : GLIA_I64, 1);
   if (gi_null(x)) return;
   const int axis = below(m, glia_value_rank(x));
+  if (chance(m, 40)) {
+    add_library_op(m, x, axis);
+    return;
+  }
   const int64_t n = glia_value_dim(x, axis);
   int64_t before[GLIA_MAX_RANK] = {0}, after[GLIA_MAX_RANK] = {0}, at[3];
   for (int i = 0; i < 3; i++) at[i] = below(m, (int)n);
