@@ -76,6 +76,23 @@ GLIA_API glia_scope *glia_scope_weight_norm(glia_scope *s, int axis);
  * spectral_norm. arXiv:1802.05957 */
 GLIA_API glia_scope *glia_scope_spectral_norm(glia_scope *s, int axis, int iterations);
 
+/* The same with a weight whose elements are dropped while training, each with probability
+ * `rate`, the others scaled by 1 / (1 - rate): DropConnect (Wan et al. 2013). */
+GLIA_API glia_scope *glia_scope_drop_connect(glia_scope *s, double rate);
+
+/* ---- dropout ----------------------------------------------------------------------------- */
+
+/* As glia_dropout, but of whole channels: x [N, C, ...]. arXiv:1411.4280 */
+GLIA_API glia_value glia_spatial_dropout(glia_scope *s, const char *name, glia_value x,
+                                         double rate);
+/* Of whole samples: x [N, ...] is a branch that is added to what goes past it (stochastic
+ * depth). arXiv:1603.09382 */
+GLIA_API glia_value glia_drop_path(glia_scope *s, const char *name, glia_value x, double rate);
+/* Of elements, to the lower limit of selu, and brought back to the mean and variance that x has
+ * behind a selu. arXiv:1706.02515 */
+GLIA_API glia_value glia_alpha_dropout(glia_scope *s, const char *name, glia_value x,
+                                       double rate);
+
 #ifndef __cplusplus /* glia_conv1d(s, "c", x, .filters = 8, .kernel = {3}) */
 #define glia_conv1d(...)                                         \
   GLIA_NAMED3(glia_conv1d_opt, glia_conv_axes_opts, __VA_ARGS__, \

@@ -19,6 +19,7 @@ struct glia_scope {
   uint64_t seed;
   gi_weight_rule *weight; /* NULL: a weight is a parameter of its own */
   int weight_axis, weight_iterations;
+  double weight_rate;
 };
 
 /* A layer's own scope, entered: nodes get its path until gi_leave. NULL s gives NULL. */

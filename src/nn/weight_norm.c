@@ -1,6 +1,6 @@
-/* weight_norm.c - parameters that are made of others: weights whose length, or whose largest
- * singular value, is learned or held (arXiv:1602.07868, arXiv:1802.05957). A scope carries the
- * rule (nn/scope.h), so that every layer has it without an option of its own.
+/* weight_norm.c - weights that are made of others: of a learned length, of a largest singular
+ * value that is held (arXiv:1602.07868, arXiv:1802.05957), with elements dropped. A scope
+ * carries the rule (nn/scope.h), so that every layer has it without an option of its own.
  */
 #include <math.h>
 
@@ -140,6 +140,14 @@ static glia_value spectral_norm(glia_scope *s, int rank, const int64_t *shape, g
   return glia_div(w, glia_sum(glia_mul(u, glia_matmul(matrix, v))));
 }
 
+/* ---- elements dropped ---------------------------------------------------------------- */
+
+static glia_value drop_connect(glia_scope *s, int rank, const int64_t *shape, glia_init init) {
+  glia_scope p = plain(s);
+  const glia_value w = glia_parameter(&p, "weight", rank, shape, init);
+  return glia_dropout(&p, "weight", w, p.weight_rate);
+}
+
 /* ---- scopes -------------------------------------------------------------------------- */
 
 static glia_scope *with_rule(glia_scope *s, gi_weight_rule *rule, int axis, int iterations) {
@@ -161,4 +169,9 @@ glia_scope *glia_scope_weight_norm(glia_scope *s, int axis) {
 }
 glia_scope *glia_scope_spectral_norm(glia_scope *s, int axis, int iterations) {
   return with_rule(s, spectral_norm, axis, iterations);
+}
+glia_scope *glia_scope_drop_connect(glia_scope *s, double rate) {
+  glia_scope *w = with_rule(s, drop_connect, 0, 0);
+  if (w != NULL) w->weight_rate = rate; /* dropout checks it */
+  return w;
 }

@@ -261,6 +261,102 @@ static void test_gradients_reach_the_parts(void **state) {
   net_free(&n);
 }
 
+/* ---- dropout ---------------------------------------------------------------------------- */
+
+enum { SAMPLES = 40, CHANNELS = 25, CELLS = 6 };
+static const int64_t cells[] = {SAMPLES, CHANNELS, CELLS};
+
+static glia_value ones(const net *n) {
+  return glia_broadcast_to(glia_scalar(n->g, GLIA_F32, 1), 3, cells);
+}
+
+/* What falls away falls away for `group` elements together, in about the share asked for; the
+ * rest is scaled. */
+static void expect_dropped(glia_tensor *t, int64_t group, double rate) {
+  int64_t zero = 0;
+  const int64_t groups = glia_tensor_count(t) / group;
+  for (int64_t g = 0; g < groups; g++) {
+    const double first = glia_tensor_get(t, g * group);
+    for (int64_t i = 1; i < group; i++) NEAR(glia_tensor_get(t, g * group + i), first, 0);
+    if (first != 0) NEAR(first, 1 / (1 - rate), 1e-6);
+    zero += first == 0;
+  }
+  NEAR((double)zero / (double)groups, rate, 3 * sqrt(rate * (1 - rate) / (double)groups));
+  glia_tensor_free(t);
+}
+
+static void test_dropout_of_groups(void **state) {
+  (void)state;
+  net n = net_new(true);
+  expect_dropped(step(&n, glia_spatial_dropout(n.s, "d", ones(&n), 0.3)), CELLS, 0.3);
+  trace(&n, true);
+  expect_dropped(step(&n, glia_drop_path(n.s, "d", ones(&n), 0.4)), CHANNELS * CELLS, 0.4);
+  trace(&n, false);
+  const glia_value x = ones(&n);
+  assert_int_equal(glia_spatial_dropout(n.s, "d", x, 0.3).id, x.id);
+  assert_int_equal(glia_drop_path(n.s, "d", x, 0.3).id, x.id);
+  assert_int_equal(glia_alpha_dropout(n.s, "d", x, 0.3).id, x.id);
+  assert_null(glia_spatial_dropout(n.s, "d", x, 1).graph);
+  assert_int_equal(glia_graph_status(n.g), GLIA_INVALID);
+  net_free(&n);
+}
+
+/* Mean 0 and variance 1 stay; dropped elements are all the same. */
+static void test_alpha_dropout(void **state) {
+  (void)state;
+  net n = net_new(true);
+  const int64_t many[] = {20000};
+  const glia_value x = glia_random_normal(n.g, GLIA_F32, 1, many, 0, 1, 9);
+  glia_tensor *t = step(&n, glia_alpha_dropout(n.s, "d", x, 0.25));
+  double mean = 0, square = 0, low = 0;
+  int lowest = 0;
+  for (int i = 0; i < 20000; i++) {
+    const double v = glia_tensor_get(t, i);
+    mean += v / 20000;
+    square += v * v / 20000;
+    low = fmin(low, v);
+  }
+  const double l = 1.7580993408473766, a = 1 / sqrt(0.75 * (1 + 0.25 * l * l));
+  for (int i = 0; i < 20000; i++)
+    lowest += fabs(glia_tensor_get(t, i) - a * l * (0.25 - 1)) < 1e-5;
+  NEAR(mean, 0, 0.03);
+  NEAR(square - mean * mean, 1, 0.04);
+  NEAR((double)lowest / 20000, 0.25, 0.01);
+  glia_tensor_free(t);
+  net_free(&n);
+}
+
+/* Weights fall away in training alone; the parameter keeps its name. */
+static void test_drop_connect(void **state) {
+  (void)state;
+  net n = net_new(true);
+  const int64_t shape[] = {1, 30};
+  const glia_value x = glia_broadcast_to(glia_scalar(n.g, GLIA_F32, 1), 2, shape);
+  glia_scope *s = glia_scope_drop_connect(n.s, 0.5);
+  glia_tensor_free(
+      step(&n, glia_dense(s, "fc", x, .units = 40, .no_bias = true, .init = GLIA_INIT_ONES)));
+  STORED(&n, "fc.weight", 40, 30);
+  trace(&n, true);
+  s = glia_scope_drop_connect(n.s, 0.5);
+  const glia_value again = glia_broadcast_to(glia_scalar(n.g, GLIA_F32, 1), 2, shape);
+  glia_tensor *t = step(&n, glia_dense(s, "fc", again, .units = 40, .no_bias = true));
+  double mean = 0, square = 0;
+  for (int i = 0; i < 40; i++) {
+    mean += glia_tensor_get(t, i) / 40;
+    square += glia_tensor_get(t, i) * glia_tensor_get(t, i) / 40;
+  }
+  NEAR(mean, 30, 3); /* 2 Binomial(30, 1/2): deviation 5.5 */
+  assert_true(square - mean * mean > 10);
+  glia_tensor_free(t);
+  trace(&n, false);
+  s = glia_scope_drop_connect(n.s, 0.5);
+  const glia_value once = glia_broadcast_to(glia_scalar(n.g, GLIA_F32, 1), 2, shape);
+  t = step(&n, glia_dense(s, "fc", once, .units = 40, .no_bias = true));
+  for (int i = 0; i < 40; i++) NEAR(glia_tensor_get(t, i), 30, 1e-5);
+  glia_tensor_free(t);
+  net_free(&n);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names_and_shapes),
@@ -268,6 +364,9 @@ int main(void) {
       cmocka_unit_test(test_weight_norm),
       cmocka_unit_test(test_spectral_norm),
       cmocka_unit_test(test_gradients_reach_the_parts),
+      cmocka_unit_test(test_dropout_of_groups),
+      cmocka_unit_test(test_alpha_dropout),
+      cmocka_unit_test(test_drop_connect),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
