@@ -72,6 +72,7 @@ def scores_case(name, y, output, scores, dtype="f64"):
         p = z / z.sum(1, keepdims=True)
     labels = list(range(classes))
     values["log_loss"] = sk.log_loss(y, p, labels=labels)
+    values["perplexity"] = math.exp(values["log_loss"])
     if classes > 2:
         for k in range(1, classes + 2):
             values[f"top_{k}_accuracy"] = sk.top_k_accuracy_score(y, output, k=k, labels=labels)

@@ -1,4 +1,5 @@
-/* evaluation.c - running sums over batches of predictions.
+/* evaluation.c - running sums over batches of predictions, and the predictions themselves where
+ * they are wanted.
  *
  * A batch is looked at twice: first every output and target is checked, then the rows are
  * added, so that a bad row leaves the evaluation as it was. Rows are converted to double one at
@@ -8,7 +9,7 @@
 #include <math.h>
 
 #include "tensor/tensor.h"
-#include "train/metric.h"
+#include "train/evaluation.h"
 
 enum { COLUMNS_MAX = 1 << 24 };
 #define PROBABILITY_SLACK 1e-4
@@ -71,6 +72,7 @@ glia_status glia_evaluation_new(const glia_evaluation_opts *opt, glia_evaluation
   e->classes = o.classes;
   e->columns = o.classes > 0 ? o.classes : GI_MAX(o.targets, 1);
   e->scores = o.scores;
+  e->keep = o.keep;
   const glia_status s = take_all(e);
   if (s != GLIA_OK) {
     glia_evaluation_free(e);
@@ -90,12 +92,15 @@ void glia_evaluation_free(glia_evaluation *e) {
   gi_free(e->confusion);
   gi_free(e->output);
   gi_free(e->target);
+  gi_vec_free(&e->kept);
   gi_free(e);
 }
 
 void glia_evaluation_reset(glia_evaluation *e) {
   const size_t classes = (size_t)e->classes;
   e->count = e->labels_only = e->hits = 0;
+  e->kept.n = 0;
+  e->dropped = false;
   if (classes > 0) {
     memset(e->truths, 0, classes * sizeof(int64_t));
     memset(e->guesses, 0, classes * sizeof(int64_t));
@@ -259,7 +264,36 @@ static void count(glia_evaluation *e, int64_t truth, int64_t guess) {
   if (e->confusion != NULL) e->confusion[truth * e->classes + guess]++;
 }
 
-static int64_t first_largest(const double *v, int n) {
+/* ---- keeping ---------------------------------------------------------------------------- */
+
+/* Room for so many rows more; where that is too much, none are kept from now on. */
+static glia_status make_room(glia_evaluation *e, int64_t rows) {
+  size_t more, bytes;
+  if (e->keep == 0 || e->dropped) return GLIA_OK;
+  if (!gi_mul_size((size_t)rows, gi_kept_row(e), &more) ||
+      !gi_mul_size(e->kept.n + more, sizeof(double), &bytes) || bytes > e->keep) {
+    gi_vec_free(&e->kept);
+    e->dropped = true;
+    return GLIA_OK;
+  }
+  return gi_vec_reserve(&e->kept, e->kept.n + more) ? GLIA_OK : gi_fail_nomem(bytes);
+}
+
+/* The row that lies in e->output and e->target, or (guess >= 0) is a label alone. */
+static void keep_row(glia_evaluation *e, int64_t truth, int64_t guess) {
+  if (e->keep == 0 || e->dropped) return;
+  double *row = e->kept.at + e->kept.n;
+  const size_t targets = gi_kept_row(e) - (size_t)e->columns;
+  if (e->classes > 0)
+    row[0] = (double)truth;
+  else
+    memcpy(row, e->target, targets * sizeof *row);
+  if (guess < 0) memcpy(row + targets, e->output, (size_t)e->columns * sizeof *row);
+  for (int j = 0; guess >= 0 && j < e->columns; j++) row[targets + (size_t)j] = j == guess;
+  e->kept.n += gi_kept_row(e);
+}
+
+int64_t gi_first_largest(const double *v, int n) {
   int best = 0;
   for (int j = 1; j < n; j++)
     if (v[j] > v[best]) best = j;
@@ -270,7 +304,8 @@ glia_status glia_evaluation_add(glia_evaluation *e, const glia_tensor *output,
                                 const glia_tensor *target) {
   batch b;
   GI_TRY(batch_open(&b, e, output, target));
-  const glia_status s = check_rows(e, &b);
+  glia_status s = check_rows(e, &b);
+  if (s == GLIA_OK) s = make_room(e, b.rows);
   for (int64_t r = 0; s == GLIA_OK && r < b.rows; r++) {
     read_output(e, &b, r);
     gi_metric_row row = {.columns = e->columns,
@@ -281,13 +316,14 @@ glia_status glia_evaluation_add(glia_evaluation *e, const glia_tensor *output,
                          .index = e->count};
     if (e->classes > 0) {
       row.truth = label(&b, r);
-      count(e, row.truth, first_largest(e->output, e->columns));
+      count(e, row.truth, gi_first_largest(e->output, e->columns));
     } else {
       read_target(e, &b, r);
       row.target = e->target;
     }
     for (int i = 0; i < e->metrics; i++)
       if (e->state[i] != NULL) gi_metric_at(i)->add(gi_metric_at(i), e->state[i], &row);
+    keep_row(e, row.truth, -1);
     e->count++;
   }
   batch_close(&b);
@@ -305,7 +341,11 @@ glia_status glia_evaluation_add_labels(glia_evaluation *e, const int64_t *y_true
     GI_TRY(check_label(e, "y_true", i, y_true[i]));
     GI_TRY(check_label(e, "y_pred", i, y_pred[i]));
   }
-  for (int64_t i = 0; i < n; i++) count(e, y_true[i], y_pred[i]);
+  GI_TRY(make_room(e, n));
+  for (int64_t i = 0; i < n; i++) {
+    count(e, y_true[i], y_pred[i]);
+    keep_row(e, y_true[i], y_pred[i]);
+  }
   e->count += n;
   e->labels_only += n;
   return GLIA_OK;
@@ -327,12 +367,15 @@ int64_t glia_evaluation_predicted(const glia_evaluation *e, int c) {
 
 static glia_status check_answerable(const glia_evaluation *e, const gi_metric *m,
                                     const char *name) {
+  if (m->value == NULL && m->needs == GI_NEEDS_OTHER)
+    return gi_fail(GLIA_UNSUPPORTED,
+                   "%s: is no metric of predictions; glia_metric_compute has it", name);
   if (m->regression != (e->classes == 0))
     return gi_fail(GLIA_UNSUPPORTED, "%s: is for %s, these are %s", name,
                    m->regression ? "numbers" : "classes",
                    m->regression ? "classes" : "numbers");
   if (e->count == 0) return gi_fail(GLIA_DATA, "%s: there are no samples", name);
-  if (m->add != NULL && e->labels_only > 0)
+  if (gi_metric_needs_scores(m) && e->labels_only > 0)
     return gi_fail(GLIA_UNSUPPORTED, "%s: needs scores, but %lld samples were given as labels",
                    name, (long long)e->labels_only);
   return GLIA_OK;
@@ -344,6 +387,7 @@ glia_status glia_evaluation_value(const glia_evaluation *e, const char *name, do
   int64_t k;
   GI_TRY(gi_metric_named(name, &m, &index, &k));
   GI_TRY(check_answerable(e, m, name));
+  if (m->value == NULL) return gi_evaluation_whole(e, name, m, out);
   *out = m->value(m, e, e->state[index], k);
   return GLIA_OK;
 }

@@ -311,6 +311,10 @@ glia_status glia_predict(glia_learner *l, const glia_tensor *x, glia_tensor **ou
 
 /* ---- evaluating -------------------------------------------------------------------------- */
 
+/* Bytes of predictions that are kept for metrics that are no sums: 60000 samples of 100
+ * classes. */
+enum { KEEP = 48 << 20 };
+
 static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r) {
   double total = 0;
   GI_TRY(glia_loader_start(data, 0));
@@ -332,8 +336,10 @@ static glia_status run_epoch(glia_learner *l, glia_loader *data, glia_result *r)
 
 glia_status glia_evaluate(glia_learner *l, glia_loader *data, glia_result *out) {
   glia_result r = {0};
-  const glia_evaluation_opts o = {
-      .size = sizeof o, .classes = l->o.data.classes, .targets = l->o.data.targets};
+  const glia_evaluation_opts o = {.size = sizeof o,
+                                  .classes = l->o.data.classes,
+                                  .targets = l->o.data.targets,
+                                  .keep = KEEP};
   GI_TRY(glia_evaluation_new(&o, &r.evaluation));
   const glia_status s = run_epoch(l, data, &r);
   if (s != GLIA_OK) {

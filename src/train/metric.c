@@ -68,14 +68,24 @@ glia_status gi_metric_named(const char *name, const gi_metric **out, int *index,
   return unknown(name);
 }
 
+glia_status gi_metric_of_arrays(const char *name, const gi_metric **out, int64_t *k) {
+  int index;
+  *k = 0;
+  for (int i = 0; name != NULL && (*out = gi_metric_at(i)) != NULL; i++)
+    if (strcmp((*out)->name, name) == 0) return GLIA_OK;
+  return gi_metric_named(name, out, &index, k);
+}
+
 static void describe(const gi_metric *m, glia_metric_info *out) {
   *out = (glia_metric_info){.name = m->name,
                             .doc = m->doc,
                             .source = m->source,
                             .regression = m->regression,
-                            .needs_scores = !m->regression && m->add != NULL,
+                            .needs_scores = gi_metric_needs_scores(m),
                             .per_class = m->class_value != NULL,
-                            .lower_is_better = m->lower_is_better};
+                            .lower_is_better = m->lower_is_better,
+                            .running = m->value != NULL,
+                            .whole = m->compute != NULL};
 }
 
 bool glia_metric_get(int i, glia_metric_info *out) {

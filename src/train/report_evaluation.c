@@ -37,7 +37,7 @@ static void metrics(const gi_report *r, gi_str *out) {
               "<th class=\"l\"></th></tr>\n");
   glia_metric_info m;
   for (int i = 0; glia_metric_get(i, &m); i++) {
-    if (m.regression != (classes == 0) || redundant(&m)) continue;
+    if (!m.running || m.regression != (classes == 0) || redundant(&m)) continue;
     if (strcmp(m.name, "top_k_accuracy") != 0) {
       metric_row(r, m.name, m.doc, out);
       continue;

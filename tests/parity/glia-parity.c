@@ -50,6 +50,10 @@ glia_tensor *q_read(const question *q, const char *name) {
   return t;
 }
 
+const char *q_tensor_name(const question *q, int i) {
+  return gi_json_str(gi_json_at(gi_json_get(q->row, "tensors"), (size_t)i), NULL);
+}
+
 glia_value q_tensor(question *q, const char *name) {
   for (int i = 0; i < q->n_given; i++)
     if (strcmp(q->given_name[i], name) == 0) return q->given[i];
@@ -267,17 +271,21 @@ static glia_status compute(question *q, bool *good) {
   return s;
 }
 
-static const parity_row *find_row(const char *op) {
+static const parity_row *find_row(const question *q) {
+  const parity_row *of_group = NULL;
   for (int i = 0; gi_parity_table[i] != NULL; i++)
     for (const parity_rows *const *file = gi_parity_table[i]; *file != NULL; file++)
-      for (int k = 0; k < (*file)->n; k++)
-        if (strcmp((*file)->row[k].op, op) == 0) return &(*file)->row[k];
-  return NULL;
+      for (int k = 0; k < (*file)->n; k++) {
+        const parity_row *row = &(*file)->row[k];
+        if (row->op != NULL && strcmp(row->op, q->op) == 0) return row;
+        if (row->group != NULL && strcmp(row->group, q->group) == 0) of_group = row;
+      }
+  return of_group;
 }
 
 static glia_status ask(question *q, const char *folder, bool *good) {
   char path[1024];
-  const parity_row *row = find_row(q->op);
+  const parity_row *row = find_row(q);
   if (row == NULL) return q_cannot(q, "is not known"), GLIA_OK;
   snprintf(path, sizeof path, "%s/%s", folder, gi_json_str(gi_json_get(q->row, "file"), ""));
   GI_TRY(glia_safetensors_open(path, &q->file));

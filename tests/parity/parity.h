@@ -21,6 +21,7 @@ typedef struct question question;
 
 typedef struct parity_row {
   const char *op;
+  const char *group;                  /* in op's place: what no row of an op answers */
   void (*build)(question *q);         /* calls q_give for every output */
   glia_status (*answer)(question *q); /* in place of build: calls q_put for every answer */
 } parity_row;
@@ -59,6 +60,8 @@ void q_output(question *q, int i, glia_value v);
 /* Without a graph: a given tensor (owned by the caller; NULL if the file has none) and an
  * answer (taken over). */
 glia_tensor *q_read(const question *q, const char *name);
+/* The case's i-th tensor, in the manifest's order; NULL past the last. */
+const char *q_tensor_name(const question *q, int i);
 void q_put(question *q, const char *name, glia_tensor *t);
 const char *q_backend(const question *q);
 const char *q_op(const question *q);

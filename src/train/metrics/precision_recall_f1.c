@@ -8,8 +8,10 @@
  *   _weighted  mean weighted by t
  *   _micro     the ratio of the sums over all classes; here, one class a sample, the accuracy
  *   no suffix  two classes: that of class 1 (average="binary"); more: the macro average
+ * Of whole arrays every class, label and average can be asked for, samples can be weighted, and
+ * fbeta = (1 + beta^2) precision recall / (beta^2 precision + recall), 0 where that is 0 / 0.
  */
-#include "train/metric.h"
+#include "train/metric_call.h"
 
 typedef enum measure { PRECISION, RECALL, F1 } measure;
 typedef enum average { PLAIN, MACRO, WEIGHTED, MICRO } average;
@@ -60,11 +62,73 @@ static double class_value(const gi_metric *m, const glia_evaluation *e, int c) {
   return of_class(e, (measure)(m->variant / 4), c);
 }
 
+/* ---- of whole arrays -------------------------------------------------------------------- */
+
+static double precision_of(const gi_metric_call *c, double tp, double truths, double guesses) {
+  (void)truths;
+  return gi_divided(c, tp, guesses);
+}
+static double recall_of(const gi_metric_call *c, double tp, double truths, double guesses) {
+  (void)guesses;
+  return gi_divided(c, tp, truths);
+}
+static double fbeta_of(const gi_metric_call *c, double tp, double truths, double guesses) {
+  const double p = gi_divided(c, tp, guesses), r = gi_divided(c, tp, truths);
+  const double b = isinf(c->o.beta) ? c->o.beta : c->o.beta == 0 ? 1 : c->o.beta * c->o.beta;
+  if (isinf(b)) return r;
+  return gi_ratio((1 + b) * p * r, b * p + r);
+}
+
+/* Without any truth: 0 / 0 where nothing is predicted either, else nothing of it is right. */
+static double no_truths(const gi_metric_call *c, double tp, double truths, double guesses) {
+  (void)tp, (void)truths;
+  return guesses == 0 ? c->o.zero_division : 0;
+}
+static double no_truths_recall(const gi_metric_call *c, double tp, double truths,
+                               double guesses) {
+  (void)tp, (void)truths, (void)guesses;
+  return c->o.zero_division;
+}
+
+static glia_status compute(gi_metric_call *c) {
+  static const char *const named[] = {NULL, "macro", "weighted", "micro"};
+  static const gi_ratio_fn ratios[] = {precision_of, recall_of, fbeta_of};
+  const int what = c->m->variant / 4;
+  if (c->o.average == NULL) c->o.average = named[c->m->variant % 4];
+  return gi_metric_ratio(c, ratios[what], what == RECALL ? no_truths_recall : no_truths);
+}
+
+static glia_status compute_fbeta(gi_metric_call *c) {
+  if (!(c->o.beta > 0))
+    return gi_fail(GLIA_INVALID, "%s: beta is %g, wanted a number above 0", c->name, c->o.beta);
+  return gi_metric_ratio(c, fbeta_of, no_truths);
+}
+
+static const gi_field fields[] = {GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION, GI_METRIC_END};
+static const gi_field fbeta_fields[] = {
+    GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION,
+    GI_METRIC_F64(beta, 0, HUGE_VAL, "must be given", "weight of the recall"), GI_METRIC_END};
+
+enum { TAKES = GI_TAKES_WEIGHT | GI_TAKES_LABELS | GI_TAKES_POSITIVE };
+
+static const gi_metric fbeta = {
+    .name = "fbeta",
+    .doc =
+        "weighted harmonic mean: (1 + beta^2) precision recall / (beta^2 precision + recall)",
+    .source = "fbeta_score(y_true, y_pred, beta=beta)",
+    .compute = compute_fbeta,
+    .fields = fbeta_fields,
+    .takes = TAKES,
+    .needs = GI_NEEDS_CLASSES,
+};
+
 /* measure, its name, doc */
 #define MEASURE_MAP(X)                                                \
   X(PRECISION, precision, "of those predicted, the share that is so") \
   X(RECALL, recall, "of those that are so, the share predicted")      \
   X(F1, f1, "harmonic mean of precision and recall")
+
+#define COMPUTED .compute = compute, .fields = fields, .takes = TAKES, .needs = GI_NEEDS_CLASSES
 
 #define ROWS(MEASURE, measure, text)                                                      \
   static const gi_metric measure##_plain = {                                              \
@@ -75,27 +139,32 @@ static double class_value(const gi_metric *m, const glia_evaluation *e, int c) {
       "zero_division=0)",                                                                 \
       .variant = MEASURE * 4 + PLAIN,                                                     \
       .value = value,                                                                     \
+      COMPUTED,                                                                           \
       .class_value = class_value};                                                        \
   static const gi_metric measure##_macro = {                                              \
       .name = #measure "_macro",                                                          \
       .doc = text ": mean over the classes that occur",                                   \
       .source = #measure "_score(y_true, y_pred, average=\"macro\", zero_division=0)",    \
       .variant = MEASURE * 4 + MACRO,                                                     \
-      .value = value};                                                                    \
+      .value = value,                                                                     \
+      COMPUTED};                                                                          \
   static const gi_metric measure##_weighted = {                                           \
       .name = #measure "_weighted",                                                       \
       .doc = text ": mean weighted by the support",                                       \
       .source = #measure "_score(y_true, y_pred, average=\"weighted\", zero_division=0)", \
       .variant = MEASURE * 4 + WEIGHTED,                                                  \
-      .value = value};                                                                    \
+      .value = value,                                                                     \
+      COMPUTED};                                                                          \
   static const gi_metric measure##_micro = {                                              \
       .name = #measure "_micro",                                                          \
       .doc = text ": from the sums over all classes",                                     \
       .source = #measure "_score(y_true, y_pred, average=\"micro\", zero_division=0)",    \
       .variant = MEASURE * 4 + MICRO,                                                     \
-      .value = value};
+      .value = value,                                                                     \
+      COMPUTED};
 MEASURE_MAP(ROWS)
 
 #define ADDRESSES(MEASURE, measure, text) \
   &measure##_plain, &measure##_macro, &measure##_weighted, &measure##_micro,
-const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) NULL};
+const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) & fbeta,
+                                                           NULL};
