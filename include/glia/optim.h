@@ -5,6 +5,7 @@
 #define GLIA_OPTIM_H
 
 #include "glia/nn.h"
+#include "glia/run.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -95,6 +96,61 @@ GLIA_API void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optim
 #define glia_minimize(...)                                        \
   GLIA_NAMED3(glia_minimize_opt, glia_minimize_opts, __VA_ARGS__, \
               .size = sizeof(glia_minimize_opts))
+#endif
+
+/* ---- L-BFGS ------------------------------------------------------------------------------ */
+
+/* Limited-memory BFGS (Liu & Nocedal 1989, doi:10.1007/BF01589116) on all data at once. It
+ * looks at the loss several times a step, so it is no rule of glia_minimize but a driver: it
+ * owns a plan that computes the loss and its gradients and nothing else, and moves the
+ * parameters in the store in between. Directions are -H g with H made of the last `history`
+ * changes of parameters and gradients, kept in double: 16 bytes times history for each element
+ * of the parameters. Definitions, defaults and the ends of a step are those of PyTorch's LBFGS.
+ *
+ *     glia_value loss = ...;                         reads inputs "x" and "y"
+ *     glia_lbfgs_new(s, loss, &l, .line_search = "strong_wolfe");
+ *     glia_plan_bind(glia_lbfgs_plan(l), "x", x);    all samples
+ *     for (...) glia_lbfgs_step(l, &loss_before);
+ */
+typedef struct glia_lbfgs_opts {
+  size_t size;
+  double lr;             /* length of a step along the direction, or where the search for it
+                            begins; 0 -> 1 */
+  int64_t max_iter;      /* directions a step; 0 -> 20 */
+  int64_t max_eval;      /* evaluations a step, after which no direction is begun; 0 -> 5/4
+                            max_iter */
+  double tolerance_grad; /* a step ends where no element of the gradient is larger; 0 -> 1e-7 */
+  double tolerance_change; /* ... and where loss or parameters change by less; 0 -> 1e-9 */
+  int64_t history;         /* pairs that are kept; 0 -> 100 */
+  const char *line_search; /* NULL: none, the step is lr; "strong_wolfe": one that meets the
+                              strong Wolfe conditions with c1 1e-4, c2 0.9 */
+  const char *prefix;      /* only parameters whose name begins so; NULL: all */
+  const char *backend;     /* as in glia_compile_opts, with threads */
+  int threads;
+} glia_lbfgs_opts;
+
+typedef struct glia_lbfgs glia_lbfgs;
+
+/* Adds the gradients of the loss (a scalar) in the scope's parameters that are not frozen to
+ * the graph and compiles it; the graph may be freed then, the store must outlive the driver.
+ * Owned. GLIA_INVALID for options out of range; GLIA_MODEL where there is no parameter, or the
+ * loss does not depend on one. */
+GLIA_NODISCARD GLIA_API glia_status glia_lbfgs_new_opt(glia_scope *s, glia_value loss,
+                                                       glia_lbfgs **out,
+                                                       const glia_lbfgs_opts *opt);
+GLIA_API void glia_lbfgs_free(glia_lbfgs *l);
+/* The plan, for glia_plan_bind. Borrowed until the driver is freed. */
+GLIA_API glia_plan *glia_lbfgs_plan(glia_lbfgs *l);
+/* One step: up to max_iter directions. *loss (may be NULL): the loss before it. GLIA_DIVERGED
+ * where a loss or a gradient is not finite: the parameters are where they were before the step,
+ * and the history is forgotten. */
+GLIA_NODISCARD GLIA_API glia_status glia_lbfgs_step(glia_lbfgs *l, double *loss);
+/* Evaluations of the loss since the beginning. */
+GLIA_API int64_t glia_lbfgs_evaluations(const glia_lbfgs *l);
+#ifndef __cplusplus /* glia_lbfgs_new(s, loss, &l, .history = 10) */
+#define GLIA_LBFGS_(s, loss, out, ...) \
+  glia_lbfgs_new_opt((s), (loss), (out), &(glia_lbfgs_opts){__VA_ARGS__})
+#define glia_lbfgs_new(...) GLIA_LBFGS_(__VA_ARGS__, .size = sizeof(glia_lbfgs_opts))
 #endif
 
 #ifdef __cplusplus

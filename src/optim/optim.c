@@ -212,12 +212,8 @@ glia_value gi_clip_norm(glia_value *grads, int n, double limit, double p) {
   return norm;
 }
 
-typedef struct trainable { /* the parameters that the graph uses and that are not frozen */
-  GI_VEC(glia_value) params;
-  GI_VEC(const char *) names;
-} trainable;
-
-static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *t) {
+glia_status gi_trainable_find(glia_scope *s, const char *who, const char *prefix,
+                              gi_trainable *t) {
   for (size_t k = 0; k < s->graph->nodes.n; k++) {
     const gi_node *n = s->graph->nodes.at[k];
     if (n->op != &gi_op_variable) continue;
@@ -230,10 +226,15 @@ static glia_status find_trainable(glia_scope *s, const char *prefix, trainable *
       return gi_fail_nomem(sizeof(glia_value));
   }
   if (t->params.n == 0)
-    return gi_fail(GLIA_MODEL, "minimize: the graph has no parameter%s%s%s that is not frozen",
+    return gi_fail(GLIA_MODEL, "%s: the graph has no parameter%s%s%s that is not frozen", who,
                    prefix != NULL ? " \"" : "", prefix != NULL ? prefix : "",
                    prefix != NULL ? "*\"" : "");
   return GLIA_OK;
+}
+
+void gi_trainable_clear(gi_trainable *t) {
+  gi_vec_free(&t->params);
+  gi_vec_free(&t->names);
 }
 
 bool gi_takes_momentum(const glia_optimizer *o) {
@@ -243,14 +244,15 @@ bool gi_takes_momentum(const glia_optimizer *o) {
 }
 
 static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer *o,
-                            const glia_minimize_opts *opt, trainable *t, glia_value **grads) {
+                            const glia_minimize_opts *opt, gi_trainable *t,
+                            glia_value **grads) {
   const gi_optim *rule = gi_optim_find(o->name);
   if (!gi_null(opt->momentum) && !gi_takes_momentum(o))
     return gi_fail(GLIA_INVALID,
                    "minimize: %s has no momentum that could be moved; hint: an optimiser with "
                    "beta1, or momentum above 0",
                    o->name);
-  GI_TRY(find_trainable(s, opt->prefix, t));
+  GI_TRY(gi_trainable_find(s, "minimize", opt->prefix, t));
   const int n = (int)t->params.n;
   if ((*grads = gi_alloc((size_t)n * sizeof **grads)) == NULL)
     return gi_fail_nomem((size_t)n * sizeof **grads);
@@ -269,7 +271,7 @@ void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *opt
                        const glia_minimize_opts *opt) {
   glia_minimize_opts m;
   glia_optimizer o = optimizer != NULL ? *optimizer : (glia_optimizer){0};
-  trainable t = {0};
+  gi_trainable t = {0};
   glia_value *grads = NULL;
   if (s == NULL || gi_null(loss) || s->graph->status != GLIA_OK) return;
   gi_opts(&m, sizeof m, opt);
@@ -280,7 +282,6 @@ void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *opt
                      m.clip_norm, m.clip_value, m.norm_type);
   if (status == GLIA_OK) status = minimize(s, loss, &o, &m, &t, &grads);
   if (status != GLIA_OK) gi_latch(s->graph, status, "%s", glia_error_message());
-  gi_vec_free(&t.params);
-  gi_vec_free(&t.names);
+  gi_trainable_clear(&t);
   gi_free(grads);
 }

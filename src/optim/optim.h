@@ -74,6 +74,15 @@ const gi_optim *gi_optim_find(const char *name);
  * momentum may be GLIA_NONE. */
 gi_optim_step gi_optim_begin(glia_scope *s, const gi_optim *rule, const glia_optimizer *o,
                              const char *prefix, glia_value lr, glia_value momentum);
+typedef struct gi_trainable { /* the parameters that a graph uses and that are not frozen */
+  GI_VEC(glia_value) params;
+  GI_VEC(const char *) names;
+} gi_trainable;
+/* Those whose name begins with prefix (NULL: all); to be cleared also after a failure.
+ * GLIA_MODEL, led by `who`, where there is none. */
+glia_status gi_trainable_find(glia_scope *s, const char *who, const char *prefix,
+                              gi_trainable *t);
+void gi_trainable_clear(gi_trainable *t);
 /* Has it momentum or beta1 for a schedule to move? */
 bool gi_takes_momentum(const glia_optimizer *o);
 /* Updates one parameter (a variable): makes its state in the store, assigns everything. */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "optim/lbfgs.h"
+
 #include "parity/parity.h"
 #include "torch_words.h"
 
@@ -80,6 +82,76 @@ static glia_status optimise(question *q) {
   return s;
 }
 
+/* ---- L-BFGS: within a step the loss is flat and the gradients are the given ones -----------
+ */
+
+typedef struct given {
+  question *q;
+  int64_t step;
+} given;
+
+/* The tensors NAME.0, NAME.1, ... one behind the other. Returns how many elements; v NULL: only
+ * that. */
+static int64_t gather(const question *q, const char *of, double *v) {
+  int64_t n = 0;
+  for (int k = 0; k < PARAMS; k++) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.%d", of, k);
+    glia_tensor *t = q_read(q, name);
+    for (int64_t i = 0; t != NULL && i < glia_tensor_count(t); i++, n++)
+      if (v != NULL) v[n] = glia_tensor_get(t, i);
+    glia_tensor_free(t);
+  }
+  return n;
+}
+
+static glia_status given_gradient(void *user, const double *x, double *f, double *g) {
+  const given *of = user;
+  char name[64];
+  (void)x;
+  *f = 0;
+  snprintf(name, sizeof name, "grad.%lld", (long long)of->step);
+  gather(of->q, name, g);
+  return GLIA_OK;
+}
+
+static glia_status put_after(question *q, int64_t step, const double *x) {
+  for (int k = 0; k < PARAMS; k++) {
+    char name[64];
+    glia_tensor *t, *copy = NULL;
+    snprintf(name, sizeof name, "param.%d", k);
+    if ((t = q_read(q, name)) == NULL) break;
+    for (int64_t i = 0; i < glia_tensor_count(t); i++) glia_tensor_set(t, i, *x++);
+    snprintf(name, sizeof name, "after.%lld.%d", (long long)step, k);
+    const glia_status s = glia_tensor_copy(t, &copy);
+    glia_tensor_free(t);
+    GI_TRY(s);
+    q_put(q, name, copy);
+  }
+  return GLIA_OK;
+}
+
+static glia_status lbfgs(question *q) {
+  given of = {.q = q};
+  gi_lbfgs l = {.o = {.lr = q_num(q, "lr", 1),
+                      .max_iter = q_int(q, "max_iter", 20),
+                      .max_eval = q_int(q, "max_eval", 0),
+                      .history = q_int(q, "history_size", 100),
+                      .tolerance_grad = q_num(q, "tolerance_grad", 1e-7),
+                      .tolerance_change = q_num(q, "tolerance_change", 1e-9),
+                      .line_search = q_str(q, "line_search_fn", NULL)}};
+  double loss = 0;
+  glia_status s = gi_lbfgs_resolve(&l.o);
+  if (s == GLIA_OK) s = gi_lbfgs_open(&l, gather(q, "param", NULL), given_gradient, &of);
+  if (s == GLIA_OK) gather(q, "param", l.x);
+  for (of.step = 0; of.step < q_steps(q) && s == GLIA_OK; of.step++) {
+    s = gi_lbfgs_step(&l, &loss);
+    if (s == GLIA_OK) s = put_after(q, of.step, l.x);
+  }
+  gi_lbfgs_close(&l);
+  return s;
+}
+
 /* PyTorch's inf is no number of JSON. */
 static double norm_type(const question *q) {
   return strcmp(q_str(q, "norm_type", ""), "inf") == 0 ? (double)INFINITY
@@ -127,6 +199,7 @@ static const parity_row rows[] = {
     {.op = "Adagrad", .answer = optimise},
     {.op = "Adadelta", .answer = optimise},
     {.op = "ASGD", .answer = optimise},
+    {.op = "LBFGS", .answer = lbfgs},
     {.op = "clip_grad_norm", .build = clip_norm},
     {.op = "clip_grad_value", .build = clip_value},
 };

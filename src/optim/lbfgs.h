@@ -1,0 +1,60 @@
+/* optim/lbfgs.h - L-BFGS over any function of one vector of doubles. */
+#ifndef GI_LBFGS_H
+#define GI_LBFGS_H
+
+#include "glia/optim.h"
+
+typedef struct gi_lbfgs gi_lbfgs;
+
+/* *f and g [n] at x [n]. */
+typedef glia_status gi_lbfgs_fn(void *user, const double *x, double *f, double *g);
+
+struct gi_lbfgs {
+  glia_lbfgs_opts o; /* defaults filled in */
+  int64_t n;
+  gi_lbfgs_fn *evaluate;
+  void *user;
+  double *x;            /* [n] where it stands; the caller may change it between steps */
+  double f, *g;         /* there */
+  double *d, t;         /* the last direction and how far along it the step went */
+  double *before;       /* [n] the gradient of the iteration before */
+  double *trial;        /* [n] scratch */
+  double **dg, **dx;    /* [history] changes of gradient and parameters, a ring */
+  double *rho, *alpha;  /* [history] 1 / (dg . dx); scratch */
+  int64_t first, pairs; /* of the ring */
+  double scale;         /* of the first guess of H */
+  int64_t iterations;   /* since the beginning */
+  int64_t evaluations;
+};
+
+/* Fills in the defaults and checks the ranges. */
+glia_status gi_lbfgs_resolve(glia_lbfgs_opts *o);
+/* l->o must be resolved; x is made, all 0. Freed by gi_lbfgs_close, also after a failure. */
+glia_status gi_lbfgs_open(gi_lbfgs *l, int64_t n, gi_lbfgs_fn *evaluate, void *user);
+void gi_lbfgs_close(gi_lbfgs *l);
+/* Forgets all steps; x stays. */
+void gi_lbfgs_forget(gi_lbfgs *l);
+/* One step from x; *loss is f before it. */
+glia_status gi_lbfgs_step(gi_lbfgs *l, double *loss);
+
+static inline double gi_dot(const double *a, const double *b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+static inline double gi_largest(const double *v, int64_t n) {
+  double most = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double a = v[i] < 0 ? -v[i] : v[i];
+    if (a > most) most = a;
+  }
+  return most;
+}
+
+/* Evaluates at x + t d: *f, g. */
+glia_status gi_lbfgs_try(gi_lbfgs *l, double t, double *f, double *g);
+/* A step length that meets the strong Wolfe conditions, from l->t on; l->f, l->g and l->t
+ * become those of the end. slope: g . d. */
+glia_status gi_lbfgs_search(gi_lbfgs *l, double slope);
+
+#endif /* GI_LBFGS_H */
