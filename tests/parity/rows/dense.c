@@ -45,7 +45,12 @@ static void bilinear(question *q) {
                         rank, shape));
 }
 
+/* Documents are compared under the same name, elsewhere. */
 static void cosine(question *q) {
+  if (q_input(q, 0).graph == NULL) {
+    q_cannot(q, "has no vectors");
+    return;
+  }
   q_output(q, 0,
            glia_cosine_similarity(q_input(q, 0), q_input(q, 1), (int)q_int(q, "dim", 1),
                                   q_num(q, "eps", 1e-8)));
