@@ -344,6 +344,23 @@ static void run_rows(const options *o) {
   CASE("sum_outer_16", &gi_op_sum, &outer, false, x);
 }
 
+/* Layers of the workloads of workloads/lstm.c, without what one product does for all steps. */
+static void run_recurrent(const options *o) {
+  static const struct {
+    const char *forward, *backward;
+    int64_t steps, batch, units;
+  } sizes[] = {{"lstm_70x20x1152", "lstm_grad_70x20x1152", 70, 20, 1152},
+               {"lstm_64x32x256", "lstm_grad_64x32x256", 64, 32, 256}};
+  const gi_recurrent_attr a = {.reverse = false};
+  for (int i = 0; i < GI_COUNT(sizes); i++) {
+    const int64_t t = sizes[i].steps, n = sizes[i].batch, h = sizes[i].units;
+    const gi_type x = f32(3, t, n, 4 * h, 0), y = f32(3, t, n, h, 0),
+                  u = f32(2, 4 * h, h, 0, 0), state = f32(2, n, h, 0, 0);
+    CASE(sizes[i].forward, &gi_op_lstm, &a, false, x, u, state, state);
+    CASE(sizes[i].backward, &gi_op_lstm_grad, &a, false, u, state, x, y, y, state, state);
+  }
+}
+
 static void run_images(const options *o) {
   const gi_pool_attr two = {.kernel = {2, {2, 2}},
                             .stride = {2, {2, 2}},
@@ -464,6 +481,7 @@ int main(int argc, char **argv) {
   run_elementwise(&o);
   run_in_double(&o);
   run_rows(&o);
+  run_recurrent(&o);
   run_images(&o);
   run_products(&o);
   run_convolutions(&o);

@@ -403,6 +403,41 @@ GLIA_API glia_value glia_global_avg_pool2d(glia_value x); /* [N, C] */
               .size = sizeof(glia_window_opts))
 #endif
 
+/* ---- recurrent layers -------------------------------------------------------------------- */
+
+typedef struct glia_recurrence_opts {
+  size_t size;
+  bool reverse;           /* from the last step to the first */
+  const char *activation; /* rnn: "tanh" or "relu"; NULL -> "tanh" */
+  glia_value lengths;     /* i64 or i32 [N]: the steps of each sequence that count, at most T (a
+                             failure of the run that names the first that is not); GLIA_NONE: all */
+  glia_value bias;        /* gru: b [H]; GLIA_NONE: none */
+  glia_value peepholes;   /* lstm: [3, H], p of the gates i, f, o; GLIA_NONE: none */
+  glia_value projection;  /* lstm: V [P, H]; GLIA_NONE: none, P = H */
+} glia_recurrence_opts;
+
+/* One layer and direction over all time steps. x [T, N, gates H] is what each step brings, W x
+ * + b, which one product gives for all steps; weight [gates H, P] is U; h0 [N, P] and c0 [N, H]
+ * are the states before the first step. Result: the state after each step [T, N, P]; `last`
+ * receives that after the last one [N, P] (NULL: not wanted). Steps that do not count give
+ * zeros and leave the state alone; reversed, a sequence begins at its own last step.
+ *
+ * rnn, one gate:           h = act(x + U h)
+ *
+ * gru, gates r, z, n:      r = sigmoid(x_r + U_r h), z = sigmoid(x_z + U_z h)
+ * (arXiv:1406.1078)        n = tanh(x_n + r (U_n h + b)), h = (1 - z) n + z h
+ *
+ * lstm, gates i, f, g, o:  i = sigmoid(x_i + U_i h + p_i c), f = sigmoid(x_f + U_f h + p_f c)
+ * (doi:10.1162/            g = tanh(x_g + U_g h), c = f c + i g
+ * neco.1997.9.8.1735)      o = sigmoid(x_o + U_o h + p_o c), h = V (o tanh(c)) */
+GLIA_API glia_value glia_rnn_with(glia_value x, glia_value weight, glia_value h0,
+                                  const glia_recurrence_opts *opt, glia_value *last);
+GLIA_API glia_value glia_gru_with(glia_value x, glia_value weight, glia_value h0,
+                                  const glia_recurrence_opts *opt, glia_value *last);
+GLIA_API glia_value glia_lstm_with(glia_value x, glia_value weight, glia_value h0,
+                                   glia_value c0, const glia_recurrence_opts *opt,
+                                   glia_value *last_h, glia_value *last_c);
+
 /* ---- normalisation, softmax, chance ------------------------------------------------------ */
 
 /* Batch statistics over all axes but 1 (arXiv:1502.03167): y = (x - mean) / sqrt(var + eps)

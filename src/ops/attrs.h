@@ -159,6 +159,21 @@ typedef struct gi_random_truncated_attr {
 extern const gi_op gi_op_random_integers, gi_op_random_permutation,
     gi_op_random_truncated_normal;
 
+/* ---- recurrent layers ---------------------------------------------------------------- */
+
+/* rnn, gru, lstm and their gradients: ops/recurrent.h tells the inputs. Flags say which of the
+ * inputs that need not be there are. */
+typedef struct gi_recurrent_attr {
+  bool reverse; /* the last step is the first */
+  bool lengths;
+  const char *activation;     /* rnn: "tanh", "relu" */
+  bool bias;                  /* gru */
+  bool peepholes, projection; /* lstm */
+  bool saved;                 /* gru_grad, lstm_grad: cotangents of what was saved for them */
+} gi_recurrent_attr;
+extern const gi_op gi_op_rnn, gi_op_rnn_grad, gi_op_gru, gi_op_gru_grad, gi_op_lstm,
+    gi_op_lstm_grad;
+
 /* ---- reductions ---------------------------------------------------------------------- */
 
 /* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend and are all

@@ -54,7 +54,7 @@ typedef struct gi_attr {
 
 /* ---- what the functions of an op get ----------------------------------------------------- */
 
-enum { GI_MAX_OUT = 8, GI_SAMPLE_IN = 7, GI_MATCH_IN = 6 };
+enum { GI_MAX_OUT = 8, GI_SAMPLE_IN = 12, GI_MATCH_IN = 6 };
 
 typedef struct gi_infer { /* given: input types and attributes; wanted: n_out, output types */
   int n_in;

@@ -445,6 +445,34 @@ static inline glia_value add_sampled(maker *m, const gi_op *op, int number) {
   return out[0];
 }
 
+/* The axes of x in front of the last as steps of one sequence, or as sequences of one step. */
+static inline void add_recurrent(maker *m) {
+  const glia_value x = pick(m, m->dtype, 2);
+  const int kind = below(m, 3);
+  const int64_t gates = kind == 0 ? 1 : kind + 2, h = 1 + below(m, 3);
+  if (gi_null(x) || size_of(x) == 0) return;
+  const int64_t c = glia_value_dim(x, -1), rows = size_of(x) / c;
+  if (rows > 12) return;
+  const int64_t steps = chance(m, 70) ? rows : 1, n = rows / steps;
+  const int64_t shape[] = {steps, n, gates * h}, last = steps - 1;
+  const glia_value w = new_variable(m, 2, (int64_t[]){c, gates * h}),
+                   u = new_variable(m, 2, (int64_t[]){gates * h, h});
+  if (gi_null(w) || gi_null(u)) return;
+  const glia_value flat = glia_reshape(glia_tanh(x), 2, (int64_t[]){rows, c});
+  const glia_value in = glia_reshape(glia_matmul(flat, w), 3, shape);
+  const glia_value zeros =
+      glia_broadcast_to(glia_scalar(m->g, m->dtype, 0), 2, (int64_t[]){n, h});
+  glia_recurrence_opts o = {.size = sizeof o, .reverse = chance(m, 50)};
+  if (n == 1 && chance(m, 30))
+    o.lengths = glia_constant(m->g, GLIA_I64, 1, (int64_t[]){1}, &last);
+  glia_value h_last, c_last = GLIA_NONE;
+  keep(m, kind == 0   ? glia_rnn_with(in, u, zeros, &o, &h_last)
+          : kind == 1 ? glia_gru_with(in, u, zeros, &o, &h_last)
+                      : glia_lstm_with(in, u, zeros, zeros, &o, &h_last, &c_last));
+  keep(m, h_last);
+  keep(m, c_last);
+}
+
 static inline void add_random_op(maker *m) {
   const glia_value x = pick(m, m->dtype, 0);
   if (gi_null(x)) return;
@@ -478,6 +506,8 @@ static inline void add_node(maker *m) {
     add_cast(m);
   else if (r < 97)
     add_integers(m);
+  else if (r < 98)
+    add_recurrent(m);
   else
     add_random_op(m);
 }

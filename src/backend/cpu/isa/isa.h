@@ -20,6 +20,7 @@
 #include "backend/cpu/isa/norm.h"
 #include "backend/cpu/isa/pool.h"
 #include "backend/cpu/isa/product.h"
+#include "backend/cpu/isa/recurrent.h"
 #include "backend/cpu/isa/rows.h"
 #include "backend/cpu/isa/winograd.h"
 
@@ -44,6 +45,7 @@ typedef struct gi_isa {
   const gi_int8_loops *int8;
   const gi_conv_loops *conv;
   const gi_product_loops *product;
+  const gi_recurrent_loops *recurrent;
   const gi_limit_loops *limits;
   const gi_winograd_loops *winograd;
 } gi_isa;
@@ -69,6 +71,7 @@ extern const gi_narrow_loops GI_ISA(gi_narrow_loops);
 extern const gi_int8_loops GI_ISA(gi_int8_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);
 extern const gi_product_loops GI_ISA(gi_product_loops);
+extern const gi_recurrent_loops GI_ISA(gi_recurrent_loops);
 extern const gi_limit_loops GI_ISA(gi_limit_loops);
 extern const gi_winograd_loops GI_ISA(gi_winograd_loops);
 

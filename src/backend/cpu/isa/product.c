@@ -85,14 +85,15 @@ static void finish_by_number(const gi_product_tiles *t, int64_t from, const floa
 
 /* ---- tiles ------------------------------------------------------------------------------- */
 
-/* One tile, from column j on; `step` is a constant where this is inlined. */
+/* One tile, from column j on; `step` and `rows`, those that are computed, are constants where
+ * this is inlined. */
 INLINE void one(const gi_product_tiles *t, int64_t j, const float *b, const int64_t step,
-                const float *ahead, int64_t onward) {
+                const int rows, const float *ahead, int64_t onward) {
 #define START(i)                    \
   vec s##i = splat(0), t##i = s##i; \
   const float *a##i = t->a[i];
 #define STEP(i)                          \
-  {                                      \
+  if (i < rows) {                        \
     const vec v = splat(a##i[step * k]); \
     s##i = multiply_add(v, b0, s##i);    \
     t##i = multiply_add(v, b1, t##i);    \
@@ -120,22 +121,23 @@ INLINE void one(const gi_product_tiles *t, int64_t j, const float *b, const int6
   finish_by_number(t, j, done);
 }
 
-INLINE void all(const gi_product_tiles *t, const int64_t step) {
+INLINE void all(const gi_product_tiles *t, const int64_t step, const int rows) {
   const float *panel = t->panels;
   for (int64_t j = 0, p = 0; j < t->cols; j += WIDTH, p++, panel += t->panel_step) {
     if (t->col_step == 1) /* they come while the sums are made */
       for (int i = 0; i < t->rows; i++) __builtin_prefetch(t->c + i * t->row_step + j, 1);
     const bool call = p < t->next.count;
-    one(t, j, panel, step, call ? t->next.at + p * t->next.jump : panel,
+    one(t, j, panel, step, rows, call ? t->next.at + p * t->next.jump : panel,
         call ? t->next.step : 0);
   }
 }
 
 static void tiles(const gi_product_tiles *t) {
+  const bool few = t->rows <= GI_PRODUCT_FEW;
   if (t->a_step == 1)
-    all(t, 1);
+    few ? all(t, 1, GI_PRODUCT_FEW) : all(t, 1, GI_PRODUCT_ROWS);
   else
-    all(t, GI_PRODUCT_APART);
+    few ? all(t, GI_PRODUCT_APART, GI_PRODUCT_FEW) : all(t, GI_PRODUCT_APART, GI_PRODUCT_ROWS);
 }
 
 /* ---- operands ---------------------------------------------------------------------------- */

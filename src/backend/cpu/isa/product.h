@@ -12,6 +12,7 @@
 
 enum {
   GI_PRODUCT_ROWS = 6,
+  GI_PRODUCT_FEW = 4,  /* tiles of so many rows or fewer are done in less time */
   GI_PRODUCT_SIDE = 4, /* tiles of rows gathered at a time, as [tile][depth][row] */
   GI_PRODUCT_APART = 8 /* floats from one gathered depth to the next: whole stores */
 };

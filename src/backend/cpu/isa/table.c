@@ -22,6 +22,7 @@ const gi_isa GI_ISA(gi_isa) = {
     .int8 = &GI_ISA(gi_int8_loops),
     .conv = &GI_ISA(gi_conv_loops),
     .product = &GI_ISA(gi_product_loops),
+    .recurrent = &GI_ISA(gi_recurrent_loops),
     .limits = &GI_ISA(gi_limit_loops),
     .winograd = &GI_ISA(gi_winograd_loops),
 };
