@@ -148,6 +148,42 @@ typedef struct glia_batch_norm_opts {
  * running ones. */
 GLIA_API glia_value glia_batch_norm_opt(glia_scope *s, const char *name, glia_value x,
                                         const glia_batch_norm_opts *opt);
+/* Of rnn, gru and lstm. H: units; P: projection, else H; D: 2 if bidirectional, else 1. */
+typedef struct glia_recurrent_opts {
+  size_t size;
+  int64_t units;          /* must be given */
+  int64_t layers;         /* one on top of the other, at most 64; 0 -> 1 */
+  bool bidirectional;     /* a second direction, from the end, beside the first */
+  bool batch_first;       /* x and the result are [N, T, ...], states stay as they are */
+  bool last_only;         /* the result is the last state of the top layer, [N, D P] */
+  bool no_bias;           /* leave bias_ih and bias_hh out */
+  const char *activation; /* rnn: "tanh" or "relu"; NULL -> "tanh" */
+  int64_t projection;     /* lstm: the state has P < H numbers (arXiv:1402.1128); 0 -> none */
+  bool peepholes;         /* lstm: gates see the cell (Gers et al. 2002) */
+  double dropout;         /* training: between layers */
+  double weight_dropout;  /* training: DropConnect on weight_hh (AWD-LSTM, arXiv:1708.02182) */
+  bool variational;       /* dropout with one mask for all time steps (arXiv:1512.05287) */
+  glia_value lengths;     /* i64 or i32 [N], 0 .. T: the rest of each sequence is padding, which
+                             gives zeros, leaves the states alone, and has no gradient. One
+                             that is out of range fails the run. GLIA_NONE: all steps count */
+  glia_value h0;          /* [layers D, N, P]; GLIA_NONE: zeros */
+  glia_value c0;          /* lstm: [layers D, N, H]; GLIA_NONE: zeros */
+  glia_value *final_h;    /* receives the states after the last step, shaped as h0; or NULL */
+  glia_value *final_c;    /* lstm: the cells, shaped as c0; or NULL */
+} glia_recurrent_opts;
+/* x [T, N, features] -> the states of the top layer [T, N, D P], by the formulas of
+ * glia_rnn_with, glia_gru_with, glia_lstm_with. Parameters as in PyTorch's checkpoints, for
+ * each layer k and, with "_reverse" behind, for the second direction: weight_ih_lk [gates H,
+ * inputs], weight_hh_lk [gates H, P], bias_ih_lk, bias_hh_lk [gates H], with a projection
+ * weight_hr_lk [P, H], with peepholes weight_peephole_lk [3, H]; gates of gru r, z, n, of lstm
+ * i, f, g, o; initially uniform in +-1/sqrt(H). Latches GLIA_SHAPE for another rank or states
+ * of another shape, GLIA_INVALID for options out of range. */
+GLIA_API glia_value glia_rnn_opt(glia_scope *s, const char *name, glia_value x,
+                                 const glia_recurrent_opts *opt);
+GLIA_API glia_value glia_gru_opt(glia_scope *s, const char *name, glia_value x,
+                                 const glia_recurrent_opts *opt);
+GLIA_API glia_value glia_lstm_opt(glia_scope *s, const char *name, glia_value x,
+                                  const glia_recurrent_opts *opt);
 /* Training: zeroes with probability `rate` and scales the rest by 1/(1 - rate); infer: x. A
  * layer that is applied twice in a step draws anew the second time. */
 GLIA_API glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double rate);
@@ -165,6 +201,15 @@ GLIA_API glia_value glia_activation(glia_value x, const char *name);
 #define glia_batch_norm(...)                                          \
   GLIA_NAMED3(glia_batch_norm_opt, glia_batch_norm_opts, __VA_ARGS__, \
               .size = sizeof(glia_batch_norm_opts))
+#define glia_rnn(...)                                         \
+  GLIA_NAMED3(glia_rnn_opt, glia_recurrent_opts, __VA_ARGS__, \
+              .size = sizeof(glia_recurrent_opts))
+#define glia_gru(...)                                         \
+  GLIA_NAMED3(glia_gru_opt, glia_recurrent_opts, __VA_ARGS__, \
+              .size = sizeof(glia_recurrent_opts))
+#define glia_lstm(...)                                         \
+  GLIA_NAMED3(glia_lstm_opt, glia_recurrent_opts, __VA_ARGS__, \
+              .size = sizeof(glia_recurrent_opts))
 #endif
 
 #ifdef __cplusplus
