@@ -113,7 +113,13 @@ def networks_of(g):
 def give(g, saved, torch):
     for prefix, net in networks_of(g).items():
         start = "before." + prefix
-        net.load_state_dict({k[len(start):]: v for k, v in saved.items() if k.startswith(start)})
+        ours = {k[len(start):]: v for k, v in saved.items() if k.startswith(start)}
+        theirs = net.state_dict()
+        for name, value in theirs.items():  # what has two names there has one here
+            same = [k for k in ours if k in theirs and theirs[k].data_ptr() == value.data_ptr()]
+            if name not in ours and same:
+                ours[name] = ours[same[0]]
+        net.load_state_dict(ours)
     for names, ours in ((("X", "R"), "x."), (("Y",), "y.")):
         theirs = next((g[n] for n in names if n in g), None)
         count = sum(k.startswith(ours) for k in saved)
