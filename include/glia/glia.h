@@ -2,6 +2,7 @@
 #ifndef GLIA_GLIA_H
 #define GLIA_GLIA_H
 
+#include "glia/attention.h"
 #include "glia/base.h"
 #include "glia/boxes.h"
 #include "glia/chance.h"

@@ -174,6 +174,22 @@ typedef struct gi_recurrent_attr {
 extern const gi_op gi_op_rnn, gi_op_rnn_grad, gi_op_gru, gi_op_gru_grad, gi_op_lstm,
     gi_op_lstm_grad;
 
+/* ---- attention ----------------------------------------------------------------------- */
+
+/* attention       q [N, H, T, D], k [N, G, S, D], v [N, G, S, E][, mask] -> y [N, H, T, E], log
+ *                 of the sum of e^score [N, H, T], 0 for rows that see no key
+ * attention_grad  q, k, v, that log, delta [N, H, T], dy[, mask] -> dq, dk, dv
+ * G divides H. mask broadcasts to [N, H, T, S]: bool says which keys are seen, floats are added
+ * to the scores. Causal: row t sees the keys s <= t + offset. */
+typedef struct gi_attention_attr {
+  double scale;
+  bool causal;
+  int64_t offset;
+  double dropout;
+  uint64_t stream;
+} gi_attention_attr;
+extern const gi_op gi_op_attention, gi_op_attention_grad;
+
 /* ---- reductions ---------------------------------------------------------------------- */
 
 /* sum, mean, max, min, prod, variance; argmax, argmin (one axis). Axes ascend and are all
@@ -227,6 +243,8 @@ typedef struct gi_pad_attr {
   double value;
 } gi_pad_attr;
 extern const gi_op gi_op_slice, gi_op_place, gi_op_pad;
+/* write_at  x, part, at -> x, the part over its elements from `at` on (gi_axis_attr) */
+extern const gi_op gi_op_write_at;
 
 /* resize       x [.., n, ..] -> [.., size, ..], interpolated at the places i slope + offset
  * resize_grad  its transpose: back to `size`, what was the axis of x (ops/resize.h) */

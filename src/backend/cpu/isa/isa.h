@@ -8,6 +8,7 @@
 #ifndef GI_ISA_H
 #define GI_ISA_H
 
+#include "backend/cpu/isa/attention.h"
 #include "backend/cpu/isa/chance.h"
 #include "backend/cpu/isa/conv.h"
 #include "backend/cpu/isa/fold.h"
@@ -41,6 +42,7 @@ typedef struct gi_isa {
   gi_element_loops f32, bf16;
   const gi_chance_loops *chance;
   const gi_row_loops *row;
+  const gi_attention_loops *attention;
   const gi_narrow_loops *narrow;
   const gi_int8_loops *int8;
   const gi_conv_loops *conv;
@@ -67,6 +69,7 @@ gi_group_run GI_ISA(gi_group_run);
 gi_move_rectangle GI_ISA(gi_move_rectangle);
 extern const gi_chance_loops GI_ISA(gi_chance_loops);
 extern const gi_row_loops GI_ISA(gi_row_loops);
+extern const gi_attention_loops GI_ISA(gi_attention_loops);
 extern const gi_narrow_loops GI_ISA(gi_narrow_loops);
 extern const gi_int8_loops GI_ISA(gi_int8_loops);
 extern const gi_conv_loops GI_ISA(gi_conv_loops);

@@ -18,6 +18,7 @@ const gi_isa GI_ISA(gi_isa) = {
     .bf16 = OF_ELEMENT(bf16),
     .chance = &GI_ISA(gi_chance_loops),
     .row = &GI_ISA(gi_row_loops),
+    .attention = &GI_ISA(gi_attention_loops),
     .narrow = &GI_ISA(gi_narrow_loops),
     .int8 = &GI_ISA(gi_int8_loops),
     .conv = &GI_ISA(gi_conv_loops),
