@@ -40,9 +40,9 @@ typedef struct glia_compile_opts {
   int64_t memory_limit; /* most bytes of glia_plan_bytes: where they do not suffice, values are
                            dropped and computed a second time, which gives the same bits and
                            takes time; GLIA_NOMEM if that does not suffice; 0: no limit */
-  bool fixed;           /* for inference: variables keep their values while the plan lives. What
-                            depends on them alone is computed here and now, and kernels keep weights
-                            in the form that they like best. GLIA_INVALID if the graph assigns */
+  bool fixed;           /* for inference: variables that the graph does not assign keep their
+                            values while the plan lives. What depends on them alone is computed
+                            here and now, and kernels keep weights in the form that they like best */
   bool exact_conv;      /* no convolution that rounds worse than summing its products one after
                            the other: not by Winograd's algorithm, of which the largest error is
                            3e-5 of the results' root mean square */

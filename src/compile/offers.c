@@ -155,7 +155,7 @@ void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed) {
   for (size_t k = 0; k < g->nodes.n; k++) {
     const gi_node *n = g->nodes.at[k];
     bool all = !(n->op->flags & GI_SOURCE || gi_is_random(n)) || n->op == &gi_op_constant ||
-               (variables && n->op == &gi_op_variable);
+               (variables && n->op == &gi_op_variable && !gi_is_assigned(g, n->out));
     for (int i = 0; i < n->n_in; i++) all = all && fixed[n->in[i]];
     for (int i = 0; i < n->n_out; i++) fixed[n->out + (uint32_t)i] = all;
   }

@@ -67,8 +67,8 @@ bool gi_choices_parse(const gi_offers *o, const char *text, int *pick);
 /* The types and layouts of a node's values as a problem; space: n_in + n_out of each. */
 gi_problem gi_node_problem(const glia_graph *g, const gi_node *n, int threads, gi_type *types,
                            gi_layout *layouts);
-/* Marks the values that are the same in every run: constants and, in a fixed plan, variables,
- * and what is computed from them alone. fixed: by value. */
+/* Marks the values that are the same in every run: constants and, in a fixed plan, variables
+ * that the graph does not assign, and what is computed from them alone. fixed: by value. */
 void gi_mark_fixed(const glia_graph *g, bool variables, bool *fixed);
 /* The fastest kernel for a node whose values' layouts are settled or, where it has one already,
  * that which is next to it: sets n->kernel and choice. */

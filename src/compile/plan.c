@@ -47,8 +47,9 @@ static void add_slot(glia_plan *p, const void **at, uint32_t v) {
 /* The elements of a value that are the same in every run; NULL of others. */
 static const void *known_elements(const glia_plan *p, uint32_t v) {
   const gi_place_kind kind = p->memory.place[v].kind;
-  const bool known =
-      kind == GI_IN_CONSTANT || kind == GI_IN_FIXED || (kind == GI_IN_STORE && p->target.fixed);
+  const bool known = kind == GI_IN_CONSTANT || kind == GI_IN_FIXED ||
+                     (kind == GI_IN_STORE && p->target.fixed &&
+                      !gi_is_assigned(p->graph, p->memory.place[v].source));
   return known ? address(p, v) : NULL;
 }
 
@@ -269,15 +270,6 @@ static glia_status shrink_fixed(glia_plan *p) {
 /* Steps that depend on variables alone come first, where those keep their values. */
 static glia_status put_fixed_first(glia_plan *p) {
   if (!p->target.fixed) return GLIA_OK;
-  for (size_t i = 0; i < p->graph->roots.n; i++) {
-    const gi_root *r = &p->graph->roots.at[i];
-    if (r->variable == GI_NO_VALUE) continue;
-    const gi_node *n = p->graph->nodes.at[p->graph->values.at[r->variable]->node];
-    return gi_fail(GLIA_INVALID,
-                   "fixed: the graph assigns to variable \"%s\"; hint: a fixed plan only reads "
-                   "its variables",
-                   ((const gi_input_attr *)n->attr)->name);
-  }
   return gi_fixed_first(p->graph, p->order, p->n_order, &p->n_fixed);
 }
 

@@ -211,13 +211,15 @@ glia_status gi_schedule(const glia_graph *g, uint32_t watch, uint32_t **order, i
 /* ---- fixed steps ------------------------------------------------------------------------ */
 
 glia_status gi_fixed_first(const glia_graph *g, uint32_t *order, int n, int *n_fixed) {
-  bool *moves = gi_alloc(g->nodes.n + 1); /* by node: depends on an input or on chance */
+  bool *moves = gi_alloc(
+      g->nodes.n + 1); /* by node: depends on an input, on chance or on an assigned variable */
   uint32_t *later = gi_alloc(((size_t)n + 1) * sizeof *later);
   int late = 0;
   *n_fixed = 0;
   for (uint32_t k = 0; moves != NULL && k < g->nodes.n; k++) {
     const gi_node *node = g->nodes.at[k];
-    moves[k] = node->op == &gi_op_input || gi_is_random(node);
+    moves[k] = node->op == &gi_op_input || gi_is_random(node) ||
+               (node->op == &gi_op_variable && gi_is_assigned(g, node->out));
     for (int i = 0; i < node->n_in; i++)
       moves[k] = moves[k] || moves[g->values.at[node->in[i]]->node];
   }

@@ -271,6 +271,12 @@ glia_value glia_output(const char *name, glia_value v) {
   return v;
 }
 
+bool gi_is_assigned(const glia_graph *g, uint32_t v) {
+  for (size_t i = 0; i < g->roots.n; i++)
+    if (g->roots.at[i].variable == v) return true;
+  return false;
+}
+
 void glia_assign(glia_value variable, glia_value value) {
   if (gi_null(variable) || gi_null(value)) return;
   glia_graph *g = variable.graph;

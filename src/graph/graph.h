@@ -98,6 +98,8 @@ typedef struct gi_input_attr {
 typedef struct gi_constant_attr {
   gi_literal literal;
 } gi_constant_attr;
+/* Does the graph give variable v a new value? */
+bool gi_is_assigned(const glia_graph *g, uint32_t v);
 /* True, and *v set, if the value is a constant all of whose elements are equal. */
 bool gi_constant_scalar(glia_value v, double *out);
 
