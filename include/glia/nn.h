@@ -9,6 +9,7 @@
 #ifndef GLIA_NN_H
 #define GLIA_NN_H
 
+#include "glia/attention.h"
 #include "glia/graph.h"
 #include "glia/losses.h"
 #include "glia/store.h"
@@ -78,8 +79,8 @@ typedef struct glia_init {
  * other types, GLIA_INVALID for strided ones. */
 GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init init,
                                                     uint64_t seed, const char *name);
-/* Parameter `name` of scope s, f32: created at the first trace, found later. A shape that
- * differs from the store's latches GLIA_MODEL with both. */
+/* Parameter `name` of scope s: created as f32 at the first trace, found later, in the float type
+ * that the store has. A shape that differs from the store's latches GLIA_MODEL with both. */
 GLIA_API glia_value glia_parameter(glia_scope *s, const char *name, int rank,
                                    const int64_t *shape, glia_init init);
 /* The same for a tensor that is kept but not learned. glia_assign gives either a new value. */
@@ -184,6 +185,111 @@ GLIA_API glia_value glia_gru_opt(glia_scope *s, const char *name, glia_value x,
                                  const glia_recurrent_opts *opt);
 GLIA_API glia_value glia_lstm_opt(glia_scope *s, const char *name, glia_value x,
                                   const glia_recurrent_opts *opt);
+typedef struct glia_layer_norm_opts {
+  size_t size;
+  int64_t axes;   /* so many of the last are normalised together; 0 -> 1 */
+  double eps;     /* 0 -> 1e-5; rms_norm: 1e-6 */
+  bool no_affine; /* no parameters */
+  bool no_bias;
+} glia_layer_norm_opts;
+/* (x - mean) / sqrt(variance + eps) weight + bias over the last axes, whose shape weight and
+ * bias have. arXiv:1607.06450 */
+GLIA_API glia_value glia_layer_norm_opt(glia_scope *s, const char *name, glia_value x,
+                                        const glia_layer_norm_opts *opt);
+/* x / sqrt(mean of x^2 + eps) weight; there is no bias. arXiv:1910.07467 */
+GLIA_API glia_value glia_rms_norm_opt(glia_scope *s, const char *name, glia_value x,
+                                      const glia_layer_norm_opts *opt);
+
+typedef struct glia_group_norm_opts {
+  size_t size;
+  int64_t groups; /* of channels; must be given; a divisor of C */
+  double eps;     /* 0 -> 1e-5 */
+  bool no_affine; /* no parameters */
+} glia_group_norm_opts;
+/* x [N, C, ...] normalised over groups of channels; weight, bias [C]. arXiv:1803.08494 */
+GLIA_API glia_value glia_group_norm_opt(glia_scope *s, const char *name, glia_value x,
+                                        const glia_group_norm_opts *opt);
+
+typedef struct glia_instance_norm_opts {
+  size_t size;
+  double eps;      /* 0 -> 1e-5 */
+  double momentum; /* share of the new statistics; 0 -> 0.1 */
+  bool affine;     /* weight, bias [C] */
+  bool track;      /* keeps running_mean and running_var [C], used when not training */
+} glia_instance_norm_opts;
+/* x [N, C, ...] normalised over each channel of each n. arXiv:1607.08022 */
+GLIA_API glia_value glia_instance_norm_opt(glia_scope *s, const char *name, glia_value x,
+                                           const glia_instance_norm_opts *opt);
+
+typedef struct glia_embedding_opts {
+  size_t size;
+  int64_t rows, width; /* of the weight; must be given */
+  bool padded;         /* the row called `padding` begins as zeros and is not learned */
+  int64_t padding;     /* negative numbers count from the last row */
+  double max_norm;     /* rows that are longer are taken as scaled down to this length; the
+                          parameter itself stays as it is; 0: they stay */
+  double norm;         /* which length; 0 -> 2 */
+  bool by_frequency;   /* gradients are divided by how often a row is named in the batch */
+} glia_embedding_opts;
+/* index [...], i64 or i32 -> [..., width]; weight [rows, width], normal at first. An index out
+ * of range is reported at run time with the layer and the first bad position. */
+GLIA_API glia_value glia_embedding_opt(glia_scope *s, const char *name, glia_value index,
+                                       const glia_embedding_opts *opt);
+
+typedef struct glia_multi_head_attention_opts {
+  size_t size;
+  int64_t heads;       /* must be given; a divisor of x's width E */
+  glia_value key;      /* [N, S, K]; GLIA_NONE: x */
+  glia_value value;    /* [N, S, V]; GLIA_NONE: the key */
+  glia_value mask;     /* [T, S], [N heads, T, S] or what broadcasts to [N, heads, T, S]: bool,
+                          true: the key is seen (PyTorch's attn_mask says the opposite), or floats
+                          that are added to the scores */
+  glia_value key_mask; /* [N, S]: bool, true: the key is seen, or floats that are added */
+  bool causal;         /* row t sees the keys 0 .. t */
+  double dropout;      /* of weights, in training */
+  bool no_bias;
+  bool bias_kv;         /* a learned key and value behind the others: bias_k, bias_v */
+  bool zero_key;        /* a key and value of zeros behind all */
+  bool sequence_first;  /* x, key and value are [T, N, ..], the result too */
+  glia_value *weights;  /* receives what values were weighted by (before dropout), the mean
+                           over heads [N, T, S]; NULL: unwanted, which spares T S memory */
+  bool weights_by_head; /* that is [N, heads, T, S] */
+} glia_multi_head_attention_opts;
+/* y = out_proj(attention(q, k, v)) by heads: x [N, T, E], or [T, E] without a batch -> its
+ * shape. Parameters as PyTorch's MultiheadAttention: in_proj_weight [3 E, E], or q_proj_weight
+ * [E, E], k_proj_weight [E, K], v_proj_weight [E, V] where K or V differ from E; in_proj_bias
+ * [3 E]; bias_k, bias_v [1, 1, E]; out_proj.weight [E, E], out_proj.bias. Rows that see no key
+ * are zeros before out_proj. arXiv:1706.03762 */
+GLIA_API glia_value glia_multi_head_attention_opt(glia_scope *s, const char *name, glia_value x,
+                                                  const glia_multi_head_attention_opts *opt);
+
+typedef struct glia_transformer_layer_opts {
+  size_t size;
+  int64_t heads;          /* must be given */
+  int64_t inner;          /* width of the hidden layer; 0 -> 2048 */
+  const char *activation; /* NULL: relu */
+  double dropout;
+  double eps;      /* of the norms; 0 -> 1e-5 */
+  bool norm_first; /* norms come before attention and hidden layer, not after the sums */
+  bool no_bias;
+  bool sequence_first;       /* x and memory are [T, N, E] */
+  bool causal;               /* of x: row t sees 0 .. t */
+  glia_value mask, key_mask; /* of x, as multi_head_attention takes them */
+  glia_value memory;         /* decoder: what it looks at, [N, S, E]; must be given */
+  glia_value memory_mask, memory_key_mask; /* decoder */
+} glia_transformer_layer_opts;
+/* x [N, T, E] -> its shape: norm1(x + self_attn(x)), then norm2(x + linear2(act(linear1(x)))).
+ * Parameters as PyTorch's TransformerEncoderLayer: self_attn.*, linear1.*, linear2.*, norm1.*,
+ * norm2.*. arXiv:1706.03762; norm_first: arXiv:2002.04745 */
+GLIA_API glia_value glia_transformer_encoder_layer_opt(glia_scope *s, const char *name,
+                                                       glia_value x,
+                                                       const glia_transformer_layer_opts *opt);
+/* The same with attention to `memory` in between: norm2(x + multihead_attn(x, memory)); the
+ * hidden layer has norm3. Parameters as PyTorch's TransformerDecoderLayer. */
+GLIA_API glia_value glia_transformer_decoder_layer_opt(glia_scope *s, const char *name,
+                                                       glia_value x,
+                                                       const glia_transformer_layer_opts *opt);
+
 /* Training: zeroes with probability `rate` and scales the rest by 1/(1 - rate); infer: x. A
  * layer that is applied twice in a step draws anew the second time. */
 GLIA_API glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double rate);
@@ -210,6 +316,30 @@ GLIA_API glia_value glia_activation(glia_value x, const char *name);
 #define glia_lstm(...)                                         \
   GLIA_NAMED3(glia_lstm_opt, glia_recurrent_opts, __VA_ARGS__, \
               .size = sizeof(glia_recurrent_opts))
+#define glia_layer_norm(...)                                          \
+  GLIA_NAMED3(glia_layer_norm_opt, glia_layer_norm_opts, __VA_ARGS__, \
+              .size = sizeof(glia_layer_norm_opts))
+#define glia_rms_norm(...)                                          \
+  GLIA_NAMED3(glia_rms_norm_opt, glia_layer_norm_opts, __VA_ARGS__, \
+              .size = sizeof(glia_layer_norm_opts))
+#define glia_group_norm(...)                                          \
+  GLIA_NAMED3(glia_group_norm_opt, glia_group_norm_opts, __VA_ARGS__, \
+              .size = sizeof(glia_group_norm_opts))
+#define glia_instance_norm(...)                                             \
+  GLIA_NAMED3(glia_instance_norm_opt, glia_instance_norm_opts, __VA_ARGS__, \
+              .size = sizeof(glia_instance_norm_opts))
+#define glia_embedding(...)                                         \
+  GLIA_NAMED3(glia_embedding_opt, glia_embedding_opts, __VA_ARGS__, \
+              .size = sizeof(glia_embedding_opts))
+#define glia_multi_head_attention(...)                                                    \
+  GLIA_NAMED3(glia_multi_head_attention_opt, glia_multi_head_attention_opts, __VA_ARGS__, \
+              .size = sizeof(glia_multi_head_attention_opts))
+#define glia_transformer_encoder_layer(...)                                                 \
+  GLIA_NAMED3(glia_transformer_encoder_layer_opt, glia_transformer_layer_opts, __VA_ARGS__, \
+              .size = sizeof(glia_transformer_layer_opts))
+#define glia_transformer_decoder_layer(...)                                                 \
+  GLIA_NAMED3(glia_transformer_decoder_layer_opt, glia_transformer_layer_opts, __VA_ARGS__, \
+              .size = sizeof(glia_transformer_layer_opts))
 #endif
 
 #ifdef __cplusplus

@@ -109,7 +109,11 @@ static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kin
   const char *full = gi_scoped(s, name);
   if (full == NULL) return gi_latch(s->graph, GLIA_NOMEM, "%s: no memory for its name", name);
   gi_entry *e = gi_store_find(s->store, full);
-  if (e != NULL) return existing(s, e, &t);
+  if (e != NULL) {
+    const glia_dtype stored = glia_tensor_dtype(e->tensor);
+    if (glia_dtype_is_float(stored)) t.dtype = stored; /* a file of f64 makes a network of f64 */
+    return existing(s, e, &t);
+  }
   glia_status status = gi_type_check(&t, full);
   if (status == GLIA_OK) status = gi_store_add(s->store, full, kind, &t, &e);
   if (status == GLIA_OK && !s->zeros) status = glia_initialise(e->tensor, init, s->seed, full);

@@ -34,5 +34,7 @@ glia_value gi_leave(const gi_entered *e, glia_value result);
 const char *gi_scoped(const glia_scope *s, const char *name);
 /* What made v, for messages: "flatten([64, 1, 28, 28])". Written to buf and returned. */
 const char *gi_origin(glia_value v, char *buf, size_t n);
+/* Which random numbers a dropout in scope s draws: none that another one of the graph does. */
+uint64_t gi_dropout_stream(const glia_scope *s);
 
 #endif /* GI_SCOPE_H */

@@ -1,5 +1,6 @@
 /* dense.c - y = act(x W^T + b): x [..., K], W [units, K], b [units]. */
 #include "nn/layer.h"
+#include "nn/linear.h"
 
 enum { NAME_LIMIT = 256 };
 
@@ -26,10 +27,12 @@ static glia_value build(glia_scope *s, glia_value x, const glia_dense_opts *o) {
   const int64_t inputs = glia_value_dim(x, -1), shape[] = {o->units, inputs};
   if (!inputs_fit(s, x, inputs)) return GLIA_NONE;
   const glia_value w = glia_parameter(s, "weight", 2, shape, (glia_init){.kind = o->init});
-  glia_value y = glia_matmul(x, w, .transpose_b = true);
-  if (!o->no_bias)
-    y = glia_add(y, glia_parameter(s, "bias", 1, shape, (glia_init){.fan_in = inputs}));
-  return glia_activation(y, o->activation);
+  const glia_value b = o->no_bias
+                           ? GLIA_NONE
+                           : glia_parameter(s, "bias", 1, shape, (glia_init){.fan_in = inputs});
+  if (s->graph->status != GLIA_OK) return GLIA_NONE;
+  const glia_value y = gi_linear(gi_as_rows(x), w, b);
+  return gi_as_before(glia_activation(y, o->activation), x);
 }
 
 glia_value glia_dense_opt(glia_scope *s, const char *name, glia_value x,

@@ -10,16 +10,20 @@ typedef struct dropout_opts {
   double rate;
 } dropout_opts;
 
+static bool draws(const gi_node *n, uint64_t stream) {
+  if (n->op == &gi_op_dropout) return ((const gi_elementwise_attr *)n->attr)->stream == stream;
+  return n->op == &gi_op_attention && ((const gi_attention_attr *)n->attr)->dropout > 0 &&
+         ((const gi_attention_attr *)n->attr)->stream == stream;
+}
+
 static bool taken(const glia_graph *g, uint64_t stream) {
   for (size_t i = 0; i < g->nodes.n; i++)
-    if (g->nodes.at[i]->op == &gi_op_dropout &&
-        ((const gi_elementwise_attr *)g->nodes.at[i]->attr)->stream == stream)
-      return true;
+    if (draws(g->nodes.at[i], stream)) return true;
   return false;
 }
 
 /* Hashes of the name with seeds 0, 1, ...: the first that no dropout of the graph has. */
-static uint64_t stream_of(const glia_scope *s) {
+uint64_t gi_dropout_stream(const glia_scope *s) {
   uint64_t nth = 0, stream = gi_hash_str(s->path, nth);
   while (taken(s->graph, stream)) stream = gi_hash_str(s->path, ++nth);
   return stream;
@@ -32,7 +36,7 @@ glia_value glia_dropout(glia_scope *s, const char *name, glia_value x, double ra
     return gi_leave(
         &e, gi_latch(x.graph, GLIA_INVALID, "dropout: rate is %g, wanted 0 <= rate < 1", rate));
   if (!s->train || rate == 0) return gi_leave(&e, x);
-  return gi_leave(&e, glia_dropout_with(x, rate, stream_of(e.scope)));
+  return gi_leave(&e, glia_dropout_with(x, rate, gi_dropout_stream(e.scope)));
 }
 
 static glia_value build_row(glia_scope *s, const char *name, glia_value x, const void *opts) {
