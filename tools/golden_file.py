@@ -6,7 +6,7 @@ byte range; "__metadata__": strings), padded with blanks to 8 bytes, then the nu
 import json
 import struct
 
-TYPES = {"float64": "F64", "float32": "F32", "int64": "I64"}
+TYPES = {"float64": "F64", "float32": "F32", "int64": "I64", "bool": "BOOL"}
 
 
 def write(path, tensors, metadata):

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST = 96, NAME = 128 };
+enum { MOST = 512, NAME = 128 };
 
 typedef struct options {
   const char *manifest, *out, *backend, *group, *one;
@@ -29,6 +29,7 @@ struct question {
   const char *group, *name, *op;
   glia_safetensors *file;
   glia_graph *graph;
+  glia_store *store; /* of q_scope; NULL: none */
   int n_given, n_out;
   char given_name[MOST][NAME];
   char out_name[MOST][NAME];
@@ -57,6 +58,9 @@ const char *q_tensor_name(const question *q, int i) {
 glia_value q_tensor(question *q, const char *name) {
   for (int i = 0; i < q->n_given; i++)
     if (strcmp(q->given_name[i], name) == 0) return q->given[i];
+  if (q->store != NULL && strncmp(name, "param.", 6) == 0)
+    return glia_store_get(q->store, name + 6) != NULL ? gi_variable(q->graph, name + 6)
+                                                      : GLIA_NONE;
   glia_tensor *t = q->n_given < MOST ? q_read(q, name) : NULL;
   if (t == NULL) return GLIA_NONE;
   const int i = q->n_given++;
@@ -65,6 +69,36 @@ glia_value q_tensor(question *q, const char *name) {
   q->given[i] = glia_input(q->graph, q->given_name[i], glia_tensor_dtype(t),
                            glia_tensor_rank(t), glia_tensor_shape(t));
   return q->given[i];
+}
+
+/* Tensors "<kind>NAME" of the file as NAME of the store. */
+static glia_status fill_store(question *q, const char *kind, glia_store_kind as) {
+  const size_t n = strlen(kind);
+  for (int i = 0; i < glia_safetensors_count(q->file); i++) {
+    const char *name = glia_safetensors_name(q->file, i);
+    glia_tensor *t = NULL;
+    gi_entry *e = NULL;
+    if (strncmp(name, kind, n) != 0) continue;
+    GI_TRY(glia_safetensors_read(q->file, i, &t));
+    const gi_type type = gi_tensor_type(t);
+    const glia_status s = gi_store_add(q->store, name + n, as, &type, &e);
+    for (int64_t k = 0; s == GLIA_OK && k < glia_tensor_count(t); k++)
+      glia_tensor_set(e->tensor, k, glia_tensor_get(t, k));
+    glia_tensor_free(t);
+    GI_TRY(s);
+  }
+  return GLIA_OK;
+}
+
+glia_scope *q_scope(question *q) {
+  const glia_scope_opts o = {.size = sizeof o, .train = q_training(q)};
+  if (q->store == NULL && (glia_store_new(&q->store) != GLIA_OK ||
+                           fill_store(q, "param.", GLIA_PARAMETER) != GLIA_OK ||
+                           fill_store(q, "buffer.", GLIA_BUFFER) != GLIA_OK)) {
+    q_cannot(q, glia_error_message());
+    return NULL;
+  }
+  return glia_scope_new(q->graph, q->store, &o);
 }
 
 glia_value q_input(question *q, int i) {
@@ -330,6 +364,7 @@ static void one_case(const options *o, const gi_json *manifest, const gi_json *r
   for (int i = 0; i < q->n_given; i++) glia_tensor_free(q->given_tensor[i]);
   for (int i = 0; i < q->n_out; i++) glia_tensor_free(q->put[i]);
   glia_graph_free(q->graph);
+  glia_store_free(q->store);
   if (q->file != NULL) glia_safetensors_close(q->file);
   free(q);
 }

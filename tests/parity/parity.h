@@ -40,6 +40,9 @@ bool q_training(const question *q); /* the case's mode */
 glia_value q_tensor(question *q, const char *name);
 glia_value q_input(question *q, int i);
 glia_value q_param(question *q, const char *name); /* "weight" */
+/* A scope whose parameters and buffers are the given ones, for rows that call layers or models.
+ * Call it before q_param. */
+glia_scope *q_scope(question *q);
 /* An attribute that is "input.2": that input; else GLIA_NONE. */
 glia_value q_named(question *q, const char *key);
 

@@ -15,3 +15,9 @@ foreach(backend IN LISTS backends)
     $<TARGET_FILE:glia-parity> ${backend} ${CMAKE_BINARY_DIR}/scratch/parity_${backend})
   set_tests_properties(parity_${backend} PROPERTIES SKIP_RETURN_CODE 77)
 endforeach()
+# The same program against answers of PyTorch's that are kept here, in f64 (tools/golden_*.py).
+set(golden ${CMAKE_CURRENT_SOURCE_DIR}/golden/transformer)
+add_test(NAME parity_golden COMMAND glia-parity ${golden}/manifest.json
+  --out ${CMAKE_BINARY_DIR}/scratch/parity_golden --backend ref --check)
+set_tests_properties(parity_golden PROPERTIES
+  PASS_REGULAR_EXPRESSION "[1-9][0-9]* answered, 0 failed, 0 unknown")
