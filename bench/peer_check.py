@@ -82,7 +82,7 @@ def normal(stream, step, shape, torch):
 
 
 class Chance:
-    """Stands in for the networks' Dropout modules and for torch.randn while steps are run."""
+    """Stands in for dropout, of modules and inside of attention, and for torch.randn."""
 
     def __init__(self, torch, networks):
         self.torch, self.step, self.uses = torch, 0, {}
@@ -90,15 +90,30 @@ class Chance:
             for name, module in net.named_modules():
                 if isinstance(module, torch.nn.Dropout) and module.training:
                     module.forward = self.dropout(prefix + name, module.p)
+                if isinstance(module, torch.nn.MultiheadAttention) and module.training:
+                    module.forward = self.inside(prefix + name, module.forward)
+        torch.nn.functional._scaled_dot_product_attention = self.attention
         torch.randn = lambda *shape: normal(stream_of("z"), self.step, shape, torch)
 
+    def drop(self, name, x, p):
+        nth = self.uses[name] = self.uses.get(name, -1) + 1
+        words = philox(stream_of(name, nth), self.step, x.numel())
+        kept = (words >> 8) * 2.0 ** -24 >= p
+        return x * self.torch.tensor(kept.reshape(x.shape) / (1 - p)).to(x.dtype)
+
     def dropout(self, name, p):
-        def forward(x):
-            nth = self.uses[name] = self.uses.get(name, -1) + 1
-            words = philox(stream_of(name, nth), self.step, x.numel())
-            kept = (words >> 8) * 2.0 ** -24 >= p
-            return x * self.torch.tensor(kept.reshape(x.shape) / (1 - p)).to(x.dtype)
-        return forward
+        return lambda x: self.drop(name, x, p)
+
+    def inside(self, name, forward):
+        def call(*args, **named):
+            self.within = name
+            return forward(*args, **named)
+        return call
+
+    def attention(self, q, k, v, mask=None, p=0.0, *_):
+        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+        weights = (scores if mask is None else scores + mask).softmax(-1)
+        return (self.drop(self.within, weights, p) if p > 0 else weights) @ v, weights
 
     def next(self):
         self.step, self.uses = self.step + 1, {}

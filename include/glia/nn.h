@@ -79,8 +79,9 @@ typedef struct glia_init {
  * other types, GLIA_INVALID for strided ones. */
 GLIA_NODISCARD GLIA_API glia_status glia_initialise(glia_tensor *t, glia_init init,
                                                     uint64_t seed, const char *name);
-/* Parameter `name` of scope s: created as f32 at the first trace, found later, in the float type
- * that the store has. A shape that differs from the store's latches GLIA_MODEL with both. */
+/* Parameter `name` of scope s: created as f32 at the first trace, found later, in the float
+ * type that the store has. A shape that differs from the store's latches GLIA_MODEL with both.
+ */
 GLIA_API glia_value glia_parameter(glia_scope *s, const char *name, int rank,
                                    const int64_t *shape, glia_init init);
 /* The same for a tensor that is kept but not learned. glia_assign gives either a new value. */

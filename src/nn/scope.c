@@ -111,7 +111,8 @@ static glia_value tensor_of(glia_scope *s, const char *name, glia_store_kind kin
   gi_entry *e = gi_store_find(s->store, full);
   if (e != NULL) {
     const glia_dtype stored = glia_tensor_dtype(e->tensor);
-    if (glia_dtype_is_float(stored)) t.dtype = stored; /* a file of f64 makes a network of f64 */
+    if (glia_dtype_is_float(stored))
+      t.dtype = stored; /* a file of f64 makes a network of f64 */
     return existing(s, e, &t);
   }
   glia_status status = gi_type_check(&t, full);
