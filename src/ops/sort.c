@@ -92,7 +92,7 @@ static gi_cost cost(const gi_infer *c) {
 static const gi_sort_attr all5 = {1, 5, false}, down5 = {1, 5, true}, top2 = {0, 2, true},
                           low3 = {1, 3, false}, none = {0, 0, false}, all40 = {0, 40, false},
                           more = {0, 6, false}, axis3 = {3, 1, false}, minus = {0, -1, false},
-                          one = {0, 1, true};
+                          one = {0, 1, true}, all300 = {1, 300, true}, best9 = {1, 9, false};
 #define R -2, 2, GLIA_F32
 static const gi_sample samples[] = {
     {&all5, 1, {{2, {3, 5}, R}}, GLIA_OK},
@@ -100,8 +100,10 @@ static const gi_sample samples[] = {
     {&top2, 1, {{2, {4, 3}, R}}, GLIA_OK},
     {&low3, 1, {{3, {2, 7, 1}, R}}, GLIA_OK},
     {&one, 1, {{1, {1}, R}}, GLIA_OK},
-    {&none, 1, {{2, {0, 3}, R}}, GLIA_OK},             /* no elements */
-    {&none, 1, {{1, {3}, R}}, GLIA_OK},                /* none of them */
+    {&none, 1, {{2, {0, 3}, R}}, GLIA_OK}, /* no elements */
+    {&none, 1, {{1, {3}, R}}, GLIA_OK},    /* none of them */
+    {&all300, 1, {{2, {2, 300}, R}}, GLIA_OK},
+    {&best9, 1, {{3, {2, 200, 2}, R}}, GLIA_OK},
     {&all40, 1, {{1, {40}, 0, 9, GLIA_I64}}, GLIA_OK}, /* equals keep their order */
     {&top2, 1, {{1, {9}, 0, 3, GLIA_U8}}, GLIA_OK},
     {&more, 1, {{1, {5}, R}}, GLIA_SHAPE},

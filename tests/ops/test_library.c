@@ -216,6 +216,47 @@ static void test_small_things(void **state) {
   glia_graph_free(g);
 }
 
+/* ---- order of many equals ------------------------------------------------------------- */
+
+enum { LONG = 700 };
+
+/* The first `count` of an order, by one backend; owned. */
+static glia_tensor *ordered(const char *backend, int64_t count, bool smallest) {
+  static float x[LONG];
+  glia_graph *g = graph();
+  glia_plan *p = NULL;
+  glia_tensor *t = NULL, *in = NULL;
+  glia_value index;
+  const int64_t n = LONG;
+  for (int i = 0; i < LONG; i++)
+    x[i] = i % 97 == 5 ? NAN : i % 31 == 7 ? -0.0F : (float)((i * 7919) % 11 - 5);
+  glia_top_k(glia_input(g, "x", GLIA_F32, 1, &n), count, 0, smallest, &index);
+  glia_output("index", index);
+  OK(glia_compile(g, &p, .backend = backend));
+  OK(glia_tensor_wrap(GLIA_F32, 1, &n, x, &in));
+  OK(glia_plan_bind(p, "x", in));
+  OK(glia_plan_run(p));
+  OK(glia_tensor_copy(glia_plan_output(p, "index"), &t));
+  glia_plan_free(p);
+  glia_tensor_free(in);
+  glia_graph_free(g);
+  return t;
+}
+
+/* Equals keep their order however long the row is and however much of it is wanted. */
+static void test_order_of_equals(void **state) {
+  static const int64_t counts[] = {1, 40, 300, LONG};
+  (void)state;
+  for (int i = 0; i < 2 * GI_COUNT(counts); i++) {
+    glia_tensor *want = ordered("ref", counts[i / 2], i % 2),
+                *got = ordered(NULL, counts[i / 2], i % 2);
+    for (int64_t k = 0; k < counts[i / 2]; k++)
+      NEAR(glia_tensor_get(got, k), glia_tensor_get(want, k), 0);
+    glia_tensor_free(want);
+    glia_tensor_free(got);
+  }
+}
+
 /* ---- chance --------------------------------------------------------------------------- */
 
 enum { MANY = 20000 };
@@ -315,6 +356,7 @@ int main(void) {
       cmocka_unit_test(test_windows_are_refused_by_name),
       cmocka_unit_test(test_places_are_refused_by_name),
       cmocka_unit_test(test_small_things),
+      cmocka_unit_test(test_order_of_equals),
       cmocka_unit_test(test_distributions),
       cmocka_unit_test(test_orders_and_choices),
   };
