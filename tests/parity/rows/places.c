@@ -46,6 +46,17 @@ static void grid_sample(question *q) {
   q_output(q, 0, glia_grid_sample_opt(q_input(q, 0), q_input(q, 1), &o));
 }
 
+/* Negative counts cut, as PyTorch's. */
+static glia_value padded(glia_value x, int64_t *before, int64_t *after, double value) {
+  for (int d = 0; d < glia_value_rank(x); d++) {
+    const int64_t n = glia_value_dim(x, d), from = GI_MAX(0, -before[d]);
+    x = glia_slice(x, d, from, n - GI_MAX(0, -after[d]), 1);
+    before[d] = GI_MAX(0, before[d]);
+    after[d] = GI_MAX(0, after[d]);
+  }
+  return glia_pad(x, before, after, value);
+}
+
 /* PyTorch lists pairs from the last axis on. */
 static void pad(question *q) {
   const glia_value x = q_input(q, 0);
@@ -59,7 +70,7 @@ static void pad(question *q) {
     after[rank - 1 - i] = pairs[2 * i + 1];
   }
   if (strcmp(mode, "constant") == 0)
-    q_output(q, 0, glia_pad(x, before, after, q_num(q, "value", 0)));
+    q_output(q, 0, padded(x, before, after, q_num(q, "value", 0)));
   else
     q_output(q, 0,
              glia_pad_edge(x, before, after,
@@ -82,7 +93,7 @@ static void pad_module(question *q) {
   }
   const char first = name[0];
   if (first == 'Z' || strncmp(name, "Co", 2) == 0)
-    q_output(q, 0, glia_pad(x, before, after, q_num(q, "value", 0)));
+    q_output(q, 0, padded(x, before, after, q_num(q, "value", 0)));
   else
     q_output(q, 0,
              glia_pad_edge(x, before, after,
