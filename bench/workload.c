@@ -75,7 +75,7 @@ static void open_learner(running *r, int threads) {
   const workload *w = r->w;
   glia_learner_opts l = {.size = sizeof l,
                          .model = w->model,
-                         .loss = w->loss,
+                         .loss = {.name = w->loss},
                          .threads = threads,
                          .seed = 1,
                          .fixed = w->optimizer == NULL,

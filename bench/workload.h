@@ -21,7 +21,7 @@ typedef struct workload {
   glia_model_fn model;
   const char *optimizer; /* NULL: inference */
   glia_dtype precision;  /* as in glia_compile_opts; GLIA_BF16: the peer's too */
-  glia_loss loss;        /* 0: by the targets */
+  const char *loss;      /* NULL: by the targets */
   /* In place of a model: a whole step of its own, from the input "x" to outputs that are called
    * "loss..." and new parameters. */
   void (*step)(glia_scope *s, glia_value x);

@@ -21,22 +21,47 @@ extern "C" {
 
 /* ---- the learner ------------------------------------------------------------------------- */
 
-typedef enum glia_loss {
-  GLIA_LOSS_DEFAULT,       /* cross entropy for classes, mse for numbers */
-  GLIA_LOSS_CROSS_ENTROPY, /* logits and class indices */
-  GLIA_LOSS_MSE,
-  GLIA_LOSS_MAE,
-  GLIA_LOSS_HUBER, /* delta 1 */
-  GLIA_LOSS_BCE    /* from logits; targets in [0, 1] */
+/* A loss by name, and its options: zero is the default of the named one; who wants 0 where the
+ * default is another number gives DBL_MIN. Options that a loss does not have must be zero. The
+ * learner's loss is the mean over the batch (and the K numbers) of these; x is the model's
+ * result, t the target, [B] classes or [B, K] numbers; formulas in full: glia/losses.h.
+ *
+ *   classes   cross_entropy  -log softmax(x)[t]
+ *             multi_margin   1 / C sum over c != t of max(0, margin - x[t] + x[c])
+ *   numbers   mse            (x - t)^2
+ *             mae            |x - t|
+ *             huber          (x - t)^2 / 2 up to delta, then straight on
+ *             smooth_l1      (x - t)^2 / (2 beta) up to beta, then straight on
+ *             poisson_nll    e^x - t x: x the logarithm of the expected count
+ *   yes or no bce            -(t log p + (1 - t) log(1 - p)), p = sigmoid(x), t in [0, 1]
+ *             focal          alpha_t (1 - p_t)^gamma times that
+ *             dice           1 - (2 sum p t + smooth) / (sum p + sum t + smooth)
+ *             hinge          max(0, 1 - t x), t 1 or -1
+ *             soft_margin    log(1 + e^(-t x)), t 1 or -1
+ */
+typedef struct glia_loss {
+  const char *name;       /* NULL: cross_entropy for classes, mse for numbers */
+  double label_smoothing; /* cross_entropy: targets are (1 - e) one-hot + e / C; below 1 */
+  double margin;          /* multi_margin; 0 -> 1 */
+  double delta;           /* huber; 0 -> 1 */
+  double beta;            /* smooth_l1; 0 -> 1 */
+  double gamma;           /* focal; 0 -> 2 */
+  double alpha;           /* focal: weight of t = 1; 0 -> 0.25 */
+  double smooth;          /* dice; 0 -> 1 */
 } glia_loss;
+
+/* Reads "huber delta=0.5"; "-" counts as "_" in the name; a number that is given as 0 is 0, not
+ * the default. GLIA_INVALID names what is unknown or out of range, and the nearest name. */
+GLIA_NODISCARD GLIA_API glia_status glia_loss_parse(const char *text, glia_loss *out);
+/* Fills in the defaults and checks the ranges. */
+GLIA_NODISCARD GLIA_API glia_status glia_loss_resolve(glia_loss *o);
 
 typedef struct glia_learner_opts {
   size_t size;
-  glia_model_fn model;   /* must be given */
-  void *user;            /* the model's; kept until the learner is freed */
-  glia_sample_spec data; /* shape of a sample and kind of target; must be given */
-  glia_loss loss;
-  double label_smoothing;   /* cross entropy only */
+  glia_model_fn model;      /* must be given */
+  void *user;               /* the model's; kept until the learner is freed */
+  glia_sample_spec data;    /* shape of a sample and kind of target; must be given */
+  glia_loss loss;           /* must suit the targets */
   glia_optimizer optimizer; /* default adam */
   double clip_norm, clip_value;
   uint64_t seed;       /* of parameters and of dropout */
@@ -83,8 +108,8 @@ GLIA_NODISCARD GLIA_API glia_status glia_learner_step(glia_learner *l, const gli
 /* The model's result in inference mode: borrowed until the next call on the learner. */
 GLIA_NODISCARD GLIA_API glia_status glia_learner_forward(glia_learner *l, const glia_tensor *x,
                                                          const glia_tensor **out);
-/* Probabilities [B, classes] (softmax; sigmoid for BCE), or the numbers of a regression. Owned.
- */
+/* Probabilities [B, classes] (softmax), or the numbers of a regression: sigmoid of the result
+ * for bce, focal and dice, e to its power for poisson_nll. Owned. */
 GLIA_NODISCARD GLIA_API glia_status glia_predict(glia_learner *l, const glia_tensor *x,
                                                  glia_tensor **out);
 
@@ -187,9 +212,10 @@ typedef struct glia_train_opts { /* the settings of a run; kept in its folder as
   int batch;             /* 0 -> 64 */
   const char *optimizer; /* "adam", "sgd momentum=0.9"...; NULL: adam */
   double lr;             /* as in glia_fit_opts */
+  const char *loss;      /* "mae", "huber delta=0.5"...; NULL: by the targets */
   const char *schedule;  /* "cosine", "one_cycle max_lr=0.1"...; NULL: constant */
   double clip_norm;
-  double label_smoothing;
+  double label_smoothing; /* cross_entropy */
   double valid; /* share of the training samples held out for validation (test data are
                    only for glia_run_evaluate); 0 -> 0.1 */
   int64_t patience;

@@ -10,16 +10,6 @@
 
 /* ---- tracing ----------------------------------------------------------------------------- */
 
-static glia_value loss_of(const glia_learner_opts *o, glia_value y, glia_value target) {
-  switch (o->loss) {
-    case GLIA_LOSS_MSE: return glia_mse_loss(y, target);
-    case GLIA_LOSS_MAE: return glia_mae_loss(y, target);
-    case GLIA_LOSS_HUBER: return glia_huber_loss(y, target, 1.0);
-    case GLIA_LOSS_BCE: return glia_bce_with_logits_loss(y, target);
-    default: return glia_cross_entropy_loss(y, target, .label_smoothing = o->label_smoothing);
-  }
-}
-
 static glia_value declare(glia_graph *g, const char *name, const gi_type *t) {
   return glia_input(g, name, t->dtype, t->rank, t->dim);
 }
@@ -38,7 +28,8 @@ static void trace(glia_graph *g, int mode, const gi_type *inputs, int n, void *u
   if (y.graph != g) gi_latch(g, GLIA_MODEL, "the model returned no value of its scope's graph");
   if (n < 2) return;
   const char *before = gi_set_path(g, "loss");
-  const glia_value loss = glia_output("loss", loss_of(&l->o, y, declare(g, "y", &inputs[1])));
+  const glia_value loss =
+      glia_output("loss", l->loss->build(&l->o.loss, y, declare(g, "y", &inputs[1])));
   gi_set_path(g, before);
   if (mode != GI_MODE_TRAIN) return;
   const glia_value lr = declare(g, "lr", &inputs[2]);
@@ -98,10 +89,10 @@ static glia_status check_opts(glia_learner_opts *o) {
       (o->data.classes <= 0 && o->data.targets <= 0))
     return gi_fail(GLIA_INVALID, "learner: the sample spec has rank %d, %d classes, %d targets",
                    o->data.rank, o->data.classes, o->data.targets);
-  if (o->loss == GLIA_LOSS_DEFAULT)
-    o->loss = o->data.classes > 0 ? GLIA_LOSS_CROSS_ENTROPY : GLIA_LOSS_MSE;
-  if ((o->loss == GLIA_LOSS_CROSS_ENTROPY) != (o->data.classes > 0))
-    return gi_fail(GLIA_INVALID, "learner: this loss does not go with %s",
+  if (o->loss.name == NULL) o->loss.name = o->data.classes > 0 ? "cross_entropy" : "mse";
+  GI_TRY(glia_loss_resolve(&o->loss));
+  if (gi_loss_find(o->loss.name)->classes != (o->data.classes > 0))
+    return gi_fail(GLIA_INVALID, "learner: the loss %s does not go with %s", o->loss.name,
                    o->data.classes > 0 ? "class indices" : "numbers as targets");
   const gi_backend *backend = NULL;
   GI_TRY(gi_backend_find(o->backend, &backend));
@@ -122,6 +113,7 @@ static glia_status build(glia_learner *l) {
                                .fixed = l->o.fixed,
                                .exact_conv = l->o.exact_conv};
   GI_TRY(check_opts(&l->o));
+  l->loss = gi_loss_find(l->o.loss.name);
   GI_TRY(glia_store_new(&l->store));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->lr));
   GI_TRY(glia_tensor_new(GLIA_F64, 0, NULL, &l->momentum));
@@ -303,9 +295,13 @@ glia_status glia_predict(glia_learner *l, const glia_tensor *x, glia_tensor **ou
   const glia_tensor *result = NULL;
   GI_TRY(glia_learner_forward(l, x, &result));
   GI_TRY(glia_tensor_copy(result, out));
-  if (l->o.loss == GLIA_LOSS_CROSS_ENTROPY) softmax_rows(*out);
-  for (int64_t i = 0; l->o.loss == GLIA_LOSS_BCE && i < glia_tensor_count(*out); i++)
-    glia_tensor_set(*out, i, 1 / (1 + exp(-glia_tensor_get(*out, i))));
+  const gi_link link = l->loss->link;
+  if (link == GI_LINK_SOFTMAX) softmax_rows(*out);
+  if (link != GI_LINK_SIGMOID && link != GI_LINK_EXP) return GLIA_OK;
+  for (int64_t i = 0; i < glia_tensor_count(*out); i++) {
+    const double v = glia_tensor_get(*out, i);
+    glia_tensor_set(*out, i, link == GI_LINK_EXP ? exp(v) : 1 / (1 + exp(-v)));
+  }
   return GLIA_OK;
 }
 

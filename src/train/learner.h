@@ -4,12 +4,14 @@
 
 #include "glia/train.h"
 #include "run/cache.h"
+#include "train/loss.h"
 #include "train/schedule.h"
 
 enum { GI_MODE_TRAIN, GI_MODE_EVALUATE, GI_MODE_FORWARD };
 
 struct glia_learner {
   glia_learner_opts o; /* defaults filled in */
+  const gi_loss *loss;
   glia_store *store;
   gi_cache *plans;
   glia_tensor *lr; /* f64 scalar, bound to training steps; and the next where it moves */

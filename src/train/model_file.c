@@ -178,6 +178,7 @@ char *gi_info_text(const gi_model_info *info, const glia_history *h, int64_t ste
   gi_json_set_int(j, "format", 1);
   gi_json_set_str(j, "version", glia_version());
   gi_json_set_str(j, "net", info->net);
+  gi_json_set_str(j, "loss", info->loss);
   gi_json_set_str(j, "dtype", glia_dtype_name(info->spec.dtype));
   gi_json_set(j, "shape", shape);
   gi_json_set(j, "classes", classes);
@@ -289,6 +290,9 @@ static glia_status parse_info(const gi_json *j, gi_arena *a, const char *what,
   const char *net = gi_json_str(gi_json_get(j, "net"), NULL);
   if (net == NULL) return bad(what, "net", "the network's text");
   if ((out->net = gi_arena_strdup(a, net)) == NULL) return gi_fail_nomem(strlen(net));
+  const char *loss = gi_json_str(gi_json_get(j, "loss"), NULL);
+  if (loss != NULL && (out->loss = gi_arena_strdup(a, loss)) == NULL)
+    return gi_fail_nomem(strlen(loss));
   GI_TRY(parse_spec(j, what, out));
   GI_TRY(parse_normalise(j, what, &out->normalise));
   if (steps != NULL) *steps = gi_json_int(gi_json_get(j, "steps"), 0);

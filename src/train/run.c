@@ -37,6 +37,7 @@ static glia_status open_data(glia_run *r) {
   GI_TRY(glia_data_open(r->o.data, &d, &r->train, &r->test));
   GI_TRY(glia_dataset_split(r->train, &split, &r->train_part, &r->valid_part));
   r->info.spec = *glia_dataset_spec(r->train);
+  r->info.loss = r->o.loss;
   return GLIA_OK;
 }
 
@@ -75,7 +76,6 @@ static glia_status make_learner(glia_run *r, const char *weights) {
                          .user = r->net,
                          .data = r->info.spec,
                          .clip_norm = r->o.clip_norm,
-                         .label_smoothing = r->o.label_smoothing,
                          .seed = r->o.seed,
                          .backend = r->o.backend,
                          .threads = r->o.threads,
@@ -90,6 +90,8 @@ static glia_status make_learner(glia_run *r, const char *weights) {
     o.choices = gi_arena_printf(&r->arena, "%s/kernels.json", r->o.run);
     if (o.choices == NULL) return gi_fail_nomem(strlen(r->o.run));
   }
+  GI_TRY(gi_settings_loss(r->info.loss != NULL ? r->info.loss : r->o.loss,
+                          weights == NULL ? r->o.label_smoothing : 0, &o.loss));
   GI_TRY(glia_schedule_parse(r->o.schedule != NULL ? r->o.schedule : "constant", &r->schedule));
   GI_TRY(glia_optimizer_parse(r->o.optimizer != NULL ? r->o.optimizer : "adam", &o.optimizer));
   GI_TRY(glia_learner_new(&o, &r->learner));
@@ -131,6 +133,7 @@ static void take_opts(glia_run *r, const glia_train_opts *opt) {
   o->net = copied(r, o->net);
   o->run = copied(r, o->run);
   o->optimizer = copied(r, o->optimizer);
+  o->loss = copied(r, o->loss);
   o->schedule = copied(r, o->schedule);
   o->target = copied(r, o->target);
   o->backend = copied(r, o->backend);

@@ -18,6 +18,7 @@
 /* What a model file says beside its tensors: enough to use the model on raw files. */
 typedef struct gi_model_info {
   const char *net;          /* text of the network */
+  const char *loss;         /* text of the loss; NULL: by the targets */
   glia_sample_spec spec;    /* of the stored samples */
   glia_normalise normalise; /* owned */
   char **classes;           /* [spec.classes], owned */
@@ -48,6 +49,8 @@ glia_status gi_settings_write(const glia_run *r);
 /* Reads dir/run.json into r->o (strings in r->arena) and the network's text. */
 glia_status gi_settings_read(glia_run *r, const char *dir, const char **net);
 glia_status gi_settings_check(const glia_train_opts *o);
+/* The loss of a text (NULL: by the targets) with this label smoothing. */
+glia_status gi_settings_loss(const char *text, double label_smoothing, glia_loss *out);
 char *gi_run_file(const glia_run *r, const char *name); /* owned path in the folder */
 
 /* ---- model files (model_file.c) ---- */

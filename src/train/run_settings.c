@@ -7,6 +7,16 @@
 
 char *gi_run_file(const glia_run *r, const char *name) { return gi_path_join(r->o.run, name); }
 
+glia_status gi_settings_loss(const char *text, double label_smoothing, glia_loss *out) {
+  *out = (glia_loss){0};
+  if (text != NULL) GI_TRY(glia_loss_parse(text, out));
+  if (label_smoothing > 0) {
+    out->label_smoothing = label_smoothing;
+    if (out->name != NULL) return glia_loss_resolve(out);
+  }
+  return GLIA_OK;
+}
+
 glia_status gi_settings_check(const glia_train_opts *o) {
   if (o->data == NULL || o->run == NULL)
     return gi_fail(GLIA_INVALID, "run: data and run folder must be given");
@@ -21,6 +31,8 @@ glia_status gi_settings_check(const glia_train_opts *o) {
   if (!(o->label_smoothing >= 0 && o->label_smoothing < 1))
     return gi_fail(GLIA_INVALID, "run: label_smoothing is %g, wanted 0 <= e < 1",
                    o->label_smoothing);
+  glia_loss loss;
+  GI_TRY(gi_settings_loss(o->loss, o->label_smoothing, &loss));
   glia_schedule schedule;
   if (o->schedule != NULL) GI_TRY(glia_schedule_parse(o->schedule, &schedule));
   if (!(o->clip_norm >= 0) || o->patience < 0)
@@ -40,6 +52,7 @@ glia_status gi_settings_write(const glia_run *r) {
   gi_json_set_int(j, "batch", o->batch);
   gi_json_set_str(j, "optimizer", o->optimizer);
   gi_json_set_num(j, "lr", o->lr);
+  gi_json_set_str(j, "loss", o->loss);
   gi_json_set_str(j, "schedule", o->schedule);
   gi_json_set_num(j, "clip_norm", o->clip_norm);
   gi_json_set_num(j, "label_smoothing", o->label_smoothing);
@@ -100,6 +113,7 @@ static glia_status take(glia_run *r, const gi_json *j, const char *path, const c
   o->batch = whole(j, "batch", 1, 1 << 24, 0);
   o->optimizer = text_of(r, j, "optimizer");
   o->lr = gi_json_num(gi_json_get(j, "lr"), 0);
+  o->loss = text_of(r, j, "loss");
   o->schedule = schedule_of(r, j);
   o->clip_norm = gi_json_num(gi_json_get(j, "clip_norm"), 0);
   o->label_smoothing = gi_json_num(gi_json_get(j, "label_smoothing"), 0);

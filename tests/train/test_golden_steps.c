@@ -38,16 +38,17 @@ static glia_learner *learner_of(const golden *f, glia_model_fn model, const glia
   assert_int_equal(glia_safetensors_shape(f->file, result, &out), 2);
   const bool classes =
       strcmp(glia_safetensors_dtype(f->file, glia_safetensors_find(f->file, "y")), "I64") == 0;
-  glia_learner_opts opts = {.size = sizeof opts,
-                            .model = model,
-                            .optimizer = *o,
-                            .data = {.rank = rank,
-                                     .classes = classes ? (int)out[1] : 0,
-                                     .targets = classes ? 0 : (int)out[1]},
-                            .clip_norm = golden_number(f, "clip", 0),
-                            .backend = backend,
-                            .loss = classes ? GLIA_LOSS_CROSS_ENTROPY : GLIA_LOSS_HUBER,
-                            .label_smoothing = golden_number(f, "label_smoothing", 0)};
+  glia_learner_opts opts = {
+      .size = sizeof opts,
+      .model = model,
+      .optimizer = *o,
+      .data = {.rank = rank,
+               .classes = classes ? (int)out[1] : 0,
+               .targets = classes ? 0 : (int)out[1]},
+      .clip_norm = golden_number(f, "clip", 0),
+      .backend = backend,
+      .loss = {.name = classes ? "cross_entropy" : "huber",
+               .label_smoothing = golden_number(f, "label_smoothing", 0)}};
   glia_learner *l = NULL;
   for (int i = 0; i < rank; i++) opts.data.shape[i] = shape[2 + i];
   OK(glia_learner_new(&opts, &l));

@@ -50,7 +50,7 @@ static glia_status all_of_it(const work *w, double *loss) {
                                .data = {.rank = 3, .shape = {2, 4, 4}, .classes = 3},
                                .optimizer = w->optimizer,
                                .clip_norm = w->clip_norm,
-                               .label_smoothing = 0.1,
+                               .loss = {.label_smoothing = 0.1},
                                .seed = 1,
                                .backend = w->backend,
                                .threads = 1};

@@ -80,6 +80,7 @@ static glia_status open_run(const gi_cli *c, glia_run **out) {
       .batch = (int)gi_cli_i64(c, "batch"),
       .optimizer = gi_cli_text(c, "optimizer"),
       .lr = gi_cli_f64(c, "lr"),
+      .loss = gi_cli_text(c, "loss"),
       .schedule = gi_cli_text(c, "schedule"),
       .clip_norm = gi_cli_f64(c, "clip-norm"),
       .label_smoothing = gi_cli_f64(c, "label-smoothing"),
@@ -350,6 +351,14 @@ static const gi_option options[] = {
      .above = true,
      .max = 1000,
      .help = "learning rate (default: the optimiser's)"},
+    {.name = "loss",
+     .kind = GI_OPTION_TEXT,
+     .value = "RULE",
+     .help =
+         "of classes cross-entropy (the default) or multi-margin; of numbers mse (the "
+         "default), "
+         "mae, huber, smooth-l1, poisson-nll, bce, focal, dice, hinge or soft-margin; and its "
+         "options: 'huber delta=0.5'"},
     {.name = "schedule",
      .kind = GI_OPTION_TEXT,
      .value = "RULE",
