@@ -189,6 +189,7 @@ static inline bool scikit_option(const char *key, const gi_json *v, void *user) 
       {"log_base", NULL, &c->o.log_base, NULL, NULL},
       {"power", NULL, &c->o.power, NULL, NULL},
       {"alpha", NULL, &c->o.alpha, NULL, NULL},
+      {"data_range", NULL, &c->o.data_range, NULL, NULL},
       {"k", NULL, NULL, &c->o.k, NULL},
       {"n_bins", NULL, NULL, &c->o.bins, NULL},
       {"ignore_ties", NULL, NULL, NULL, &c->o.ignore_ties},

@@ -42,7 +42,27 @@ def multiclass_brier(y, p):
     return np.mean(((np.eye(p.shape[1])[y] - p) ** 2).sum(1))
 
 
+def ssim(x, y, data_range=1.0):
+    """Wang et al. 2004, every window on its own."""
+    d = np.arange(11) - 5
+    g = np.exp(-d * d / 4.5)
+    g = np.outer(g, g) / g.sum() ** 2
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    values = []
+    for p, q in zip(x.reshape(-1, *x.shape[-2:]), y.reshape(-1, *y.shape[-2:])):
+        for i, j in itertools.product(range(p.shape[0] - 10), range(p.shape[1] - 10)):
+            a, b = p[i:i + 11, j:j + 11], q[i:i + 11, j:j + 11]
+            ma, mb = (g * a).sum(), (g * b).sum()
+            va, vb, cov = ((g * (s - m) * (t - n)).sum()
+                           for s, t, m, n in ((a, a, ma, ma), (b, b, mb, mb), (a, b, ma, mb)))
+            values.append((2 * ma * mb + c1) * (2 * cov + c2)
+                          / ((ma ** 2 + mb ** 2 + c1) * (va + vb + c2)))
+    return np.mean(values)
+
+
 OTHERS = {
+    "ssim": ssim,
+    "psnr": lambda x, y, data_range=1.0: 10 * np.log10(data_range ** 2 / np.mean((x - y) ** 2)),
     "auc": sk.auc,
     "hamming_loss": sk.hamming_loss,
     "zero_one_loss": sk.zero_one_loss,
@@ -409,9 +429,22 @@ def clusters():
     f.write()
 
 
+def pictures():
+    x = np.round(rng.random((2, 3, 13, 16)), 2)
+    y = np.clip(np.round(x + 0.2 * rng.standard_normal(x.shape), 2), 0, 1)
+    f = Family("pictures", x=x, y=y, flat=np.full((11, 11), 0.5), tiny=np.zeros((10, 12)))
+    for op in ("psnr", "ssim"):
+        f.case(op, "x y")
+        f.case(op, "x y", data_range=255.0)
+    f.case("ssim", "flat flat")
+    f.case("psnr", "x x")
+    f.write()
+
+
 OUT.mkdir(parents=True, exist_ok=True)
 classes()
 scores()
 rankings()
 numbers()
 clusters()
+pictures()

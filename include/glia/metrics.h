@@ -92,8 +92,8 @@ typedef struct glia_metric_opts {
                               vary (force_finite=False) */
   double power;            /* tweedie_deviance: 0 squared error, 1 Poisson, 2 gamma, ... */
   double alpha;            /* pinball: the quantile; 0 -> 0.5 */
-  const char
-      *average_method;  /* *_mutual_info: "arithmetic" (NULL), "geometric", "min", "max" */
+  const char *average_method; /* of mutual informations: "arithmetic" (NULL), "geometric",
+                                 "min", "max" */
   const char *distance; /* silhouette: "euclidean" (NULL), "sqeuclidean", "manhattan", "cosine",
                            "precomputed" */
   int64_t bins; /* of confidences; calibration_curve 0 -> 5, calibration_error 0 -> 10 */
@@ -111,12 +111,13 @@ typedef struct glia_metric_result {
 
 /* The metric of this name over whole arrays; first and second are the two arguments of
  * scikit-learn's function in its order, any dtype and strides:
- *   classes          y_true, y_pred [N] whole numbers; several labels a sample: [N, L] of 0 and
- * 1 scores           y_true as above; y_score [N] of the positive class, or [N, C], [N, L]
- *   numbers          y_true, y_pred [N] or [N, K]
- *   rankings         y_true [N, L] relevance, y_score [N, L]
- *   clusterings      labels_true, labels_pred [N]; or X [N, D], labels [N]
- *   images, pixels   y_true, y_pred of one shape
+ *   classes        y_true, y_pred [N] whole numbers; several labels a sample: [N, L], 0 and 1
+ *   scores         y_true as above; y_score [N] of the positive class, or [N, C], [N, L]
+ *   numbers        y_true, y_pred [N] or [N, K]
+ *   rankings       y_true [N, L] relevance, y_score [N, L]
+ *   clusterings    labels_true, labels_pred [N]; or X [N, D], labels [N]
+ *   label maps     y_true, y_pred of one shape
+ *   pictures       y_true, y_pred [N, C, H, W]
  * A row [N, 1] counts as [N]. O(N log N) at most, but for silhouette's O(N^2 D).
  * GLIA_INVALID for an unknown name or an option that the metric does not have or that is out of
  * range; GLIA_SHAPE where lengths differ; GLIA_DATA for NaN and infinities, for classes that
@@ -189,9 +190,8 @@ typedef struct glia_evaluation_opts {
   int classes;        /* C >= 2: classification; 0: regression; at most 2^24 */
   int targets;        /* K, numbers per sample in a regression; 0 -> 1; at most 2^24 */
   glia_scores scores; /* default: logits */
-  size_t
-      keep; /* bytes of targets and predictions that may be kept (8 a number), for metrics that
-               are no running sums; where they are more, those are GLIA_UNSUPPORTED. 0: none */
+  size_t keep; /* bytes of targets and predictions, 8 a number, that may be kept for metrics
+                  that are no running sums; of more these are GLIA_UNSUPPORTED. 0: none */
 } glia_evaluation_opts;
 
 /* Up to this many classes the confusion matrix is kept (32 MiB); beyond, everything else. */

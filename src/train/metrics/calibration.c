@@ -1,11 +1,13 @@
 /* calibration.c - whether probabilities mean what they say.
  *
- *   brier                       mean (p - y)^2, y 1 for the positive class and else 0; of [N,
- * C] the mean over the samples of sum_c (p_c - y_c)^2 (Brier 1950) calibration_curve for each
- * bin of p that is not empty: share of positives, mean p expected_calibration_error  sum over
- * bins of share of samples |hits - mean confidence|; the confidence is p, of [N, C] the
- * largest, which hits or not (Guo et al. 2017, arXiv:1706.04599) Bins are equally wide
- * ("uniform") or equally full ("quantile"), closed above.
+ *   brier              mean (p - y)^2, y 1 for the positive class and else 0; of [N, C] the
+ *                      mean over the samples of sum_c (p_c - y_c)^2 (Brier 1950)
+ *   calibration_curve  for each bin of p that is not empty: share of positives, mean p
+ *   expected_calibration_error
+ *                      sum over the bins of share of samples |hits - mean confidence|; the
+ *                      confidence is p, of [N, C] the largest, which hits or not
+ *                      (Guo et al. 2017, arXiv:1706.04599)
+ * Bins are equally wide ("uniform") or equally full ("quantile"), closed above.
  */
 #include "train/metric_call.h"
 

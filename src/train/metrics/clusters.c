@@ -2,13 +2,14 @@
  *
  * With n_ij samples in group i of the first and j of the second, a_i and b_j their sums:
  *   pair_confusion_matrix  [2, 2] ordered pairs of samples: apart in both, together in the
- * second alone, in the first alone, in both rand                   share of pairs on which both
- * agree; adjusted_rand: 0 by chance mutual_information     I = sum n_ij/n log(n n_ij / (a_i
- * b_j)), in nats normalized_mutual_information  I over a mean of the entropies Ha, Hb
- *   adjusted_mutual_information    (I - E) / (mean - E), E the expectation of I over random
+ *                          second alone, in the first alone, in both
+ *   rand                   share of pairs on which both agree; adjusted_rand: 0 by chance
+ *   mutual_information     I = sum n_ij/n log(n n_ij / (a_i b_j)), in nats
+ *   normalized_mutual_information   I over a mean of the entropies Ha, Hb
+ *   adjusted_mutual_information     (I - E) / (mean - E), E the expectation of I over random
  *                          groupings with these sums (Vinh, Epps & Bailey 2010)
- *   homogeneity I / Ha, completeness I / Hb, v_measure (1 + beta) h c / (beta h + c)
- *                          (Rosenberg & Hirschberg 2007)
+ *   homogeneity            I / Ha; completeness: I / Hb
+ *   v_measure              (1 + beta) h c / (beta h + c) of these (Rosenberg & Hirschberg 2007)
  *   fowlkes_mallows        pairs together in both over the geometric mean of those in each
  */
 #include <float.h>

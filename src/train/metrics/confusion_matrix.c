@@ -1,9 +1,11 @@
 /* confusion_matrix.c - who is taken for whom.
  *
  *   confusion_matrix             [C, C]     samples of class i predicted as class j; shares of
- * a row, a column or all of them with .normalize multilabel_confusion_matrix  [L, 2, 2]  for
- * each class or label (or sample): true negatives, false positives, false negatives, true
- * positives Counts are i64, weighted sums and shares f64. A share of nothing is 0.
+ *                                           a row, a column or all of them with .normalize
+ *   multilabel_confusion_matrix  [L, 2, 2]  for each class or label (or sample): true
+ *                                           negatives, false positives, false negatives, true
+ *                                           positives
+ * Counts are i64, weighted sums and shares f64. A share of nothing is 0.
  */
 #include "train/metric_call.h"
 

@@ -1,14 +1,15 @@
 /* deviance.c - how unlikely counts and amounts are under what was predicted for them.
  *
  *   tweedie_deviance  mean d(y, x), with p = .power:
- *                     p = 0  (y - x)^2                                 any y, any x
- *                     p = 1  2 (y log(y / x) - y + x)     (Poisson)    y >= 0, x > 0
- *                     p = 2  2 (log(x / y) + y / x - 1)   (gamma)      y > 0,  x > 0
- *                     else   2 (max(y, 0)^(2-p) / ((1-p)(2-p)) - y x^(1-p) / (1-p)
- *                               + x^(2-p) / (2-p))  p < 0: any y; 1 < p < 2: y >= 0; p > 2: y >
- * 0; x > 0. There is none between 0 and 1. poisson_deviance, gamma_deviance  with p = 1 and 2
- *   d2_tweedie        1 - deviance / that of always predicting the mean of y; NaN of fewer than
- *                     two samples
+ *       p = 0  (y - x)^2                                any y, any x
+ *       p = 1  2 (y log(y / x) - y + x)    (Poisson)    y >= 0, x > 0
+ *       p = 2  2 (log(x / y) + y / x - 1)  (gamma)      y > 0, x > 0
+ *       else   2 (max(y, 0)^(2-p) / ((1-p)(2-p)) - y x^(1-p) / (1-p) + x^(2-p) / (2-p))
+ *              p < 0: any y; 1 < p < 2: y >= 0; p > 2: y > 0; x > 0 always
+ *     There is none between 0 and 1.
+ *   poisson_deviance, gamma_deviance  the same with p = 1 and 2
+ *   d2_tweedie  1 - deviance / that of always predicting the mean of y; NaN of fewer than two
+ *               samples
  * Source: Jorgensen 1987, doi:10.1111/j.2517-6161.1987.tb01685.x.
  */
 #include "train/metric_call.h"

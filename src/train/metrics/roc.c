@@ -2,13 +2,14 @@
  *
  *   roc_curve  false positive rate, true positive rate, thresholds; [0, 0] comes first, with a
  *              threshold one above the largest score, as nothing reaches it. Points on a
- * straight line between their neighbours are dropped unless .all_points. det_curve  false
- * positive rate, false negative rate, thresholds (rising) roc_auc    the area under the first
- * by the trapezoid rule: the chance that a positive sample scores above a negative one, ties
- * counting half. With .max_fpr m only the part up to m, scaled so that chance is 1/2: (1 +
- * (area - m^2/2) / (m - m^2/2)) / 2. More than two classes: the mean of each against the rest
- * ("ovr"), or of all pairs
- *              ("ovo"); [N, L] of 0 and 1: of the labels.
+ *              straight line between their neighbours are dropped unless .all_points.
+ *   det_curve  false positive rate, false negative rate, thresholds (rising)
+ *   roc_auc    the area under the first by the trapezoid rule: the chance that a positive
+ *              sample scores above a negative one, ties counting half. With .max_fpr m only the
+ *              part up to m, scaled so that chance is 1/2:
+ *                  (1 + (area - m^2/2) / (m - m^2/2)) / 2
+ *              More than two classes: the mean of each against the rest ("ovr"), or of all
+ *              pairs ("ovo"); [N, L] of 0 and 1: of the labels.
  *   auc        the area under any curve x, y
  * Sources: Fawcett 2006, doi:10.1016/j.patrec.2005.10.010; pairs: Hand & Till 2001,
  * doi:10.1023/A:1010920819831; partial area: McClish 1989, doi:10.1177/0272989X8900900307.

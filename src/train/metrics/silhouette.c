@@ -1,13 +1,15 @@
 /* silhouette.c - how well points [N, D] are parted into groups, without knowing the true ones.
  *
- *   silhouette         mean of (b - a) / max(a, b): a the mean distance to the others of the
- * own group, b that to the nearest other group; 0 alone in a group (Rousseeuw 1987,
- * doi:10.1016/0377-0427(87)90125-7). O(N^2 D) time, O(N) memory: no matrix of distances is kept
- *   silhouette_samples the same for each point, [N]
- *   calinski_harabasz  (scatter between / (G - 1)) / (scatter within / (N - G)) of G groups; 1
- *                      where nothing is scattered within
- *   davies_bouldin     mean over the groups of the largest (s_i + s_j) / d_ij, s the mean
- * distance to the own centre, d that between centres There must be 2 to N - 1 groups.
+ *   silhouette          mean of (b - a) / max(a, b): a the mean distance to the others of the
+ *                       own group, b that to the nearest other group; 0 alone in a group
+ *                       (Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7). O(N^2 D) time, O(N)
+ *                       memory: no matrix of distances is kept
+ *   silhouette_samples  the same for each point, [N]
+ *   calinski_harabasz   (scatter between / (G - 1)) / (scatter within / (N - G)) of G groups; 1
+ *                       where nothing is scattered within
+ *   davies_bouldin      mean over the groups of the largest (s_i + s_j) / d_ij, s the mean
+ *                       distance to the own centre, d that between centres
+ * There must be 2 to N - 1 groups.
  */
 #include "train/metric_call.h"
 
