@@ -50,6 +50,8 @@ static inline const char *scikit_metric(const char *op) {
       {"brier_loss", "brier"},
       {"hinge", "hinge_loss"},
       {"roc_auc_score", "roc_auc"},
+      {"roc_auc_ovr", "roc_auc"},
+      {"roc_auc_ovo", "roc_auc"},
       {"roc", "roc_curve"},
       {"det", "det_curve"},
       {"pr_curve", "precision_recall_curve"},
@@ -216,6 +218,7 @@ static inline bool scikit_option(const char *key, const gi_json *v, void *user) 
 /* Texts stay the JSON's. */
 static inline void scikit_read(scikit_call *c, const char *op, const gi_json *attributes) {
   *c = (scikit_call){.metric = scikit_metric(op), .o = {.size = sizeof c->o}};
+  if (strcmp(op, "roc_auc_ovo") == 0) c->o.multi_class = "ovo";
   if (attributes != NULL) gi_json_each(attributes, scikit_option, c);
   if (c->o.power > 0 && c->o.power <= DBL_MIN) c->o.power = 0; /* the default is 0 */
 }

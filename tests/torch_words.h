@@ -48,10 +48,14 @@ static inline const char *torch_key(const char *key) {
 static inline bool torch_option(const char *key, const gi_json *v, void *user) {
   torch_words *w = user;
   if (gi_json_type(v) == GI_JSON_NULL) return true;
-  if (strcmp(key, "betas") == 0) {
-    torch_put(w, " beta1=");
+  static const char *const pairs[][3] = {{"betas", " beta1=", " beta2="},
+                                         {"etas", " eta_minus=", " eta_plus="},
+                                         {"step_sizes", " step_min=", " step_max="}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    if (strcmp(key, pairs[i][0]) != 0) continue;
+    torch_put(w, pairs[i][1]);
     torch_put_value(w, gi_json_at(v, 0));
-    torch_put(w, " beta2=");
+    torch_put(w, pairs[i][2]);
     torch_put_value(w, gi_json_at(v, 1));
     return true;
   }

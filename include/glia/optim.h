@@ -16,11 +16,11 @@ extern "C" {
  * optimiser does not have must be zero. Definitions and defaults are PyTorch's, those of lamb
  * and lion their papers'. The options behind `maximize` are every optimiser's. */
 typedef struct glia_optimizer {
-  const char *name;    /* "sgd", "adam", "adamw", "nadam", "radam", "adamax", "rmsprop",
-                          "adagrad", "adadelta", "asgd", "lamb", "lion"; NULL: adam */
-  double lr;           /* learning rate; 0 -> 1e-3; sgd, rmsprop, adagrad, asgd 1e-2; nadam,
-                          adamax 2e-3; adadelta 1; lion 1e-4 */
-  double momentum;     /* sgd, rmsprop; 0: none */
+  const char *name; /* "sgd", "adam", "adamw", "nadam", "radam", "adamax", "rmsprop",
+                       "adagrad", "adadelta", "asgd", "lamb", "lion", "rprop"; NULL: adam */
+  double lr;        /* learning rate; 0 -> 1e-3; sgd, rmsprop, adagrad, asgd, rprop 1e-2; nadam,
+                       adamax 2e-3; adadelta 1; lion 1e-4 */
+  double momentum;  /* sgd, rmsprop; 0: none */
   double beta1, beta2; /* adam and its kin, lamb: 0 -> 0.9 and 0.999; lion 0.9 and 0.99 */
   double eps;          /* added to the root; 0 -> 1e-8, adagrad 1e-10, adadelta and lamb 1e-6 */
   double alpha;        /* rmsprop: share of the old mean square; 0 -> 0.99; asgd: power of the
@@ -36,6 +36,8 @@ typedef struct glia_optimizer {
   double momentum_decay;      /* nadam; 0 -> 4e-3 */
   double lambd;               /* asgd: decay term; 0 -> 1e-4 */
   double t0;                  /* asgd: the mean begins behind this step; 0 -> 1e6 */
+  double eta_minus, eta_plus; /* rprop: factors of a step; 0 -> 0.5 and 1.2 */
+  double step_min, step_max;  /* rprop: bounds of a step; 0 -> 1e-6 and 50 */
   bool amsgrad;               /* adam, adamw: the largest mean square so far counts */
   bool maximize;              /* go up */
   double l1;                  /* penalty: l1 sign(parameter) is added to the gradient */
@@ -65,6 +67,7 @@ typedef struct glia_optimizer {
 #define glia_asgd(...)         glia_optimizer_of(.name = "asgd", __VA_ARGS__)
 #define glia_lamb(...)         glia_optimizer_of(.name = "lamb", __VA_ARGS__)
 #define glia_lion(...)         glia_optimizer_of(.name = "lion", __VA_ARGS__)
+#define glia_rprop(...)        glia_optimizer_of(.name = "rprop", __VA_ARGS__)
 #endif
 
 /* Reads "sgd momentum=0.9 nesterov"; a number that is given as 0 is 0, not the default.

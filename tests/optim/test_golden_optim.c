@@ -163,7 +163,7 @@ static void each_file(const char *dtype, const char *backend, double tolerance) 
     n++;
   }
   gi_names_free(&files);
-  assert_int_equal(n, 51);
+  assert_int_equal(n, 53);
 }
 
 static void test_f64_on_the_reference(void **state) {

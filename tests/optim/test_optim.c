@@ -65,7 +65,7 @@ static void test_ranges(void **state) {
   for (int list = 0; gi_optims_table[list] != NULL; list++)
     for (int k = 0; gi_optims_table[list][k] != NULL; k++, n++)
       each_field(gi_optims_table[list][k]->name);
-  assert_int_equal(n, 12);
+  assert_int_equal(n, 13);
   for (int list = 0; gi_wraps_table[list] != NULL; list++)
     for (int k = 0; gi_wraps_table[list][k] != NULL; k++) each_wrap(gi_wraps_table[list][k]);
 }
@@ -99,6 +99,16 @@ static void test_defaults(void **state) {
   o = glia_adagrad();
   OK(glia_optimizer_resolve(&o));
   NEAR(o.eps, 1e-10, 0);
+}
+
+static void test_rprop(void **state) {
+  (void)state;
+  glia_optimizer o = glia_rprop();
+  OK(glia_optimizer_resolve(&o));
+  NEAR(o.eta_minus, 0.5, 0);
+  NEAR(o.eta_plus, 1.2, 0);
+  o = glia_rprop(.step_min = 2, .step_max = 1);
+  FAILS(glia_optimizer_resolve(&o), GLIA_INVALID, "step_min is above step_max");
 }
 
 static void test_options_of_others(void **state) {
@@ -414,6 +424,7 @@ int main(void) {
       cmocka_unit_test(test_wraps),
       cmocka_unit_test(test_betas_below_one),
       cmocka_unit_test(test_defaults),
+      cmocka_unit_test(test_rprop),
       cmocka_unit_test(test_options_of_others),
       cmocka_unit_test(test_parse),
       cmocka_unit_test(test_parse_of_zero),

@@ -343,9 +343,8 @@ static const gi_option options[] = {
      .kind = GI_OPTION_TEXT,
      .value = "RULE",
      .fallback = "adam",
-     .help =
-         "sgd, adam, adamw, nadam, radam, adamax, rmsprop, adagrad, adadelta, asgd, lamb or "
-         "lion, and its options: 'sgd momentum=0.9'"},
+     .help = "sgd, adam, adamw, nadam, radam, adamax, rmsprop, adagrad, adadelta, asgd, lamb, "
+             "lion or rprop, and its options: 'sgd momentum=0.9'"},
     {.name = "lr",
      .kind = GI_OPTION_F64,
      .above = true,

@@ -199,6 +199,7 @@ static const parity_row rows[] = {
     {.op = "Adagrad", .answer = optimise},
     {.op = "Adadelta", .answer = optimise},
     {.op = "ASGD", .answer = optimise},
+    {.op = "Rprop", .answer = optimise},
     {.op = "LBFGS", .answer = lbfgs},
     {.op = "clip_grad_norm", .build = clip_norm},
     {.op = "clip_grad_value", .build = clip_value},
