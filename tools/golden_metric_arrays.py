@@ -168,7 +168,7 @@ def classes():
     ml[3] = 0
     f = Family("classes", y=y, p=guesses(y, 5, 0.4), y2=y2, p2=guesses(y2, 2, 0.3), ml=ml,
                mlp=guesses(ml, 2, 0.25), signs=2 * y2 - 1, signsp=2 * guesses(y2, 2, 0.3) - 1,
-               far=np.array([7, -3, 7, 100, -3, 7]), farp=np.array([7, 7, -3, 100, -3, 12]),
+               far=np.array([7, -3, 7, 10**9, -3, 7]), farp=np.array([7, 7, -3, 10**9, -3, 12]),
                none=np.zeros(6, int), one=np.ones(6, int), mlnone=np.zeros((3, 4), int),
                w=np.round(rng.random(40), 2), wl=np.round(rng.random(30), 2))
     f.arrays["mlp"][3] = 0

@@ -231,6 +231,36 @@ static void test_short_forms(void **state) {
   glia_tensor_free(b);
 }
 
+/* ---- many samples ----------------------------------------------------------------------- */
+
+enum { MANY = 2000 };
+
+/* Of many samples with ties, negative scores and both zeros: the area is the share of pairs. */
+static void test_many_samples(void **state) {
+  (void)state;
+  const gi_rng r = {1, 2, 3};
+  double y[MANY], s[MANY], right = 0, pairs = 0;
+  for (int i = 0; i < MANY; i++) {
+    y[i] = (double)gi_rng_below(&r, (uint64_t)i, 2);
+    s[i] = floor(gi_rng_normal(&r, (uint64_t)(MANY + i)) * 40 + 10 * y[i]) / 7;
+    if (s[i] == 0 && i % 2 == 0) s[i] = -0.0;
+  }
+  for (int i = 0; i < MANY; i++)
+    for (int k = 0; k < MANY; k++) {
+      if (y[i] != 1 || y[k] != 0) continue;
+      right += s[i] > s[k] ? 1 : s[i] == s[k] ? 0.5 : 0;
+      pairs++;
+    }
+  glia_tensor *a = vector(GLIA_F64, MANY, y), *b = vector(GLIA_F64, MANY, s);
+  NEAR(number("roc_auc", a, b), right / pairs, 1e-12);
+  for (int i = 0; i < MANY; i++) glia_tensor_set(b, i, -s[i]);
+  NEAR(number("roc_auc", a, b), 1 - right / pairs, 1e-12);
+  for (int i = 0; i < MANY; i++) glia_tensor_set(b, i, 1e300 * s[i]); /* every byte differs */
+  NEAR(number("roc_auc", a, b), right / pairs, 1e-12);
+  glia_tensor_free(a);
+  glia_tensor_free(b);
+}
+
 /* ---- boxes ------------------------------------------------------------------------------ */
 
 static double boxes(int64_t truths, const double *truth, int64_t found_n, const double *found,
@@ -395,6 +425,7 @@ int main(void) {
       cmocka_unit_test(test_every_metric_is_tested),
       cmocka_unit_test(test_dtypes_and_strides),
       cmocka_unit_test(test_short_forms),
+      cmocka_unit_test(test_many_samples),
       cmocka_unit_test(test_boxes),
       cmocka_unit_test(test_bad_boxes),
       cmocka_unit_test(test_bad_arrays),
