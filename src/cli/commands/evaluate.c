@@ -76,7 +76,9 @@ static const gi_option options[] = {
     {.name = "metrics",
      .kind = GI_OPTION_TEXT,
      .value = "LIST",
-     .help = "more metrics, joined by commas: f1_macro,top_3_accuracy,log_loss"},
+     .help =
+         "more metrics, joined by commas: f1_macro,roc_auc,top_3_accuracy; glia metrics lists "
+         "them"},
     GI_OPTIONS_OF_USE,
     {0},
 };
