@@ -8,17 +8,20 @@
  * fewer columns empty. Weights that never change are packed when the plan is made; else panels
  * that one thread alone wants are packed by it, a cache full at a time.
  *
- * Each element of the result is summed by one thread in one order, blocks of DEPTH after
+ * Each element of the result is summed by one thread in one order, blocks of depth after
  * another: the same bits for any number of threads.
  */
+#include <math.h>
+
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/matrix.h"
 #include "ops/attrs.h"
 
 enum {
   SIDE_ROWS = GI_PRODUCT_SIDE * GI_PRODUCT_ROWS,
-  DEPTH = 1024, /* most numbers summed before a sum goes to memory */
-  LINE = 16,    /* floats that come from far memory at a time */
+  DEPTH = 1024,  /* most numbers summed before a sum goes to memory */
+  SHALLOW = 256, /* the same, where groups of panels should be wide */
+  LINE = 16,     /* floats that come from far memory at a time */
   LINES = SIDE_ROWS / LINE + 1,
   NEAR = 224 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
   SCATTER = 24,     /* steps of depth that writing by single floats takes as long as */
@@ -35,6 +38,7 @@ typedef struct operand { /* element (i, k) at i * outer + k * inner */
 typedef struct state {
   operand spread, packed;
   int64_t depth, row_step, col_step;       /* of the result */
+  int64_t deepest;                         /* summed before a sum goes to memory */
   int64_t batches, *spread_at, *packed_at; /* by batch: where its matrix begins */
   int64_t panels, row_tiles, panel_floats;
   bool adds, relu, bias_by_row;
@@ -103,7 +107,8 @@ static double work(const operand *spread, const operand *packed, int64_t depth, 
   const double rows = (double)round_up(spread->count, GI_PRODUCT_ROWS);
   const double cols = (double)round_up(packed->count, width);
   const double packing = known ? 0 : (packed->outer == 1 ? 4 : 8);
-  return cols * ((double)depth * (rows + packing) + (scattered ? SCATTER * rows : 0));
+  const double times = spread->inner == 1 ? 1 : ceil((double)depth / SHALLOW);
+  return cols * ((double)depth * (rows + packing) + (scattered ? SCATTER * times * rows : 0));
 }
 
 static bool known(const gi_problem *p, int i) {
@@ -300,7 +305,7 @@ static int64_t group_size(const state *s, int64_t deep) {
 static void compute(const state *s, int64_t batch, const float *packed, region r) {
   const float *a = s->a + s->spread_at[batch];
   float *c = s->c + batch * s->spread.count * s->packed.count;
-  const int64_t blocks = (s->depth + DEPTH - 1) / DEPTH;
+  const int64_t blocks = (s->depth + s->deepest - 1) / s->deepest;
   for (int64_t k = 0; k < blocks; k++) {
     const int64_t from = s->depth * k / blocks, to = s->depth * (k + 1) / blocks;
     const int64_t group = group_size(s, to - from);
@@ -410,6 +415,13 @@ static glia_status keep(state *s, const float *from, gi_prepared *out) {
   return GLIA_OK;
 }
 
+/* Rows that lie column by column are gathered anew for each group of panels, from far apart: so
+ * blocks are shallower there, and groups have more panels. */
+static int64_t deepest_of(const state *s, int64_t width) {
+  const int64_t all = NEAR / (s->panels * width * (int64_t)sizeof(float));
+  return s->spread.inner == 1 ? DEPTH : GI_MAX(SHALLOW, GI_MIN(all, DEPTH));
+}
+
 static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   const gi_matmul_attr *at = p->attr;
   const shape m = shape_of(p);
@@ -425,6 +437,7 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   s->panels = (s->packed.count + width - 1) / width;
   s->row_tiles = (s->spread.count + GI_PRODUCT_ROWS - 1) / GI_PRODUCT_ROWS;
   s->panel_floats = s->depth * width;
+  s->deepest = deepest_of(s, width);
   const double all = adds * (double)s->batches;
   s->threads = gi_cpu_parts(p->threads, all > 1e18 ? INT64_MAX : (int64_t)all, PART);
   const int64_t most = s->batches > 1 ? s->batches : GI_MAX(s->row_tiles, s->panels);
@@ -433,7 +446,7 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   if (s->batches == 1 && known(p, s->packed.input))
     return keep(s, p->known[s->packed.input], out);
   if (s->batches == 1 && s->panels > s->row_tiles) {
-    const int64_t blocks = (s->depth + DEPTH - 1) / DEPTH,
+    const int64_t blocks = (s->depth + s->deepest - 1) / s->deepest,
                   deep = (s->depth + blocks - 1) / blocks;
     /* a block may be one shallower, and a group of those larger */
     const int64_t group = GI_MIN(s->panels, group_size(s, GI_MAX(deep - 1, 1)));
