@@ -97,6 +97,17 @@ glia_value gi_positions(glia_value tokens, const glia_transformer_opts *o) {
   return glia_add(glia_range(tokens.graph, glia_value_dim(tokens, 1), GLIA_I64), o->place);
 }
 
+glia_value gi_token_rows(glia_scope *s, const char *name, int64_t rows, int64_t width,
+                         glia_value tokens, glia_value *weight) {
+  const gi_entered e = gi_enter(s, name);
+  *weight = GLIA_NONE;
+  if (e.scope == NULL) return gi_leave(&e, GLIA_NONE);
+  const int64_t shape[] = {rows, width};
+  *weight = glia_parameter(e.scope, "weight", 2, shape,
+                           (glia_init){.kind = GLIA_INIT_NORMAL, .b = 0.02});
+  return gi_leave(&e, glia_embedding_with(*weight, tokens, NULL));
+}
+
 glia_value gi_learned_positions(glia_scope *s, const char *name, int64_t most, int64_t width,
                                 glia_value positions, int64_t t) {
   const gi_entered e = gi_enter(s, name);

@@ -55,6 +55,10 @@ bool gi_check_tokens(glia_value tokens, int64_t most);
 /* o->positions; else, with a cache, o->place + 0 .. T - 1 as [T]; else GLIA_NONE: 0 .. T - 1.
  */
 glia_value gi_positions(glia_value tokens, const glia_transformer_opts *o);
+/* Rows of a learned table [rows, width] called "weight" in scope `name`, by token; the table
+ * too, in *weight. */
+glia_value gi_token_rows(glia_scope *s, const char *name, int64_t rows, int64_t width,
+                         glia_value tokens, glia_value *weight);
 /* Rows of a learned table [most, width] called "weight" in scope `name`, by position. */
 glia_value gi_learned_positions(glia_scope *s, const char *name, int64_t most, int64_t width,
                                 glia_value positions, int64_t t);

@@ -75,14 +75,12 @@ static glia_value build(glia_scope *s, const void *config, glia_value tokens,
   const gpt2 *c = config;
   if (!gi_check_tokens(tokens, c->n_positions)) return GLIA_NONE;
   const int64_t n = glia_value_dim(tokens, 0), t = glia_value_dim(tokens, 1), w = c->n_embd;
-  const int64_t table[] = {c->vocab_size, w}, all[] = {n, t, w},
-                scores[] = {n, t, c->vocab_size};
+  const int64_t all[] = {n, t, w}, scores[] = {n, t, c->vocab_size};
   glia_scope *b = glia_scope_in(s, "transformer");
-  const glia_value words = glia_parameter(glia_scope_in(b, "wte"), "weight", 2, table, small);
+  glia_value words, x = gi_token_rows(b, "wte", c->vocab_size, w, tokens, &words);
   const glia_value places =
       gi_learned_positions(b, "wpe", c->n_positions, w, gi_positions(tokens, o), t);
-  glia_value x = glia_add(glia_embedding_with(words, tokens, NULL), places);
-  x = gi_as_rows(glia_dropout(b, "drop", x, c->embd_pdrop));
+  x = gi_as_rows(glia_dropout(b, "drop", glia_add(x, places), c->embd_pdrop));
   for (int64_t i = 0; i < c->n_layer && !gi_null(x); i++) {
     glia_scope *h = gi_scope_at(b, "h", i);
     x = glia_add(x,

@@ -143,8 +143,7 @@ static glia_value build(glia_scope *s, const void *config, glia_value tokens,
   const llama *c = config;
   if (!gi_check_tokens(tokens, INT64_MAX)) return GLIA_NONE;
   const int64_t n = glia_value_dim(tokens, 0), t = glia_value_dim(tokens, 1);
-  const int64_t table[] = {c->vocab_size, c->hidden_size}, all[] = {n, t, c->hidden_size},
-                scores[] = {n, t, c->vocab_size};
+  const int64_t all[] = {n, t, c->hidden_size}, scores[] = {n, t, c->vocab_size};
   if (o->cache != 0 && strcmp(c->rope_type, "dynamic") == 0)
     return gi_latch(tokens.graph, GLIA_INVALID,
                     "llama: dynamic rope_scaling turns earlier keys anew: there is no cache");
@@ -152,9 +151,9 @@ static glia_value build(glia_scope *s, const void *config, glia_value tokens,
   turn r = {.positions = gi_positions(tokens, o),
             .limit = GI_MAX(GI_MAX(o->cache, t), c->max_position_embeddings)};
   frequencies(c, t, r.frequency);
-  const glia_value words = glia_parameter(glia_scope_in(b, "embed_tokens"), "weight", 2, table,
-                                          (glia_init){.kind = GLIA_INIT_NORMAL, .b = 0.02});
-  glia_value x = gi_as_rows(glia_embedding_with(words, tokens, NULL));
+  glia_value words;
+  glia_value x = gi_as_rows(
+      gi_token_rows(b, "embed_tokens", c->vocab_size, c->hidden_size, tokens, &words));
   for (int64_t i = 0; i < c->num_hidden_layers && !gi_null(x); i++) {
     glia_scope *h = gi_scope_at(b, "layers", i);
     x = glia_add(x, attention(glia_scope_in(h, "self_attn"), c,

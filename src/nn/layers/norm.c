@@ -96,10 +96,9 @@ static glia_value build_instance(glia_scope *s, glia_value x,
   if (!o->track) return glia_group_norm_with(x, c, gamma, beta, eps);
   const glia_value mean = glia_buffer(s, "running_mean", 1, &c, 0),
                    variance = glia_buffer(s, "running_var", 1, &c, 1);
-  const glia_value batches = glia_buffer(s, "num_batches_tracked", 0, NULL, 0);
+  glia_buffer(s, "num_batches_tracked", 0, NULL, 0); /* never moves, as PyTorch's */
   if (s->train) {
     track(x, mean, variance, or_default(o->momentum, 0.1));
-    glia_assign(batches, glia_add(batches, glia_scalar_like(batches, 1)));
     return glia_group_norm_with(x, c, gamma, beta, eps);
   }
   glia_value scale = glia_rsqrt(glia_add(variance, glia_scalar_like(variance, eps)));
