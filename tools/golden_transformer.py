@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/transformer: embeddings, attention, transformer layers, and the three
-architectures of src/models/architectures, with PyTorch's results and gradients in f64.
+"""Writes tests/golden/transformer: embeddings, attention, transformer layers, instance norm with
+running statistics, and the three architectures of src/models/architectures, with PyTorch's
+results and gradients in f64.
 
 Run in the project's root with Python 3, NumPy and PyTorch. The folder has the form that
 glia-parity answers (tests/parity/parity.h): manifest.json lists the cases, one small file each
@@ -29,8 +30,9 @@ def rand(*shape):
     return torch.randn(shape, dtype=torch.float64)
 
 
-def case(name, op, attributes, function, inputs, params):
-    """function(inputs, params) -> outputs; what has a fraction is differentiated."""
+def case(name, op, attributes, function, inputs, params, more=dict):
+    """function(inputs, params) -> outputs; what has a fraction is differentiated. more() is asked
+    for other tensors when all is done."""
     inputs = [t.clone().requires_grad_(t.is_floating_point()) for t in inputs]
     params = {k: v.detach().clone().requires_grad_(True) for k, v in params.items()}
     tensors = {f"input.{i}": array(t) for i, t in enumerate(inputs)}
@@ -44,12 +46,13 @@ def case(name, op, attributes, function, inputs, params):
                 if t.grad is not None}
     tensors |= {f"grad.param.{k}": array(v.grad) for k, v in params.items()
                 if v.grad is not None}
+    tensors |= more()
     golden_file.write(OUT / f"{name}.safetensors", tensors, {"op": op})
     CASES.append({"group": "transformer", "name": name, "op": op, "attrs": attributes,
                   "file": f"{name}.safetensors", "tensors": sorted(tensors)})
 
 
-def module_case(name, op, attributes, module, inputs, call=None, prefix=""):
+def module_case(name, op, attributes, module, inputs, call=None, prefix="", more=dict):
     """A module of PyTorch's; call(module, inputs) -> outputs."""
     module = module.double().eval()
     for p in module.parameters():
@@ -63,7 +66,7 @@ def module_case(name, op, attributes, module, inputs, call=None, prefix=""):
                                                   (x,))
 
     case(name, op, attributes, run, inputs,
-         {prefix + k: v for k, v in module.named_parameters()})
+         {prefix + k: v for k, v in module.named_parameters()}, more)
 
 
 class Caller(nn.Module):
@@ -185,6 +188,24 @@ def layers():
                     nn.TransformerDecoderLayer(**a),
                     [rand(2, 3, 6), rand(2, 4, 6) if "batch_first" in more else rand(5, 3, 6)],
                     lambda m, x: [m.train()(x[0], x[1])])
+
+
+def instances():
+    for kind, shape in (("1d", (3, 2, 5)), ("2d", (2, 3, 2, 4)), ("3d", (2, 2, 2, 1, 3))):
+        for mode in ("train", "infer"):
+            m = getattr(nn, f"InstanceNorm{kind}")(shape[1], momentum=0.3, affine=kind != "2d",
+                                                   track_running_stats=True).double()
+            for b in (m.running_mean, m.running_var):
+                nn.init.uniform_(b, 0.5, 1.5)
+            before = {f"buffer.{k}": array(b) for k, b in m.named_buffers()}
+            name = f"instance_norm{kind}_{mode}"
+            module_case(name, f"InstanceNorm{kind}",
+                        {"num_features": shape[1], "momentum": 0.3, "affine": kind != "2d",
+                         "track_running_stats": True, "mode": mode}, m, [rand(*shape)],
+                        lambda m, x, mode=mode: [m.train(mode == "train")(x[0])],
+                        more=lambda m=m, before=before: before | (
+                            {f"buffer_after.{k}": array(b) for k, b in m.named_buffers()}
+                            if m.training else {}))
 
 
 # ---- architectures -----------------------------------------------------------------------------
@@ -434,6 +455,7 @@ def main():
     attention()
     layers()
     models()
+    instances()
     tolerance = {"rtol": 1e-10, "atol": 1e-11}
     manifest = {"about": f"made by tools/golden_transformer.py with PyTorch {torch.__version__}",
                 "tolerance": {"output": tolerance, "grad": tolerance}, "cases": CASES}
