@@ -79,17 +79,21 @@ void gi_thin_multiply(const gi_thin *w, int64_t block, int64_t gate, gi_thin_lef
     t.depth = w->depth * (k + 1) / blocks - from;
     t.add = to.add || k > 0;
     t.col_bias = k == 0 ? to.bias : NULL;
-    for (int64_t n = rows.first, step; n < rows.last; n += step) {
+    const int64_t tiles =
+        few + (whole_end - rows.first + GI_PRODUCT_ROWS - 1) / GI_PRODUCT_ROWS;
+    for (int64_t n = rows.first, i = 0, step; n < rows.last; n += step, i++) {
       const int64_t end = n < whole_end ? whole_end : rows.last;
       step = GI_MIN(n < whole_end ? GI_PRODUCT_ROWS : GI_PRODUCT_FEW, end - n);
       t.rows = (int)step;
       t.c = to.c + n * to.row_step;
       t.added = k == 0 && to.added != NULL ? to.added + n * to.row_step : NULL;
-      for (int i = 0; i < GI_PRODUCT_ROWS; i++)
-        t.a[i] = left(user, GI_MIN(n + i, rows.last - 1)) + from;
-      t.next = (gi_product_ahead){.at = t.panels + w->depth * width,
-                                  .count = n == rows.first && !last_panel,
-                                  .step = width};
+      for (int r = 0; r < GI_PRODUCT_ROWS; r++)
+        t.a[r] = left(user, GI_MIN(n + r, rows.last - 1)) + from;
+      /* each tile calls for its part of the panel behind this one */
+      t.next =
+          (gi_product_ahead){.at = t.panels + w->depth * width + t.depth * i / tiles * width,
+                             .count = !last_panel,
+                             .step = (width + tiles - 1) / tiles};
       loops->tiles(&t);
     }
   }

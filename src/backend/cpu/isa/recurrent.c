@@ -11,43 +11,38 @@
 
 /* ---- functions --------------------------------------------------------------------------- */
 
-/* e^a = 2^k e^r, |r| <= log(2) / 2, by Taylor's series to r^7 (what is left out is below 1e-8
- * of it); a is cut to where the result is a normal number. A NaN stays. */
-INLINE vec power_of_e(vec a) {
-  const vec low = splat(-87.0f), high = splat(88.0f);
-  a = choose(a < low, low, a);
-  a = choose(a > high, high, a);
+/* e^a = 2^k e^r = scale + scale q, |r| <= log(2) / 2: returns q = e^r - 1 by Taylor's series to
+ * r^7 (what is left out is below 1e-8). a is cut to where the result is a normal number; a NaN
+ * stays. */
+INLINE vec reduced(vec a, vec *scale) {
+  a = not_above(splat(88.0f), not_below(splat(-87.0f), a));
   /* adding 1.5 2^23 rounds to a whole number, which then stands in the low bits */
-  const vec magic = splat(12582912.0f), shifted = a * splat(1.44269504f) + magic;
+  const vec magic = splat(12582912.0f), shifted = multiply_add(a, splat(1.44269504f), magic);
   const vec k = shifted - magic;
+  *scale = (vec)(((ivec)shifted << 23) + 0x3f800000);
   /* log(2) in two parts, the first with zeros at the end: its multiples are exact */
   const vec r =
       multiply_add(k, splat(2.12194440e-4f), multiply_add(k, splat(-0.693359375f), a));
-  vec p = splat(1.0f / 5040);
-  p = multiply_add(p, r, splat(1.0f / 720));
-  p = multiply_add(p, r, splat(1.0f / 120));
-  p = multiply_add(p, r, splat(1.0f / 24));
-  p = multiply_add(p, r, splat(1.0f / 6));
-  p = multiply_add(p, r, splat(0.5f));
-  p = multiply_add(p, r, splat(1.0f));
-  p = multiply_add(p, r, splat(1.0f));
-  return p * (vec)(((ivec)shifted - (ivec)magic + 127) << 23);
+  const vec s = r * r;
+  const vec low = multiply_add(r, splat(1.0f / 6), splat(0.5f));
+  const vec middle = multiply_add(r, splat(1.0f / 120), splat(1.0f / 24));
+  const vec high = multiply_add(r, splat(1.0f / 5040), splat(1.0f / 720));
+  return multiply_add(s, multiply_add(s, multiply_add(s, high, middle), low), r);
 }
 
-INLINE vec logistic(vec a) { return splat(1.0f) / (splat(1.0f) + power_of_e(-a)); }
+/* 1 / (1 + e^-a) */
+INLINE vec logistic(vec a) {
+  vec scale;
+  const vec q = reduced(-a, &scale);
+  return splat(1.0f) / (splat(1.0f) + multiply_add(scale, q, scale));
+}
 
-/* (1 - e^-2|a|) / (1 + e^-2|a|) with a's sign; near 0, where that cancels, the series a - a^3 /
- * 3 + 2 a^5 / 15 - 17 a^7 / 315 + 62 a^9 / 2835. */
+/* tanh(a) = m / (m + 2), m = e^2a - 1, which is as exact as a is small. */
 INLINE vec squash(vec a) {
-  const vec size = vector_abs(a), e = power_of_e(splat(-2.0f) * size), one = splat(1.0f);
-  const vec far = (one - e) / (one + e), s = a * a;
-  vec near = splat(62.0f / 2835);
-  near = multiply_add(near, s, splat(-17.0f / 315));
-  near = multiply_add(near, s, splat(2.0f / 15));
-  near = multiply_add(near, s, splat(-1.0f / 3));
-  near = multiply_add(near, s, one) * a;
-  const vec signed_far = (vec)((ivec)far | ((ivec)a & (int32_t)0x80000000u));
-  return choose(size < splat(0.25f), near, signed_far);
+  vec scale;
+  const vec q = reduced(a + a, &scale);
+  const vec m = multiply_add(scale, q, scale - splat(1.0f));
+  return m / (m + splat(2.0f));
 }
 
 /* Their slopes, from their values. */

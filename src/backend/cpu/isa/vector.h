@@ -156,6 +156,31 @@ static inline vec multiply_add(vec a, vec b, vec c) {
 #endif
 }
 
+/* The larger and the smaller of a bound and a, by one instruction where there is one; a NaN of
+ * a stays. */
+static inline vec not_below(vec bound, vec a) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_max_ps((__m512)bound, (__m512)a);
+#elif defined(__AVX2__)
+  return (vec)_mm256_max_ps((__m256)bound, (__m256)a);
+#elif defined(__SSE2__)
+  return (vec)_mm_max_ps((__m128)bound, (__m128)a);
+#else
+  return choose(a < bound, bound, a);
+#endif
+}
+static inline vec not_above(vec bound, vec a) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_min_ps((__m512)bound, (__m512)a);
+#elif defined(__AVX2__)
+  return (vec)_mm256_min_ps((__m256)bound, (__m256)a);
+#elif defined(__SSE2__)
+  return (vec)_mm_min_ps((__m128)bound, (__m128)a);
+#else
+  return choose(a > bound, bound, a);
+#endif
+}
+
 static inline vec vector_sqrt(vec a) {
 #if defined(__AVX512F__)
   return (vec)_mm512_sqrt_ps((__m512)a);
