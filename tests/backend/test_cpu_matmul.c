@@ -28,10 +28,10 @@ static void product(const gi_op *op, gi_matmul_attr attr, gi_type a, gi_type b, 
 
 static void test_transposes(void **state) {
   (void)state;
-  static const int64_t sizes[][3] = {{1, 1, 1},      {2, 3, 4},    {17, 5, 9},  {64, 1, 10},
-                                     {1, 40, 33},    {33, 65, 1},  {5, 300, 7}, {64, 128, 96},
-                                     {7, 2500, 70},  {50, 3, 200}, {1, 1, 12},  {3, 1, 1},
-                                     {10, 1100, 300}};
+  static const int64_t sizes[][3] = {
+      {1, 1, 1},   {2, 3, 4},   {17, 5, 9},      {64, 1, 10},    {1, 40, 33},
+      {33, 65, 1}, {5, 300, 7}, {64, 128, 96},   {7, 2500, 70},  {50, 3, 200},
+      {1, 1, 12},  {3, 1, 1},   {10, 1100, 300}, {100, 400, 150}};
   for (int i = 0; i < GI_COUNT(sizes); i++)
     for (int flags = 0; flags < 4; flags++) {
       const int64_t m = sizes[i][0], k = sizes[i][1], n = sizes[i][2];

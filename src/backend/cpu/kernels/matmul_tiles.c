@@ -260,6 +260,11 @@ static void point_result(const state *s, gi_product_tiles *t, float *c, int64_t 
   t->col_bias = s->bias_by_row ? NULL : s->biases + col;
 }
 
+/* Panels in the second cache, at this depth. */
+static int64_t group_size(const state *s, int64_t deep) {
+  return GI_MAX(1, NEAR / (deep * s->loops->width * (int64_t)sizeof(float)));
+}
+
 /* All panels of a group along all rows of the region, at depths from .. from + t->depth. */
 static void compute_group(const state *s, gi_product_tiles *t, const float *a, float *c,
                           region r, int64_t last, int64_t from) {
@@ -280,6 +285,35 @@ static void compute_group(const state *s, gi_product_tiles *t, const float *a, f
   }
 }
 
+/* The same with all panels of the region, which are packed: rows are gathered once, not for
+ * every group of panels, and these are read again for every SIDE_ROWS rows. */
+static void compute_sides(const state *s, gi_product_tiles *t, const float *a, float *c,
+                          const float *packed, region r, int64_t from) {
+  _Alignas(64) float side[GI_PRODUCT_SIDE * DEPTH * GI_PRODUCT_APART];
+  const int64_t width = s->loops->width, group = group_size(s, t->depth);
+  a += from * s->spread.inner;
+  for (int64_t i = r.first_row_tile; i < r.last_row_tile; i += GI_PRODUCT_SIDE) {
+    const int64_t tiles = GI_MIN(GI_PRODUCT_SIDE, r.last_row_tile - i);
+    gather_rows(s, a, i * GI_PRODUCT_ROWS, t->depth, side);
+    for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
+      const int64_t last = GI_MIN(p + group, r.last_panel), col = p * width;
+      t->panels = packed + p * s->panel_floats + from * width;
+      t->panel_step = s->panel_floats;
+      t->cols = GI_MIN(last * width, s->packed.count) - col;
+      for (int64_t k = 0; k < tiles; k++) {
+        const int64_t row = (i + k) * GI_PRODUCT_ROWS;
+        point_rows(s, t, a, row, side + k * t->depth * GI_PRODUCT_APART);
+        point_result(s, t, c, row, col);
+        /* the panels of the next group, while the first rows go by */
+        t->next = (gi_product_ahead){t->panels + group * s->panel_floats,
+                                     k == 0 && last < r.last_panel ? t->cols / width : 0,
+                                     s->panel_floats, width};
+        s->loops->tiles(t);
+      }
+    }
+  }
+}
+
 /* Points t to the panels of a group at depths from .. from + t->depth: where they were packed
  * for all or, in the scratch of this thread, packed here, so that they are read while they are
  * near. */
@@ -297,11 +331,6 @@ static void point_panels(const state *s, gi_product_tiles *t, const float *packe
   t->panels = to;
 }
 
-/* Panels in the second cache, at this depth. */
-static int64_t group_size(const state *s, int64_t deep) {
-  return GI_MAX(1, NEAR / (deep * s->loops->width * (int64_t)sizeof(float)));
-}
-
 static void compute(const state *s, int64_t batch, const float *packed, region r) {
   const float *a = s->a + s->spread_at[batch];
   float *c = s->c + batch * s->spread.count * s->packed.count;
@@ -314,6 +343,10 @@ static void compute(const state *s, int64_t batch, const float *packed, region r
                           .col_step = s->col_step,
                           .add = from > 0,
                           .relu = s->relu && to == s->depth};
+    if (packed != NULL && s->spread.inner != 1 && r.last_panel - r.first_panel > group) {
+      compute_sides(s, &t, a, c, packed, r, from);
+      continue;
+    }
     for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
       const region some = {r.first_row_tile, r.last_row_tile, p,
                            GI_MIN(p + group, r.last_panel)};
