@@ -1,4 +1,4 @@
-/* 08 - a network that reads a text letter by letter, and then writes on.
+/* 11 - a network that reads a text letter by letter, and then writes on.
  *
  *   letters [T, N] -> a vector each [T, N, 24] -> lstm, gru or rnn [T, N, units] -> a score for
  *   each letter that may come next
@@ -6,7 +6,7 @@
  * Learning and writing are two graphs over one store. The first reads N pieces of T letters at
  * once. The second reads one letter, and keeps the state for the next in buffers of the store.
  *
- * Without an argument it learns a few lines by heart. 08_char_rnn FILE [gru or rnn]
+ * Without an argument it learns a few lines by heart. 11_char_rnn FILE [gru or rnn]
  *
  *   > the next letter is rarely a surprise
  */

@@ -1,4 +1,4 @@
-/* 10 - a small transformer learns a nursery rhyme letter by letter, and goes on from a prompt.
+/* 13 - a small transformer learns a nursery rhyme letter by letter, and goes on from a prompt.
  *
  * A letter is a token. The network (GPT-2's, by the keys of a config.json) reads 112 letters
  * and gives scores for the letter behind each; the loss says how surprised it is by the real
