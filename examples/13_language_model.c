@@ -10,7 +10,7 @@
  */
 #include "example.h"
 
-enum { BATCH = 8, LETTERS = 112, STEPS = 250, ROOM = 256 };
+enum { BATCH = 8, LETTERS = 112, STEPS = 400, ROOM = 256 };
 static const char config[] =
     "{\"model_type\": \"gpt2\", \"vocab_size\": 128, \"n_embd\": 64, \"n_layer\": 2,"
     " \"n_head\": 4, \"n_positions\": 256}";
