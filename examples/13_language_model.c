@@ -6,7 +6,7 @@
  * put behind the text, again and again. Keys and values of earlier letters stay in a cache, so
  * that a step works on one letter alone.
  *
- *   > This is the cat that killed the rat that ate the malt that lay in the house that Jack
+ *   > This is the cat that killed the rat
  */
 #include "example.h"
 
@@ -33,7 +33,7 @@ static double train(const glia_transformer *model, glia_store *store, const char
   glia_value scores = glia_transformer_apply(s, model, glia_slice(in, 1, 0, LETTERS, 1));
   glia_value next = glia_reshape(glia_slice(in, 1, 1, LETTERS + 1, 1), 1, flat);
   glia_value loss = glia_cross_entropy_loss(glia_reshape(scores, 2, flat), next);
-  glia_minimize(s, glia_output("loss", loss), &glia_adam(.lr = 2e-3), .clip_norm = 1);
+  glia_minimize(s, glia_output("loss", loss), &glia_adam(.lr = 1e-3), .clip_norm = 1);
   OK(glia_compile(g, &plan));
   OK(glia_plan_bind(plan, "x", x));
   for (int step = 0; step < STEPS; step++) {

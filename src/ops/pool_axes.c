@@ -268,7 +268,7 @@ static glia_status begin_adaptive(pool *p, glia_value x, int axes, const int64_t
 
 glia_value glia_adaptive_avg_pool(glia_value x, int axes, const int64_t *size) {
   pool p = {.op = "adaptive_avg_pool"};
-  int64_t to[3];
+  int64_t to[3] = {1, 1, 1};
   if (gi_null(x)) return x;
   const glia_status s = begin_adaptive(&p, x, axes, size, to);
   if (s != GLIA_OK) return failed(&p, x, s);
@@ -306,7 +306,7 @@ static glia_value in_volume(const pool *p, glia_value plane, glia_value along, i
 glia_value glia_adaptive_max_pool(glia_value x, int axes, const int64_t *size,
                                   glia_value *index) {
   pool p = {.op = "adaptive_max_pool"};
-  int64_t to[3];
+  int64_t to[3] = {1, 1, 1};
   glia_value place, along;
   if (index != NULL) *index = GLIA_NONE;
   if (gi_null(x)) return x;

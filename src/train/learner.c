@@ -245,8 +245,9 @@ glia_status gi_learner_step(glia_learner *l, const glia_tensor *x, const glia_te
   const double own = o->beta1 != 0 ? o->beta1 : o->momentum; /* no rule has both */
   glia_plan *p = NULL;
   if (l->o.fixed)
-    return gi_fail(GLIA_INVALID,
-                   "step: the learner is fixed, wanted one that trains; hint: leave .fixed out");
+    return gi_fail(
+        GLIA_INVALID,
+        "step: the learner is fixed, wanted one that trains; hint: leave .fixed out");
   if (!(rates.lr >= 0 && isfinite(rates.lr)))
     return gi_fail(GLIA_INVALID, "step: the learning rate is %g, wanted 0 or more", rates.lr);
   glia_tensor_set(l->lr, 0, rates.lr);

@@ -95,7 +95,7 @@ typedef struct given {
 static int64_t gather(const question *q, const char *of, double *v) {
   int64_t n = 0;
   for (int k = 0; k < PARAMS; k++) {
-    char name[64];
+    char name[96];
     snprintf(name, sizeof name, "%s.%d", of, k);
     glia_tensor *t = q_read(q, name);
     for (int64_t i = 0; t != NULL && i < glia_tensor_count(t); i++, n++)
