@@ -38,8 +38,10 @@ typedef struct cutter {
   life *lives;    /* by value; without uses: not in the arena */
   double *took;   /* by node: seconds, roughly */
   size_t *live;   /* by step */
-  size_t tiny;    /* values up to so many bytes are kept */
-  double added;   /* seconds of second computations */
+  uint32_t *seen; /* by value: the pricing that it was last a part of */
+  uint32_t pricing;
+  size_t tiny;  /* values up to so many bytes are kept */
+  double added; /* seconds of second computations */
   gi_recomputed *out;
 } cutter;
 
@@ -128,10 +130,11 @@ static bool at_hand(const cutter *c, uint32_t v, int step) {
   return piece_at(l, step) != NULL;
 }
 
-/* Seconds to have v before `step`. */
-static double price(const cutter *c, uint32_t v, int step, int depth) {
+/* Seconds to have v before `step`, each value once in a pricing: many ways may lead to it. */
+static double price(cutter *c, uint32_t v, int step, int depth) {
   v = c->base[v];
-  if (at_hand(c, v, step)) return 0;
+  if (at_hand(c, v, step) || c->seen[v] == c->pricing) return 0;
+  c->seen[v] = c->pricing;
   const life *l = &c->lives[v];
   const gi_node *n = maker(c, v);
   if (l->pieces.n == 0 || n->n_in == 0 || depth == 0) return NEVER;
@@ -207,6 +210,7 @@ static glia_status cut(cutter *c, int step, bool *done) {
     if (after == c->n) continue; /* a result of the step */
     const gi_node *n = maker(c, v);
     double all = c->took[c->g->values.at[v]->node];
+    c->pricing++;
     for (int i = 0; i < n->n_in && all < NEVER; i++) all += price(c, n->in[i], after, DEPTH);
     const double worth = (double)bytes_of(c, v) / (all + 1e-9);
     if (all >= NEVER || n->n_in == 0 || worth <= best) continue;
@@ -350,9 +354,10 @@ static glia_status prepare(cutter *c, uint32_t watch, gi_memory *m) {
   c->took = gi_alloc(nodes * sizeof *c->took);
   c->base = gi_alloc(values * sizeof *c->base);
   c->lives = gi_alloc(values * sizeof *c->lives);
+  c->seen = gi_alloc(values * sizeof *c->seen);
   c->live = gi_alloc(((size_t)c->n + 1) * sizeof *c->live);
   const bool room = c->step != NULL && c->took != NULL && c->base != NULL && c->lives != NULL &&
-                    c->live != NULL;
+                    c->seen != NULL && c->live != NULL;
   return room ? GLIA_OK : gi_fail_nomem(values * sizeof *c->lives);
 }
 
@@ -376,6 +381,7 @@ glia_status gi_recompute(const glia_graph *from, uint32_t watch, size_t limit, g
   gi_free(c.took);
   gi_free(c.base);
   gi_free(c.lives);
+  gi_free(c.seen);
   gi_free(c.live);
   gi_memory_free(&m);
   return s;
