@@ -102,7 +102,8 @@ glia_value glia_rotary_opt(glia_value x, const glia_rotary_opts *opt) {
 
 static double sinusoid(int64_t row, int64_t col, const void *user) {
   const turning *a = user;
-  const double x = (double)row * pow(a->base, -(double)(col / 2 * 2) / (double)a->width);
+  const int64_t even = col - col % 2;
+  const double x = (double)row * pow(a->base, -(double)even / (double)a->width);
   return col % 2 == 0 ? sin(x) : cos(x);
 }
 

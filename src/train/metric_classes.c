@@ -130,7 +130,7 @@ static glia_status counts_of_labels(gi_metric_call *c, bool by_sample, gi_counts
   const int64_t all = c->columns[0], looked = c->o.labels != NULL ? c->o.n_labels : all;
   GI_TRY(gi_metric_binary(c, 0));
   GI_TRY(gi_metric_binary(c, 1));
-  for (int i = 0; i < c->o.n_labels; i++)
+  for (int i = 0; c->o.labels != NULL && i < c->o.n_labels; i++)
     if (c->o.labels[i] < 0 || c->o.labels[i] >= all)
       return gi_fail(GLIA_INVALID, "%s: label %lld of %lld columns", c->name,
                      (long long)c->o.labels[i], (long long)all);

@@ -48,7 +48,8 @@ static glia_value norm(glia_scope *s, const gpt2 *c, const char *name, glia_valu
 static glia_value attention(glia_scope *s, const gpt2 *c, int64_t layer, glia_value x,
                             glia_value tokens, const glia_transformer_opts *o) {
   const int64_t n = glia_value_dim(tokens, 0), t = glia_value_dim(tokens, 1);
-  double scale = c->scale_attn_weights ? 1 / sqrt((double)(c->n_embd / c->n_head)) : 1;
+  const int64_t width = c->n_embd / c->n_head; /* of a head */
+  double scale = c->scale_attn_weights ? 1 / sqrt((double)width) : 1;
   if (c->scale_attn_by_inverse_layer_idx) scale /= (double)(layer + 1);
   glia_value in[3], y;
   conv1d(s, "c_attn", x, 3 * c->n_embd, 3, in);

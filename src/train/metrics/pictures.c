@@ -26,7 +26,8 @@ enum { WINDOW = 11 };
 static void make_window(double w[WINDOW]) {
   double sum = 0;
   for (int i = 0; i < WINDOW; i++) {
-    const double d = i - WINDOW / 2;
+    const int place = i - WINDOW / 2;
+    const double d = place;
     sum += w[i] = exp(-d * d / (2 * 1.5 * 1.5));
   }
   for (int i = 0; i < WINDOW; i++) w[i] /= sum;
