@@ -22,6 +22,7 @@ static glia_value encoder(glia_scope *s, glia_value x, const size *z) {
   const int64_t first[] = {glia_value_dim(x, 0), z->width};
   const glia_value words = table(s, "tok", ENCODED, z->width, 1);
   char name[32];
+  x = glia_cast(x, GLIA_I64); /* a learner tries its model on numbers */
   x = glia_add(glia_gather(words, x, 0), table(s, "pos", TOKENS, z->width, 1));
   x = glia_layer_norm(s, "ln", x);
   for (int i = 0; i < z->layers; i++) {

@@ -177,7 +177,7 @@ glia_value gi_attend(glia_scope *s, const gi_attended *a) {
   if (o->causal && more > 0) mask = gi_both_masks(mask, triangle(s->graph, a->t, a->s));
   const bool causal = o->causal && more == 0;
   mask = with_more_keys(mask, more);
-  glia_value log_sum;
+  glia_value log_sum = GLIA_NONE;
   const double dropout = s->train ? o->dropout : 0;
   const glia_value y =
       glia_attention(q, k, v, .mask = mask, .causal = causal, .dropout = dropout,
