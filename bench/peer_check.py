@@ -92,7 +92,7 @@ class Chance:
                     module.forward = self.dropout(prefix + name, module.p)
                 if isinstance(module, torch.nn.MultiheadAttention) and module.training:
                     module.forward = self.inside(prefix + name, module.forward)
-        torch.nn.functional._scaled_dot_product_attention = self.attention
+        torch.nn.functional.dropout = lambda x, p=0.5, *_, **__: self.drop(self.within, x, p)
         torch.randn = lambda *shape: normal(stream_of("z"), self.step, shape, torch)
 
     def drop(self, name, x, p):
@@ -109,11 +109,6 @@ class Chance:
             self.within = name
             return forward(*args, **named)
         return call
-
-    def attention(self, q, k, v, mask=None, p=0.0, *_):
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-        weights = (scores if mask is None else scores + mask).softmax(-1)
-        return (self.drop(self.within, weights, p) if p > 0 else weights) @ v, weights
 
     def next(self):
         self.step, self.uses = self.step + 1, {}
