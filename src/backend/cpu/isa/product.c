@@ -7,7 +7,11 @@
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/isa/vector.h"
 
-enum { WIDTH = 2 * GI_LANES };
+enum {
+  WIDTH = 2 * GI_LANES,
+  LINE = 16, /* floats */
+  AHEAD = 8  /* depths */
+};
 
 #define EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define INLINE      static inline __attribute__((always_inline)) /* the sums stay in registers */
@@ -149,11 +153,15 @@ static void pack(const float *b, int64_t step, int64_t depth, float *panel) {
   }
 }
 
-static void gather(const float *a, int64_t step, int64_t depth, float *side) {
-  for (int64_t k = 0; k < depth; k++, a += step)
-    for (int t = 0; t < GI_PRODUCT_SIDE; t++)
-      memcpy(side + (t * depth + k) * GI_PRODUCT_APART, a + t * GI_PRODUCT_ROWS,
-             GI_PRODUCT_APART * sizeof *a);
+/* Depths lie far apart: each line is called for before its turn comes. */
+static void gather(const float *a, int64_t step, int64_t depth, int tiles, int64_t each,
+                   float *side) {
+  for (int64_t k = 0; k < depth; k++, a += step, side += GI_PRODUCT_APART) {
+    const float *later = a + GI_MIN(AHEAD, depth - 1 - k) * step;
+    for (int i = 0; i < tiles * GI_PRODUCT_ROWS; i += LINE) __builtin_prefetch(later + i);
+    for (int t = 0; t < tiles; t++)
+      memcpy(side + t * each, a + t * GI_PRODUCT_ROWS, GI_PRODUCT_APART * sizeof *a);
+  }
 }
 
 const gi_product_loops GI_ISA(gi_product_loops) = {WIDTH, tiles, pack, gather};

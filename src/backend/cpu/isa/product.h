@@ -13,7 +13,6 @@
 enum {
   GI_PRODUCT_ROWS = 6,
   GI_PRODUCT_FEW = 4,  /* tiles of so many rows or fewer are done in less time */
-  GI_PRODUCT_SIDE = 4, /* tiles of rows gathered at a time, as [tile][depth][row] */
   GI_PRODUCT_APART = 8 /* floats from one gathered depth to the next: whole stores */
 };
 
@@ -47,9 +46,10 @@ typedef struct gi_product_loops {
   void (*tiles)(const gi_product_tiles *t);
   /* a whole panel; column j at depth k is b[j + k step] */
   void (*pack)(const float *b, int64_t step, int64_t depth, float *panel);
-  /* GI_PRODUCT_SIDE tiles of rows as [tile][depth][GI_PRODUCT_APART]; row i at depth k is
-   * a[i + k step]; reads GI_PRODUCT_APART - GI_PRODUCT_ROWS floats more */
-  void (*gather)(const float *a, int64_t step, int64_t depth, float *side);
+  /* `tiles` tiles of rows, as [depth][GI_PRODUCT_APART] every `each` floats; row i at depth k
+   * is a[i + k step]; reads GI_PRODUCT_APART - GI_PRODUCT_ROWS floats more */
+  void (*gather)(const float *a, int64_t step, int64_t depth, int tiles, int64_t each,
+                 float *side);
 } gi_product_loops;
 
 #endif /* GI_PRODUCT_H */

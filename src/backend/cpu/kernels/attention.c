@@ -22,6 +22,7 @@ enum {
   ROWS = 144,    /* of a block, at most: whole tiles of a product */
   KEYS = 128,    /* of a tile: whole panels */
   FEW = 4,       /* so many rows are not worth packing keys for */
+  SIDE = 4,      /* tiles of rows gathered at a time */
   SLACK = 32,    /* floats behind a tile that gathering rows may read */
   PART = 1 << 16 /* operations worth a thread */
 };
@@ -170,7 +171,7 @@ static void multiply(const state *s, const float *a, int64_t step, int64_t rows,
 }
 
 /* c += a^T b: a is [depth, KEYS], of which `rows` columns count; side has room for
- * GI_PRODUCT_SIDE tiles. */
+ * SIDE tiles. */
 static void multiply_turned(const state *s, const float *a, int64_t rows, int64_t depth,
                             const float *panels, int64_t cols, float *c, float *side) {
   gi_product_tiles t = {.a_step = GI_PRODUCT_APART,
@@ -182,8 +183,9 @@ static void multiply_turned(const state *s, const float *a, int64_t rows, int64_
                         .cols = cols,
                         .add = true};
   for (int64_t i = 0; i < rows; i += GI_PRODUCT_ROWS) {
-    const int64_t place = i / GI_PRODUCT_ROWS % GI_PRODUCT_SIDE;
-    if (place == 0) s->product->gather(a + i, KEYS, depth, side);
+    const int64_t place = i / GI_PRODUCT_ROWS % SIDE;
+    if (place == 0)
+      s->product->gather(a + i, KEYS, depth, SIDE, depth * GI_PRODUCT_APART, side);
     t.rows = (int)GI_MIN(GI_PRODUCT_ROWS, rows - i);
     for (int k = 0; k < GI_PRODUCT_ROWS; k++)
       t.a[k] = side + place * depth * GI_PRODUCT_APART + k;
@@ -320,7 +322,7 @@ static int64_t lay_out_back(const state *s, float *at, back_room *r) {
   r->dy = take(&end, ROWS * s->wide_e);
   r->dk = take(&end, KEYS * s->wide_d);
   r->dv = take(&end, KEYS * s->wide_e);
-  r->side = take(&end, GI_PRODUCT_SIDE * ROWS * GI_PRODUCT_APART);
+  r->side = take(&end, SIDE * ROWS * GI_PRODUCT_APART);
   r->line = take(&end, KEYS);
   r->drawn = take(&end, KEYS);
   return end.used;

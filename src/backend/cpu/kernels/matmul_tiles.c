@@ -18,15 +18,15 @@
 #include "ops/attrs.h"
 
 enum {
-  SIDE_ROWS = GI_PRODUCT_SIDE * GI_PRODUCT_ROWS,
-  DEPTH = 1024,  /* most numbers summed before a sum goes to memory */
-  SHALLOW = 256, /* the same, where groups of panels should be wide */
-  LINE = 16,     /* floats that come from far memory at a time */
-  LINES = SIDE_ROWS / LINE + 1,
+  DEPTH = 1024,     /* most numbers summed before a sum goes to memory */
+  SHALLOW = 512,    /* the same, where rows are gathered */
+  SIDE = 8,         /* tiles of rows gathered at a time */
+  LINE = 16,        /* floats that come from far memory at a time */
   NEAR = 224 << 10, /* bytes of panels that rows go by, so that they stay in the second cache */
-  SCATTER = 24,     /* steps of depth that writing by single floats takes as long as */
-  PART = 1 << 16,   /* multiply-adds worth a thread */
-  PARTS_A_THREAD = 8, /* so that threads that are held up leave less behind */
+  GATHERED_GROUPS = 2, /* times NEAR, that gathered rows go by */
+  SCATTER = 24,        /* steps of depth that writing by single floats takes as long as */
+  PART = 1 << 16,      /* multiply-adds worth a thread */
+  PARTS_A_THREAD = 8,  /* so that threads that are held up leave less behind */
   BATCHES = 1 << 20
 };
 
@@ -188,36 +188,52 @@ typedef struct region { /* of one product */
   int64_t first_row_tile, last_row_tile, first_panel, last_panel;
 } region;
 
-/* Brings GI_PRODUCT_SIDE tiles of rows together. */
-static void gather_rows(const state *s, const float *a, int64_t row, int64_t deep,
-                        float *side) {
+static bool gathers(const state *s) { return s->spread.inner != 1; }
+
+/* Panels whose numbers at this depth stay in the second cache. */
+static int64_t group_size(const state *s, int64_t deep) {
+  return GI_MAX(1, NEAR / (deep * s->loops->width * (int64_t)sizeof(float)));
+}
+
+/* Panels that a thread packs at a time: where rows are gathered for each such group, more. */
+static int64_t packed_at_once(const state *s, int64_t deep) {
+  return group_size(s, deep) * (gathers(s) ? GATHERED_GROUPS : 1);
+}
+
+/* Floats from one gathered tile to the next: not a power of two, or all would want the same
+ * places of the first cache. */
+static int64_t tile_floats(int64_t deep) { return deep * GI_PRODUCT_APART + LINE; }
+
+/* Brings `tiles` tiles of rows together, from `row` on. */
+static void gather_rows(const state *s, const float *a, int64_t row, int64_t tiles,
+                        int64_t deep, float *side) {
   const operand *o = &s->spread;
-  const int64_t n = GI_MIN(SIDE_ROWS, o->count - row);
+  const int64_t n = GI_MIN(tiles * GI_PRODUCT_ROWS, o->count - row), each = tile_floats(deep);
   a += row * o->outer;
-  if (o->outer == 1 && row + SIDE_ROWS + GI_PRODUCT_APART - GI_PRODUCT_ROWS <= o->count) {
-    s->loops->gather(a, o->inner, deep, side);
+  if (o->outer == 1 &&
+      row + tiles * GI_PRODUCT_ROWS + GI_PRODUCT_APART - GI_PRODUCT_ROWS <= o->count) {
+    s->loops->gather(a, o->inner, deep, (int)tiles, each, side);
     return;
   }
   for (int64_t d = 0; d < deep; d++, a += o->inner)
     for (int64_t k = 0; k < n; k++)
-      side[(k / GI_PRODUCT_ROWS * deep + d) * GI_PRODUCT_APART + k % GI_PRODUCT_ROWS] =
+      side[k / GI_PRODUCT_ROWS * each + d * GI_PRODUCT_APART + k % GI_PRODUCT_ROWS] =
           a[k * o->outer];
 }
 
-/* Points t to its rows; what is behind the last row repeats it. */
+/* Points t to its rows, from `row` on; what is behind the last row repeats it. */
 static void point_rows(const state *s, gi_product_tiles *t, const float *a, int64_t row,
                        const float *side) {
   const operand *o = &s->spread;
-  const bool near = o->inner == 1;
   t->rows = (int)GI_MIN(GI_PRODUCT_ROWS, o->count - row);
-  t->a_step = near ? 1 : GI_PRODUCT_APART;
+  t->a_step = gathers(s) ? GI_PRODUCT_APART : 1;
   for (int k = 0; k < GI_PRODUCT_ROWS; k++)
-    t->a[k] = near ? a + GI_MIN(row + k, o->count - 1) * o->outer : side + k;
+    t->a[k] = gathers(s) ? side + k : a + GI_MIN(row + k, o->count - 1) * o->outer;
 }
 
-/* Calls for the panels of the next group, which are packed next, at the depths of t. */
-static void call_panels(const state *s, gi_product_tiles *t, const region *r, int64_t last,
-                        int64_t from) {
+/* Calls for the panels that are packed next, behind those of r, at the depths of t. */
+static void call_packing(const state *s, gi_product_tiles *t, const region *r, int64_t last,
+                         int64_t from) {
   const operand *o = &s->packed;
   const int64_t width = s->loops->width;
   t->next = (gi_product_ahead){
@@ -228,24 +244,15 @@ static void call_panels(const state *s, gi_product_tiles *t, const region *r, in
 }
 
 /* Calls for the rows behind those of t. */
-static void call_rows(const state *s, gi_product_tiles *t, const float *a, int64_t row,
-                      int64_t place) {
+static void call_rows(const state *s, gi_product_tiles *t, const float *a, int64_t row) {
   const operand *o = &s->spread;
   const int64_t panels = (t->cols + s->loops->width - 1) / s->loops->width;
+  const int64_t rows = GI_MIN(GI_PRODUCT_ROWS, o->count - row - GI_PRODUCT_ROWS);
+  const int64_t each = o->outer == t->depth ? (rows + panels - 1) / panels : 1;
   t->next.count = 0;
-  if (o->inner == 1) {
-    const int64_t rows = GI_MIN(GI_PRODUCT_ROWS, o->count - row - GI_PRODUCT_ROWS);
-    const int64_t each = o->outer == t->depth ? (rows + panels - 1) / panels : 1;
-    if (rows <= 0) return;
-    t->next =
-        (gi_product_ahead){a + (row + GI_PRODUCT_ROWS) * o->outer, rows, each * o->outer, each};
-    return;
-  }
-  const int64_t first = place * panels; /* of the lines that a gathering reads at each depth */
-  if (first >= LINES || row + SIDE_ROWS >= o->count) return;
+  if (rows <= 0) return;
   t->next =
-      (gi_product_ahead){a + (row + (GI_PRODUCT_SIDE - place) * GI_PRODUCT_ROWS) + first * LINE,
-                         LINES - first, LINE, o->inner};
+      (gi_product_ahead){a + (row + GI_PRODUCT_ROWS) * o->outer, rows, each * o->outer, each};
 }
 
 /* Points t to where the product of its rows goes, beginning with column `col`. */
@@ -260,61 +267,52 @@ static void point_result(const state *s, gi_product_tiles *t, float *c, int64_t 
   t->col_bias = s->bias_by_row ? NULL : s->biases + col;
 }
 
-/* Panels in the second cache, at this depth. */
-static int64_t group_size(const state *s, int64_t deep) {
-  return GI_MAX(1, NEAR / (deep * s->loops->width * (int64_t)sizeof(float)));
-}
-
-/* All panels of a group along all rows of the region, at depths from .. from + t->depth. */
-static void compute_group(const state *s, gi_product_tiles *t, const float *a, float *c,
-                          region r, int64_t last, int64_t from) {
-  _Alignas(64) float side[GI_PRODUCT_SIDE * DEPTH * GI_PRODUCT_APART];
+/* Rows that lie one behind the other, by all panels of the region, which are near. */
+static void compute_rows(const state *s, gi_product_tiles *t, const float *a, float *c,
+                         region r, int64_t last, int64_t from) {
   const int64_t col = r.first_panel * s->loops->width;
   t->cols = GI_MIN(r.last_panel * s->loops->width, s->packed.count) - col;
-  a += from * s->spread.inner;
   for (int64_t i = r.first_row_tile; i < r.last_row_tile; i++) {
-    const int64_t row = i * GI_PRODUCT_ROWS, place = (i - r.first_row_tile) % GI_PRODUCT_SIDE;
-    if (s->spread.inner != 1 && place == 0) gather_rows(s, a, row, t->depth, side);
-    point_rows(s, t, a, row, side + place * t->depth * GI_PRODUCT_APART);
+    const int64_t row = i * GI_PRODUCT_ROWS;
+    point_rows(s, t, a, row, NULL);
     point_result(s, t, c, row, col);
     if (i == r.first_row_tile && s->near_floats > 0 && s->packed.outer == 1)
-      call_panels(s, t, &r, last, from);
+      call_packing(s, t, &r, last, from);
     else
-      call_rows(s, t, a, row, place);
+      call_rows(s, t, a, row);
     s->loops->tiles(t);
   }
 }
 
-/* The same with all panels of the region, which are packed: rows are gathered once, not for
- * every group of panels, and these are read again for every SIDE_ROWS rows. */
-static void compute_sides(const state *s, gi_product_tiles *t, const float *a, float *c,
-                          const float *packed, region r, int64_t from) {
-  _Alignas(64) float side[GI_PRODUCT_SIDE * DEPTH * GI_PRODUCT_APART];
+/* Rows that lie column by column are gathered, SIDE tiles at a time, each once for all panels
+ * of the region; these are gone through by groups that stay near. */
+static void compute_gathered(const state *s, gi_product_tiles *t, const float *a, float *c,
+                             region r) {
+  _Alignas(64) float side[SIDE * (SHALLOW * GI_PRODUCT_APART + LINE)];
   const int64_t width = s->loops->width, group = group_size(s, t->depth);
-  a += from * s->spread.inner;
-  for (int64_t i = r.first_row_tile; i < r.last_row_tile; i += GI_PRODUCT_SIDE) {
-    const int64_t tiles = GI_MIN(GI_PRODUCT_SIDE, r.last_row_tile - i);
-    gather_rows(s, a, i * GI_PRODUCT_ROWS, t->depth, side);
+  const float *panels = t->panels;
+  for (int64_t i = r.first_row_tile; i < r.last_row_tile; i += SIDE) {
+    const int64_t tiles = GI_MIN(SIDE, r.last_row_tile - i);
+    gather_rows(s, a, i * GI_PRODUCT_ROWS, tiles, t->depth, side);
     for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
       const int64_t last = GI_MIN(p + group, r.last_panel), col = p * width;
-      t->panels = packed + p * s->panel_floats + from * width;
-      t->panel_step = s->panel_floats;
+      t->panels = panels + (p - r.first_panel) * t->panel_step;
       t->cols = GI_MIN(last * width, s->packed.count) - col;
       for (int64_t k = 0; k < tiles; k++) {
         const int64_t row = (i + k) * GI_PRODUCT_ROWS;
-        point_rows(s, t, a, row, side + k * t->depth * GI_PRODUCT_APART);
+        point_rows(s, t, a, row, side + k * tile_floats(t->depth));
         point_result(s, t, c, row, col);
         /* the panels of the next group, while the first rows go by */
-        t->next = (gi_product_ahead){t->panels + group * s->panel_floats,
+        t->next = (gi_product_ahead){t->panels + group * t->panel_step,
                                      k == 0 && last < r.last_panel ? t->cols / width : 0,
-                                     s->panel_floats, width};
+                                     t->panel_step, width};
         s->loops->tiles(t);
       }
     }
   }
 }
 
-/* Points t to the panels of a group at depths from .. from + t->depth: where they were packed
+/* Points t to the panels of a region at depths from .. from + t->depth: where they were packed
  * for all or, in the scratch of this thread, packed here, so that they are read while they are
  * near. */
 static void point_panels(const state *s, gi_product_tiles *t, const float *packed,
@@ -337,21 +335,23 @@ static void compute(const state *s, int64_t batch, const float *packed, region r
   const int64_t blocks = (s->depth + s->deepest - 1) / s->deepest;
   for (int64_t k = 0; k < blocks; k++) {
     const int64_t from = s->depth * k / blocks, to = s->depth * (k + 1) / blocks;
-    const int64_t group = group_size(s, to - from);
+    const int64_t panels = packed == NULL ? packed_at_once(s, to - from)
+                           : gathers(s)   ? s->panels
+                                          : group_size(s, to - from);
+    const float *rows = a + from * s->spread.inner;
     gi_product_tiles t = {.depth = to - from,
                           .row_step = s->row_step,
                           .col_step = s->col_step,
                           .add = from > 0,
                           .relu = s->relu && to == s->depth};
-    if (packed != NULL && s->spread.inner != 1 && r.last_panel - r.first_panel > group) {
-      compute_sides(s, &t, a, c, packed, r, from);
-      continue;
-    }
-    for (int64_t p = r.first_panel; p < r.last_panel; p += group) {
+    for (int64_t p = r.first_panel; p < r.last_panel; p += panels) {
       const region some = {r.first_row_tile, r.last_row_tile, p,
-                           GI_MIN(p + group, r.last_panel)};
+                           GI_MIN(p + panels, r.last_panel)};
       point_panels(s, &t, packed, &some, from);
-      compute_group(s, &t, a, c, some, r.last_panel, from);
+      if (gathers(s))
+        compute_gathered(s, &t, rows, c, some);
+      else
+        compute_rows(s, &t, rows, c, some, r.last_panel, from);
     }
   }
 }
@@ -448,13 +448,6 @@ static glia_status keep(state *s, const float *from, gi_prepared *out) {
   return GLIA_OK;
 }
 
-/* Rows that lie column by column are gathered anew for each group of panels, from far apart: so
- * blocks are shallower there, and groups have more panels. */
-static int64_t deepest_of(const state *s, int64_t width) {
-  const int64_t all = NEAR / (s->panels * width * (int64_t)sizeof(float));
-  return s->spread.inner == 1 ? DEPTH : GI_MAX(SHALLOW, GI_MIN(all, DEPTH));
-}
-
 static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   const gi_matmul_attr *at = p->attr;
   const shape m = shape_of(p);
@@ -470,7 +463,7 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
   s->panels = (s->packed.count + width - 1) / width;
   s->row_tiles = (s->spread.count + GI_PRODUCT_ROWS - 1) / GI_PRODUCT_ROWS;
   s->panel_floats = s->depth * width;
-  s->deepest = deepest_of(s, width);
+  s->deepest = gathers(s) ? SHALLOW : DEPTH;
   const double all = adds * (double)s->batches;
   s->threads = gi_cpu_parts(p->threads, all > 1e18 ? INT64_MAX : (int64_t)all, PART);
   const int64_t most = s->batches > 1 ? s->batches : GI_MAX(s->row_tiles, s->panels);
@@ -482,7 +475,7 @@ static glia_status fill(state *s, const gi_problem *p, gi_prepared *out) {
     const int64_t blocks = (s->depth + s->deepest - 1) / s->deepest,
                   deep = (s->depth + blocks - 1) / blocks;
     /* a block may be one shallower, and a group of those larger */
-    const int64_t group = GI_MIN(s->panels, group_size(s, GI_MAX(deep - 1, 1)));
+    const int64_t group = GI_MIN(s->panels, packed_at_once(s, GI_MAX(deep - 1, 1)));
     s->near_floats = (size_t)(group * deep * width);
     out->scratch = (size_t)(s->threads > 1 ? p->threads : 1) * s->near_floats * sizeof(float);
     return GLIA_OK;
