@@ -167,10 +167,10 @@ static int list(void) {
     const workload *w = workload_at(i);
     printf(
         "{\"workload\": \"%s\", \"peer\": \"%s\", \"settings\": \"%s\", \"training\": %s, "
-        "\"bf16\": %s, \"batch\": %d, \"target\": [%g, %g]}\n",
+        "\"step\": %s, \"bf16\": %s, \"batch\": %d, \"target\": [%g, %g]}\n",
         w->name, w->peer != NULL ? w->peer : "", w->settings != NULL ? w->settings : "",
-        w->optimizer != NULL ? "true" : "false", w->precision == GLIA_BF16 ? "true" : "false",
-        w->batch, w->target[0], w->target[1]);
+        w->optimizer != NULL ? "true" : "false", w->step != NULL ? "true" : "false",
+        w->precision == GLIA_BF16 ? "true" : "false", w->batch, w->target[0], w->target[1]);
   }
   return 0;
 }

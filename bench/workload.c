@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "graph/store.h"
 #include "measure.h"
 #include "train/learner.h"
 
@@ -91,13 +92,35 @@ static void open_learner(running *r, int threads) {
   if (w->optimizer == NULL) fill_buffers(r->store);
 }
 
-static void open_step(running *r, int threads) {
+static glia_graph *trace_step(running *r) {
   glia_graph *g = NULL;
   const glia_scope_opts so = {.size = sizeof so, .train = true, .seed = 1};
   const gi_type x = gi_tensor_type(r->x[0]);
   must(glia_graph_new(&g));
-  must(glia_store_new(&r->store));
   r->w->step(glia_scope_new(g, r->store, &so), glia_input(g, "x", x.dtype, x.rank, x.dim));
+  return g;
+}
+
+/* What has elements, counters have not; networks are of their store's type. */
+static void store_as(glia_store *s, glia_dtype dtype) {
+  for (int i = 0; i < glia_store_count(s); i++) {
+    gi_entry *e = gi_store_find(s, glia_store_name(s, i));
+    glia_tensor *t = NULL;
+    if (glia_tensor_rank(e->tensor) == 0) continue;
+    must(glia_tensor_cast(e->tensor, dtype, &t));
+    glia_tensor_free(e->tensor);
+    e->tensor = t;
+  }
+}
+
+static void open_step(running *r, int threads) {
+  must(glia_store_new(&r->store));
+  glia_graph *g = trace_step(r);
+  if (r->w->stored != GLIA_F32) {
+    glia_graph_free(g);
+    store_as(r->store, r->w->stored);
+    g = trace_step(r);
+  }
   must(glia_compile(g, &r->plan, .threads = threads, .seed = 1, .watch = "loss",
                     .precision = r->w->precision));
   glia_graph_free(g);

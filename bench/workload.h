@@ -21,6 +21,7 @@ typedef struct workload {
   glia_model_fn model;
   const char *optimizer; /* NULL: inference */
   glia_dtype precision;  /* as in glia_compile_opts; GLIA_BF16: the peer's too */
+  glia_dtype stored;     /* of an own step's parameters and buffers; 0: GLIA_F32 */
   const char *loss;      /* NULL: by the targets */
   /* In place of a model: a whole step of its own, from the input "x" to outputs that are called
    * "loss..." and new parameters. */

@@ -11,6 +11,7 @@
 #include "backend/cpu/isa/attention.h"
 #include "backend/cpu/isa/chance.h"
 #include "backend/cpu/isa/conv.h"
+#include "backend/cpu/isa/few.h"
 #include "backend/cpu/isa/fold.h"
 #include "backend/cpu/isa/group.h"
 #include "backend/cpu/isa/int8.h"
@@ -31,6 +32,7 @@ typedef struct gi_element_loops {
   const gi_pool_loops *pool;
   const gi_norm_loops *norm;
   const gi_layer_loops *layer;
+  const gi_few_loops *few;
 } gi_element_loops;
 
 typedef struct gi_isa {
@@ -83,6 +85,7 @@ extern const gi_winograd_loops GI_ISA(gi_winograd_loops);
   extern const gi_pool_loops GI_ISA(gi_pool_loops_##kind);                                    \
   extern const gi_norm_loops GI_ISA(gi_norm_loops_##kind);                                    \
   extern const gi_layer_loops GI_ISA(gi_layer_loops_##kind);                                  \
+  extern const gi_few_loops GI_ISA(gi_few_loops_##kind);                                      \
   void GI_ISA(gi_pool_extreme_plane_##kind)(const gi_pool *p, int64_t i, const void *image,   \
                                             float *y, uint8_t *position);                     \
   void GI_ISA(gi_pool_scatter_plane_##kind)(const gi_pool *p, int64_t i, const void *dy,      \

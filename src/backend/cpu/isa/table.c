@@ -2,10 +2,11 @@
  */
 #include "backend/cpu/isa/isa.h"
 
-#define OF_ELEMENT(kind)                                              \
-  {                                                                   \
-    &GI_ISA(gi_fold_loops_##kind), &GI_ISA(gi_pool_loops_##kind),     \
-        &GI_ISA(gi_norm_loops_##kind), &GI_ISA(gi_layer_loops_##kind) \
+#define OF_ELEMENT(kind)                                               \
+  {                                                                    \
+    &GI_ISA(gi_fold_loops_##kind), &GI_ISA(gi_pool_loops_##kind),      \
+        &GI_ISA(gi_norm_loops_##kind), &GI_ISA(gi_layer_loops_##kind), \
+        &GI_ISA(gi_few_loops_##kind)                                   \
   }
 
 const gi_isa GI_ISA(gi_isa) = {
