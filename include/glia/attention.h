@@ -52,6 +52,8 @@ typedef struct glia_lookup_opts {
                         gradient as if they were stored so; 0: they stay */
   double norm;       /* which length: (sum |x|^norm)^(1/norm); 0 -> 2 */
   bool by_frequency; /* a row's gradient is divided by how often the index names it */
+  bool sparse; /* glia_minimize updates only rows that are named, if look-ups so marked are
+                  all that the loss reads the weight by: see glia_embedding_opts */
 } glia_lookup_opts;
 /* Rows of weight [R, D] by index [...], i64 or i32 -> [..., D]. opt NULL: as they are. The
  * gradient adds only to rows that are named (glia_scatter_add). An index out of range is

@@ -231,6 +231,16 @@ typedef struct glia_embedding_opts {
                           parameter itself stays as it is; 0: they stay */
   double norm;         /* which length; 0 -> 2 */
   bool by_frequency;   /* gradients are divided by how often a row is named in the batch */
+  /* An update changes the rows that the batch names, and their state, and no others: with u the
+   * distinct indices and g[u] the sum of what comes in for each,
+   *   (weight[u], state[u]) = rule(weight[u], state[u], g[u])
+   * That is PyTorch's sparse=True: adam is SparseAdam then (eps is added before the root is
+   * corrected), adagrad and sgd are what they were. Penalties act on rows u alone. It goes for
+   * every optimiser but those that look at a parameter as a whole or move it without a
+   * gradient: lamb, asgd, and sgd with momentum, which are computed for all rows, as are means
+   * over steps and Lookahead. Where the weight is read otherwise too (tied to an output layer),
+   * its gradient has all rows, and so has the update. */
+  bool sparse;
 } glia_embedding_opts;
 /* index [...], i64 or i32 -> [..., width]; weight [rows, width], normal at first. An index out
  * of range is reported at run time with the layer and the first bad position. */

@@ -260,11 +260,16 @@ extern const gi_op gi_op_resize, gi_op_resize_grad;
  * scatter_add  y, index -> its transpose, `size` along axis
  * take_along   x, index -> index's shape
  * put_along    y, index -> its transpose, `size` along axis
- * Indices are i64 or i32. */
+ * Indices are i64 or i32. sparse (gather, scatter_add along axis 0): an optimiser is to see the
+ * gradient as the rows that are named, and to leave all others as they are (ops/rows.h). */
 typedef struct gi_gather_attr {
   int64_t axis, size;
+  bool sparse;
 } gi_gather_attr;
 extern const gi_op gi_op_gather, gi_op_scatter_add, gi_op_take_along, gi_op_put_along;
+
+/* write_rows  x [R, ..], index [n], rows [n, ..], count [] -> x's shape; no attributes */
+extern const gi_op gi_op_write_rows;
 
 /* one_hot  index [...] -> [..., classes];  range  () -> 0 .. classes - 1 */
 typedef struct gi_one_hot_attr {

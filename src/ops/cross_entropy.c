@@ -67,7 +67,7 @@ static glia_status lower_grad(gi_lower *c) {
   const glia_value x = c->in[0], dloss = c->in[3];
   const glia_value both = c->n_in == 5 ? glia_add(dloss, c->in[4]) : dloss;
   const glia_value share = glia_exp(glia_sub(x, column(c->in[2])));
-  const gi_gather_attr a = {1, glia_value_dim(x, 1)};
+  const gi_gather_attr a = {.axis = 1, .size = glia_value_dim(x, 1)};
   const glia_value own = gi_emit2(&gi_op_put_along, &a, column(dloss), column(c->in[1]));
   c->out[0] = glia_sub(glia_mul(share, column(both)), own);
   return GLIA_OK;

@@ -84,7 +84,8 @@ static bool is_good(glia_value weight, const glia_lookup_opts *o, const char *op
 }
 
 static glia_value look_up(glia_value weight, glia_value index, const glia_lookup_opts *o) {
-  const glia_value rows = glia_gather(weight, index, 0);
+  const gi_gather_attr by_row = {.axis = 0, .sparse = o->sparse};
+  const glia_value rows = gi_emit2(&gi_op_gather, &by_row, weight, index);
   if (gi_null(rows) || (!o->padded && !o->by_frequency && o->max_norm == 0)) return rows;
   const int64_t n = glia_value_dim(weight, 0);
   glia_value factor = kept(index, o, n, rows);

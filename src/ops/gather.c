@@ -7,9 +7,10 @@
  *                x [A.., n, B..], index [A.., m, B..] -> y [A.., m, B..]
  *   put_along    y [A.., m, B..], index [A.., m, B..] -> x [A.., size, B..]
  *
- * Each of a pair is the gradient of the other. Indices are data, so they are checked at run
- * time: the first that is negative or too large fails with its position, nothing is read out
- * of bounds.
+ * Each of a pair is the gradient of the other. Whether a look-up is sparse changes nothing of
+ * what it gives: its gradient says so again, for the optimiser to read (rows.h). Indices are
+ * data, so they are checked at run time: the first that is negative or too large fails with its
+ * position, nothing is read out of bounds.
  */
 #include "ops/attrs.h"
 #include "ops/ref.h"
@@ -210,8 +211,10 @@ static gi_cost cost(const gi_infer *c) { /* of x, only what is looked at */
 /* ---- samples ------------------------------------------------------------------------- */
 
 static const gi_gather_attr a0 = {.axis = 0}, a1 = {.axis = 1}, a2 = {.axis = 2},
-                            a3 = {.axis = 3}, a0s4 = {0, 4}, a1s4 = {1, 4}, a2s5 = {2, 5},
-                            a0s0 = {0, 0}, a1minus = {1, -1};
+                            a3 = {.axis = 3}, a0s4 = {0, 4, false}, a1s4 = {1, 4, false},
+                            a2s5 = {2, 5, false}, a0s0 = {0, 0, false},
+                            a1minus = {1, -1, false}, a0sparse = {0, 0, true},
+                            a0s4sparse = {0, 4, true};
 #define R -2, 2, GLIA_F32
 #define I 0, 4, GLIA_I64
 static const gi_sample samples_gather[] = {
@@ -222,6 +225,7 @@ static const gi_sample samples_gather[] = {
     {&a0, 2, {{2, {4, 3}, R}, {1, {0}, I}}, GLIA_OK},
     {&a1, 2, {{2, {0, 4}, R}, {1, {2}, I}}, GLIA_OK},
     {&a0, 2, {{2, {4, 2}, 0, 9, GLIA_I32}, {1, {3}, I}}, GLIA_OK},
+    {&a0sparse, 2, {{2, {4, 3}, R}, {2, {2, 3}, I}}, GLIA_OK},
     {&a3, 2, {{2, {4, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
     {&a0, 2, {{5, {4, 1, 1, 1, 1}, R}, {5, {1, 1, 1, 1, 1}, I}}, GLIA_SHAPE},
     {&a0, 2, {{2, {4, 2}, R}, {1, {3}, R}}, GLIA_DTYPE},
@@ -232,6 +236,7 @@ static const gi_sample samples_scatter[] = {
     {&a2s5, 2, {{2, {2, 1}, R}, {0, {0}, 0, 4, GLIA_I32}}, GLIA_OK},
     {&a0s4, 2, {{1, {17}, R}, {1, {17}, I}}, GLIA_OK},
     {&a0s0, 2, {{2, {0, 3}, R}, {1, {0}, I}}, GLIA_OK},
+    {&a0s4sparse, 2, {{2, {5, 2}, R}, {1, {5}, I}}, GLIA_OK},
     {&a0s4, 2, {{2, {2, 2}, R}, {1, {3}, I}}, GLIA_SHAPE},
     {&a2s5, 2, {{2, {2, 3}, R}, {1, {3}, I}}, GLIA_SHAPE},
     {&a0s4, 2, {{1, {3}, R}, {1, {3}, R}}, GLIA_DTYPE},
@@ -263,13 +268,15 @@ static const gi_sample samples_put[] = {
 
 /* clang-format off */
 #define AXIS {"axis", GI_ATTR_I64, offsetof(gi_gather_attr, axis), "of x, that is looked into"}
+#define SIZE {"size", GI_ATTR_I64, offsetof(gi_gather_attr, size), "of that axis in the result"}
+#define SPARSE {"sparse", GI_ATTR_BOOL, offsetof(gi_gather_attr, sparse), \
+   "the optimiser updates rows that are named, no others"}
+#define END {NULL, GI_ATTR_I64, 0, NULL}
+static const gi_attr fields_gather[] = {AXIS, SPARSE, END};
+static const gi_attr fields_scatter[] = {AXIS, SIZE, SPARSE, END};
+static const gi_attr fields_take[] = {AXIS, END};
+static const gi_attr fields_put[] = {AXIS, SIZE, END};
 /* clang-format on */
-static const gi_attr fields[] = {AXIS, {NULL, GI_ATTR_I64, 0, NULL}};
-static const gi_attr fields_size[] = {
-    AXIS,
-    {"size", GI_ATTR_I64, offsetof(gi_gather_attr, size), "of that axis in the result"},
-    {NULL, GI_ATTR_I64, 0, NULL},
-};
 
 #define GATHERING(row, text, expression, list, ...)               \
   const gi_op gi_op_##row = {.name = #row,                        \
@@ -286,16 +293,16 @@ static const gi_attr fields_size[] = {
                              __VA_ARGS__}
 GATHERING(gather, "entries of one axis by index",
           "torch.index_select(x0, axis, x1.flatten()).unflatten(axis, x1.shape)",
-          samples_gather, .attrs = fields, .infer = infer_gather, .vjp = vjp_gather,
+          samples_gather, .attrs = fields_gather, .infer = infer_gather, .vjp = vjp_gather,
           .ref = ref_gather);
 GATHERING(scatter_add, "entries added to zeros by index: the transpose of gather", NULL,
-          samples_scatter, .attrs = fields_size, .infer = infer_scatter, .vjp = vjp_scatter,
+          samples_scatter, .attrs = fields_scatter, .infer = infer_scatter, .vjp = vjp_scatter,
           .ref = ref_scatter);
 GATHERING(take_along, "an element of an axis for every index", "torch.gather(x0, axis, x1)",
-          samples_take, .attrs = fields, .infer = infer_take, .vjp = vjp_take, .ref = ref_take);
+          samples_take, .attrs = fields_take, .infer = infer_take, .vjp = vjp_take,
+          .ref = ref_take);
 GATHERING(put_along, "elements added to zeros along an axis: the transpose of take_along", NULL,
-          samples_put, .attrs = fields_size, .infer = infer_put, .vjp = vjp_put,
-          .ref = ref_put);
+          samples_put, .attrs = fields_put, .infer = infer_put, .vjp = vjp_put, .ref = ref_put);
 
 const gi_op *const gi_ops_gather[] = {&gi_op_gather, &gi_op_scatter_add, &gi_op_take_along,
                                       &gi_op_put_along, NULL};
@@ -312,7 +319,7 @@ glia_value glia_gather(glia_value x, glia_value index, int axis) {
 
 glia_value glia_scatter_add(glia_value y, glia_value index, int axis, int64_t size) {
   const int rank = glia_value_rank(y) - glia_value_rank(index) + 1; /* of the result */
-  const gi_gather_attr a = {resolved(axis, rank), size};
+  const gi_gather_attr a = {resolved(axis, rank), size, false};
   return gi_emit2(&gi_op_scatter_add, &a, y, index);
 }
 
@@ -322,6 +329,6 @@ glia_value glia_take_along(glia_value x, glia_value index, int axis) {
 }
 
 glia_value glia_put_along(glia_value y, glia_value index, int axis, int64_t size) {
-  const gi_gather_attr a = {resolved(axis, glia_value_rank(y)), size};
+  const gi_gather_attr a = {resolved(axis, glia_value_rank(y)), size, false};
   return gi_emit2(&gi_op_put_along, &a, y, index);
 }

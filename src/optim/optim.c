@@ -150,44 +150,71 @@ gi_optim_step gi_optim_begin(glia_scope *s, const gi_optim *rule, const glia_opt
   return k;
 }
 
+/* What an update works on: the rows that the step uses; used NULL: all. */
+static glia_value taken(glia_value all, const gi_used_rows *used) {
+  return used == NULL ? all : glia_gather(all, used->index, 0);
+}
+/* `all` with what the update made of them. */
+static glia_value put_back(glia_value all, glia_value rows, const gi_used_rows *used) {
+  return used == NULL ? rows : gi_write_rows(all, rows, used);
+}
+
 /* One layer of the onion: finds its state, lets it work, keeps its state. */
 static void apply(glia_scope *s, const char *name, gi_states_fn *states, gi_update_fn *update,
-                  gi_update *u) {
+                  const gi_used_rows *used, gi_update *u) {
   gi_state list[GI_MAX_STATE];
-  const gi_type t = gi_value_type(u->param);
+  glia_value all[GI_MAX_STATE];
   const gi_entry *param = gi_store_find(s->store, name);
+  const gi_type t = gi_tensor_type(param->tensor);
   const int n = states != NULL ? states(u->o, list) : 0;
   for (int i = 0; i < n; i++) {
     const char *full = gi_arena_printf(&s->graph->arena, "%s.%s", name, list[i].name);
     if (full == NULL) gi_latch(s->graph, GLIA_NOMEM, "%s: no memory for its state", name);
     if (full == NULL) return;
-    u->state[i] =
+    all[i] =
         state_variable(s, full, &t, list[i].initial, list[i].of_param ? param->tensor : NULL);
+    u->state[i] = taken(all[i], used);
   }
   update(u);
-  for (int i = 0; i < n; i++) glia_assign(u->state[i], u->new_state[i]);
+  for (int i = 0; i < n; i++) glia_assign(all[i], put_back(all[i], u->new_state[i], used));
 }
 
-void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_optim_step *k,
-                     const char *name, glia_value grad) {
+/* used NULL: all rows have a gradient. */
+static void update_parameter(glia_scope *s, const gi_optim *rule, const gi_optim_step *k,
+                             const char *name, glia_value grad, const gi_used_rows *used) {
+  const glia_value param = gi_variable(s->graph, name);
+  int n = 0;
+  if (gi_null(param) || gi_null(grad)) return;
+  const char *before = gi_set_path(s->graph, name);
   gi_update u = {.o = k->o,
                  .lr = k->lr,
                  .step = k->step,
                  .momentum = k->momentum,
                  .shared = k->shared,
-                 .param = gi_variable(s->graph, name),
+                 .by_rows = used != NULL,
+                 .param = taken(param, used),
                  .grad = grad};
-  int n = 0;
-  if (gi_null(u.param) || gi_null(grad)) return;
-  const char *before = gi_set_path(s->graph, name);
   for (; wrap_at(n) != NULL; n++)
     if (wrap_at(n)->on(k->o) && wrap_at(n)->before != NULL) wrap_at(n)->before(&u);
-  apply(s, name, rule->states, rule->update, &u);
+  apply(s, name, rule->states, rule->update, used, &u);
+  u.by_rows = false;
+  u.param = param;
+  u.new_param = put_back(param, u.new_param, used);
   while (n-- > 0)
     if (wrap_at(n)->on(k->o) && wrap_at(n)->after != NULL)
-      apply(s, name, wrap_at(n)->states, wrap_at(n)->after, &u);
-  glia_assign(u.param, u.new_param);
+      apply(s, name, wrap_at(n)->states, wrap_at(n)->after, NULL, &u);
+  glia_assign(param, u.new_param);
   gi_set_path(s->graph, before);
+}
+
+void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_optim_step *k,
+                     const char *name, glia_value grad) {
+  update_parameter(s, rule, k, name, grad, NULL);
+}
+
+void gi_apply_to_rows(glia_scope *s, const gi_optim *rule, const gi_optim_step *k,
+                      const char *name, const gi_used_rows *used) {
+  update_parameter(s, rule, k, name, used->sum, used);
 }
 
 /* What of a gradient goes into the norm: its largest element, or the sum of |g|^p. */
@@ -243,9 +270,28 @@ bool gi_takes_momentum(const glia_optimizer *o) {
   return o->momentum != 0;
 }
 
+/* Gradients of a step; where one is known to have few rows, these stand for it. */
+typedef struct gradients {
+  glia_value *at;
+  gi_used_rows *used; /* null index: it has all rows */
+} gradients;
+
+static glia_status find_gradients(glia_value loss, const gi_optim *rule,
+                                  const glia_optimizer *o, const gi_trainable *t,
+                                  gradients *g) {
+  const size_t n = t->params.n;
+  g->at = gi_alloc(n * sizeof *g->at);
+  g->used = gi_alloc(n * sizeof *g->used);
+  if (g->at == NULL || g->used == NULL) return gi_fail_nomem(n * sizeof *g->used);
+  GI_TRY(glia_grad(loss, t->params.at, (int)n, g->at));
+  const bool whole = rule->whole != NULL && rule->whole(o);
+  for (size_t i = 0; i < n && !whole; i++)
+    if (gi_is_sparse(g->at[i], &g->used[i])) g->at[i] = g->used[i].sum;
+  return glia_graph_status(loss.graph);
+}
+
 static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer *o,
-                            const glia_minimize_opts *opt, gi_trainable *t,
-                            glia_value **grads) {
+                            const glia_minimize_opts *opt, gi_trainable *t, gradients *g) {
   const gi_optim *rule = gi_optim_find(o->name);
   if (!gi_null(opt->momentum) && !gi_takes_momentum(o))
     return gi_fail(GLIA_INVALID,
@@ -254,16 +300,16 @@ static glia_status minimize(glia_scope *s, glia_value loss, const glia_optimizer
                    o->name);
   GI_TRY(gi_trainable_find(s, "minimize", opt->prefix, t));
   const int n = (int)t->params.n;
-  if ((*grads = gi_alloc((size_t)n * sizeof **grads)) == NULL)
-    return gi_fail_nomem((size_t)n * sizeof **grads);
-  GI_TRY(glia_grad(loss, t->params.at, n, *grads));
+  GI_TRY(find_gradients(loss, rule, o, t, g));
   for (int i = 0; i < n && opt->clip_value > 0; i++)
-    (*grads)[i] = glia_clip((*grads)[i], -opt->clip_value, opt->clip_value);
+    g->at[i] = glia_clip(g->at[i], -opt->clip_value, opt->clip_value);
   if (opt->clip_norm > 0)
-    gi_clip_norm(*grads, n, opt->clip_norm, opt->norm_type > 0 ? opt->norm_type : 2);
+    gi_clip_norm(g->at, n, opt->clip_norm, opt->norm_type > 0 ? opt->norm_type : 2);
   const glia_value lr = gi_null(opt->lr) ? glia_scalar(s->graph, GLIA_F64, o->lr) : opt->lr;
   const gi_optim_step step = gi_optim_begin(s, rule, o, opt->prefix, lr, opt->momentum);
-  for (int i = 0; i < n; i++) gi_apply_update(s, rule, &step, t->names.at[i], (*grads)[i]);
+  for (int i = 0; i < n; i++)
+    update_parameter(s, rule, &step, t->names.at[i], g->at[i],
+                     gi_null(g->used[i].index) ? NULL : &g->used[i]);
   return glia_graph_status(s->graph);
 }
 
@@ -272,7 +318,7 @@ void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *opt
   glia_minimize_opts m;
   glia_optimizer o = optimizer != NULL ? *optimizer : (glia_optimizer){0};
   gi_trainable t = {0};
-  glia_value *grads = NULL;
+  gradients g = {NULL, NULL};
   if (s == NULL || gi_null(loss) || s->graph->status != GLIA_OK) return;
   gi_opts(&m, sizeof m, opt);
   glia_status status = glia_optimizer_resolve(&o);
@@ -280,8 +326,9 @@ void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *opt
     status = gi_fail(GLIA_INVALID,
                      "minimize: clip_norm %g, clip_value %g, norm_type %g: wanted 0 or more",
                      m.clip_norm, m.clip_value, m.norm_type);
-  if (status == GLIA_OK) status = minimize(s, loss, &o, &m, &t, &grads);
+  if (status == GLIA_OK) status = minimize(s, loss, &o, &m, &t, &g);
   if (status != GLIA_OK) gi_latch(s->graph, status, "%s", glia_error_message());
   gi_trainable_clear(&t);
-  gi_free(grads);
+  gi_free(g.at);
+  gi_free(g.used);
 }

@@ -13,6 +13,7 @@
 #include "base/fields.h"
 #include "glia/optim.h"
 #include "nn/scope.h"
+#include "ops/rows.h"
 
 enum { GI_MAX_STATE = 4, GI_OPTIM_FIELDS = 48 };
 
@@ -27,6 +28,7 @@ typedef struct gi_optim_step { /* what all parameters of a step share; f64 scala
 typedef struct gi_update { /* of one parameter; the rule sets the new values */
   const glia_optimizer *o;
   glia_value lr, step, momentum, shared; /* the step's */
+  bool by_rows;                          /* all below are only the rows that the step uses */
   glia_value param, grad;
   glia_value state[GI_MAX_STATE];
   glia_value new_param, new_state[GI_MAX_STATE];
@@ -49,6 +51,8 @@ typedef struct gi_optim {
   gi_states_fn *states;                /* NULL: none */
   gi_update_fn *update;
   gi_refuse_fn *refuse; /* may be NULL */
+  /* Must it see all rows, also where few have a gradient that is marked sparse? NULL: never. */
+  bool (*whole)(const glia_optimizer *o);
   /* A scalar that depends on the steps alone, kept as "optimizer.<shared_name>": begins as 1,
    * shared gives its value after step s->step. NULL: none. */
   const char *shared_name;
@@ -88,6 +92,10 @@ bool gi_takes_momentum(const glia_optimizer *o);
 /* Updates one parameter (a variable): makes its state in the store, assigns everything. */
 void gi_apply_update(glia_scope *s, const gi_optim *rule, const gi_optim_step *step,
                      const char *name, glia_value grad);
+/* The same for these rows of it, used->sum their gradient. What goes around the rule works on
+ * all rows. */
+void gi_apply_to_rows(glia_scope *s, const gi_optim *rule, const gi_optim_step *step,
+                      const char *name, const gi_used_rows *used);
 /* Scales all gradients so that their common p-norm is at most `limit`: g min(1, limit / (norm +
  * 1e-6)), as PyTorch. p above 0, INFINITY: the largest element. Returns the norm. */
 glia_value gi_clip_norm(glia_value *grads, int n, double limit, double p);

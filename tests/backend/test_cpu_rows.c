@@ -178,7 +178,7 @@ static void test_gather(void **state) {
   const gi_type x = F32(6, 9, 200), index = F32(4, 5);
   for (int small = 0; small < 2; small++)
     for (int axis = 0; axis < 3; axis++) {
-      const gi_gather_attr a = {axis, x.dim[axis]};
+      const gi_gather_attr a = {.axis = axis, .size = x.dim[axis]};
       trial t = {
           .op = &gi_op_gather, .attr = &a, .n_in = 2, .in = {x, index_type(index, small)}};
       t.high[1] = (double)x.dim[axis];
@@ -199,7 +199,7 @@ static void test_along(void **state) {
   (void)state;
   const gi_type x = F32(6, 9, 150);
   for (int axis = 0; axis < 3; axis++) {
-    const gi_gather_attr a = {axis, 11};
+    const gi_gather_attr a = {.axis = axis, .size = 11};
     gi_type index = with_dtype(x, GLIA_I64);
     index.dim[axis] = 7;
     trial t = {.op = &gi_op_take_along, .attr = &a, .n_in = 2, .in = {x, index}};
@@ -225,6 +225,70 @@ static void test_one_hot(void **state) {
   }
 }
 
+/* Whole numbers of one byte, and of all bytes and either sign. */
+static void test_unique(void **state) {
+  (void)state;
+  static const double high[] = {40, 3000, 1e9, -2e9, 4e18, -4e18};
+  for (int small = 0; small < 2; small++)
+    for (int i = 0; i < (small ? 4 : GI_COUNT(high)); i++) {
+      trial t = {.op = &gi_op_unique,
+                 .n_in = 1,
+                 .in = {index_type(F32(7, 100), small)},
+                 .kernel = NULL};
+      t.high[0] = high[i];
+      try_kernel(&t, 67);
+    }
+}
+
+static void test_write_rows(void **state) {
+  (void)state;
+  static const glia_dtype dtypes[] = {GLIA_F32, GLIA_F64, GLIA_BF16, GLIA_BOOL};
+  for (int small = 0; small < 2; small++)
+    for (int in_place = 0; in_place < 2; in_place++)
+      for (int i = 0; i < GI_COUNT(dtypes); i++) {
+        trial t = {.op = &gi_op_write_rows,
+                   .n_in = 4,
+                   .in = {with_dtype(F32(300, 3, 190), dtypes[i]), index_type(F32(97), small),
+                          with_dtype(F32(97, 3, 190), dtypes[i]), with_dtype(SCALAR, GLIA_I64)},
+                   .in_place = in_place};
+        t.high[1] = 300;
+        t.high[3] = 98;
+        try_kernel(&t, 68);
+      }
+}
+
+/* Nothing is written where an index that counts, or the count, is out of range. */
+static void test_rows_out_of_range(void **state) {
+  (void)state;
+  static const int64_t index[3] = {1, 2, -1}, bad[] = {3, 4, -1};
+  static const char *const messages[] = {"index -1 at position 2 is not in 0 .. 2",
+                                         "the count is 4, of 3 rows",
+                                         "the count is -1, of 3 rows"};
+  const gi_type types[] = {F32(3), with_dtype(F32(3), GLIA_I64), F32(3),
+                           with_dtype(SCALAR, GLIA_I64), F32(3)};
+  const gi_layout plain[5] = {0};
+  const gi_problem p = {.op = &gi_op_write_rows,
+                        .n_in = 4,
+                        .n_out = 1,
+                        .in = types,
+                        .out = types + 4,
+                        .in_layout = plain,
+                        .out_layout = plain + 4,
+                        .threads = 1};
+  const gi_kernel *k = trial_fastest(&p, NULL);
+  gi_prepared made = {0};
+  OK(k->prepare(&p, &made));
+  for (int i = 0; i < GI_COUNT(bad); i++) {
+    float x[3] = {1, 2, 3};
+    const float rows[3] = {7, 8, 9};
+    const gi_exec e = {made.state, (const void *[]){x, index, rows, &bad[i]}, (void *[]){x},
+                       NULL, NULL};
+    FAILS(k->run(&e), GLIA_INVALID, messages[i]);
+    assert_memory_equal(x, ((const float[]){1, 2, 3}), sizeof x);
+  }
+  k->release(made.state);
+}
+
 /* Bad indices fail with their position, and nothing is written outside. */
 static void test_bad_index(void **state) {
   (void)state;
@@ -236,7 +300,7 @@ static void test_bad_index(void **state) {
       const int64_t index[3] = {0, 2, bad[b]};
       const float x[3] = {1, 2, 3};
       float y[3];
-      const gi_gather_attr a = {0, 3};
+      const gi_gather_attr a = {.size = 3};
       const gi_type types[3] = {F32(3), with_dtype(F32(3), GLIA_I64), F32(3)};
       const gi_layout plain[3] = {0};
       const gi_problem p = {
@@ -264,11 +328,19 @@ static void test_bad_index(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_softmax),        cmocka_unit_test(test_batch_norm),
-      cmocka_unit_test(test_batch_norm_act), cmocka_unit_test(test_signs),
-      cmocka_unit_test(test_cross_entropy),  cmocka_unit_test(test_targets_are_checked),
-      cmocka_unit_test(test_gather),         cmocka_unit_test(test_along),
-      cmocka_unit_test(test_one_hot),        cmocka_unit_test(test_bad_index),
+      cmocka_unit_test(test_softmax),
+      cmocka_unit_test(test_batch_norm),
+      cmocka_unit_test(test_batch_norm_act),
+      cmocka_unit_test(test_signs),
+      cmocka_unit_test(test_cross_entropy),
+      cmocka_unit_test(test_targets_are_checked),
+      cmocka_unit_test(test_gather),
+      cmocka_unit_test(test_along),
+      cmocka_unit_test(test_one_hot),
+      cmocka_unit_test(test_bad_index),
+      cmocka_unit_test(test_unique),
+      cmocka_unit_test(test_write_rows),
+      cmocka_unit_test(test_rows_out_of_range),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

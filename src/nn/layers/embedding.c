@@ -28,7 +28,8 @@ static glia_value build(glia_scope *s, glia_value index, const glia_embedding_op
                                  .padding = o->padding,
                                  .max_norm = o->max_norm,
                                  .norm = o->norm,
-                                 .by_frequency = o->by_frequency};
+                                 .by_frequency = o->by_frequency,
+                                 .sparse = o->sparse};
   const glia_value y = glia_embedding_with(weight, index, &look);
   if (fresh && o->padded && !gi_null(y))
     clear_row(s, o->padding < 0 ? o->padding + o->rows : o->padding, o->width);
@@ -59,6 +60,8 @@ static const gi_field fields[] = {
              .doc = "which length"),
     GI_FIELD(BOOL, glia_embedding_opts, by_frequency,
              .doc = "gradients are divided by how often a row is named"),
+    GI_FIELD(BOOL, glia_embedding_opts, sparse,
+             .doc = "an update changes only the rows that a batch names, and their state"),
     {.name = NULL},
 };
 

@@ -1,6 +1,7 @@
 /* adam.c - Adam and AdamW (arXiv:1412.6980, arXiv:1711.05101), step t = 1, 2, ...:
  *   m = b1 m + (1 - b1) g        v = b2 v + (1 - b2) g^2
  *   w -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+ * Of rows (rows.h) as PyTorch's SparseAdam: m / ((sqrt(v) + eps) / sqrt(1 - b2^t)).
  * AMSGrad puts the largest v so far in the place of v. Adam adds weight_decay w to g; AdamW
  * multiplies w by 1 - lr weight_decay first. What depends on t alone is computed once for all
  * parameters, in double.
@@ -35,7 +36,9 @@ static void descend(gi_update *u, glia_value w, glia_value g) {
   if (o->amsgrad) u->new_state[2] = v = glia_maximum(u->state[2], v);
   const glia_value rate = glia_div(u->lr, gi_correction(u, gi_momentum(u, o->beta1)));
   const glia_value root = glia_rsqrt(gi_correction(u, glia_scalar_like(u->step, o->beta2)));
-  const glia_value denominator = gi_plus(gi_scaled_by(glia_sqrt(v), root), o->eps);
+  const glia_value size = glia_sqrt(v);
+  const glia_value denominator = u->by_rows ? gi_scaled_by(gi_plus(size, o->eps), root)
+                                            : gi_plus(gi_scaled_by(size, root), o->eps);
   u->new_param = glia_sub(w, gi_scaled_by(glia_div(m, denominator), rate));
 }
 

@@ -33,6 +33,12 @@ static void update(gi_update *u) {
       glia_add(gi_scaled_by(u->state[0], glia_sub(one, mu)), gi_scaled_by(u->new_param, mu));
 }
 
+/* Parameters shrink and their mean goes on without a gradient too. */
+static bool whole(const glia_optimizer *o) {
+  (void)o;
+  return true;
+}
+
 static const gi_field fields[] = {
     GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
     GI_OPTIM_FIELD(lambd, 0, 1e6, "0.0001", "decay term"),
@@ -50,6 +56,7 @@ static const gi_optim asgd = {
     .defaults = defaults,
     .states = states,
     .update = update,
+    .whole = whole,
 };
 
 const gi_optim *const gi_optims_asgd[] = {&asgd, NULL};

@@ -47,6 +47,12 @@ static void update(gi_update *u) {
   u->new_param = glia_sub(u->param, glia_mul(r, rate));
 }
 
+/* The norms are those of all rows. */
+static bool whole(const glia_optimizer *o) {
+  (void)o;
+  return true;
+}
+
 static const gi_field fields[] = {
     GI_OPTIM_FIELD(lr, 0, 1e6, "0.001", "learning rate"),
     GI_OPTIM_FIELD(beta1, 0, GI_BETA_MAX, "0.9", "decay of the mean gradient"),
@@ -64,6 +70,7 @@ static const gi_optim lamb = {
     .defaults = defaults,
     .states = states,
     .update = update,
+    .whole = whole,
 };
 
 const gi_optim *const gi_optims_lamb[] = {&lamb, NULL};

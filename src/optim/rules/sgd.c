@@ -38,6 +38,9 @@ static const char *refuse(const glia_optimizer *o) {
   return o->nesterov && o->dampening != 0 ? "nesterov wants no dampening" : NULL;
 }
 
+/* The momentum moves rows on that have no gradient now, as in PyTorch. */
+static bool whole(const glia_optimizer *o) { return o->momentum != 0; }
+
 static const gi_field fields[] = {
     GI_OPTIM_FIELD(lr, 0, 1e6, "0.01", "learning rate"),
     GI_OPTIM_FIELD(momentum, 0, 1, "0", "share of the last direction that is kept"),
@@ -55,6 +58,7 @@ static const gi_optim sgd = {
     .defaults = defaults,
     .states = states,
     .update = update,
+    .whole = whole,
     .refuse = refuse,
 };
 
