@@ -1,7 +1,7 @@
 /* compile/compile.h - from a graph to a plan: passes over graphs, then schedule and memory.
  *
- *   simplify, shrink, fuse_norm, fold_affine, int8,    graph to graph; each can be skipped
- *   fuse_ops, precision, fuse, layout
+ *   simplify, sparse, shrink, fuse_norm,         graph to graph; each can be skipped
+ *   fold_affine, int8, fuse_ops, precision, fuse, layout
  *   schedule, memory, prepare                    order, offsets, kernels: the plan
  *
  * Passes are rows of the list in passes.c, in the order in which they run: the one list that is
@@ -31,8 +31,9 @@ typedef struct gi_pass {
 } gi_pass;
 
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
-extern const gi_pass gi_pass_simplify, gi_pass_shrink, gi_pass_fuse_norm, gi_pass_fold_affine,
-    gi_pass_int8, gi_pass_fuse_ops, gi_pass_precision, gi_pass_fuse, gi_pass_layout;
+extern const gi_pass gi_pass_simplify, gi_pass_sparse, gi_pass_shrink, gi_pass_fuse_norm,
+    gi_pass_fold_affine, gi_pass_int8, gi_pass_fuse_ops, gi_pass_precision, gi_pass_fuse,
+    gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
  * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.

@@ -393,6 +393,19 @@ static inline void add_place_op(maker *m) {
   }
 }
 
+/* Few rows of a table: the gradient is zero on the others. */
+static inline void add_look_up(maker *m) {
+  const int64_t shape[] = {9 + below(m, 9), 1 + below(m, 5)}, n = 1 + below(m, 4);
+  int64_t at[4];
+  const glia_value table = new_variable(m, 2, shape);
+  if (gi_null(table)) return;
+  for (int i = 0; i < n; i++) at[i] = below(m, (int)shape[0]);
+  const glia_value index = glia_constant(m->g, GLIA_I64, 1, &n, at);
+  keep(m, glia_embedding_with(
+              table, index,
+              &(glia_lookup_opts){.size = sizeof(glia_lookup_opts), .sparse = chance(m, 50)}));
+}
+
 /* ---- any op of the table, by its samples ------------------------------------------------- */
 
 /* Not those that only passes put in, nor those that need a value's address. */
@@ -508,6 +521,8 @@ static inline void add_node(maker *m) {
     add_integers(m);
   else if (r < 98)
     add_recurrent(m);
+  else if (r < 99)
+    add_look_up(m);
   else
     add_random_op(m);
 }
@@ -537,7 +552,8 @@ static inline void update(maker *m, int k, glia_value grad) {
   static const glia_optimizer rules[] = {{.name = "sgd", .lr = 0.1, .momentum = 0.5},
                                          {.name = "adam", .lr = 0.01, .eps = 1e-2},
                                          {.name = "rmsprop", .lr = 0.01, .eps = 0.1},
-                                         {.name = "adagrad", .lr = 0.1, .eps = 0.1}};
+                                         {.name = "adagrad", .lr = 0.1, .eps = 0.1},
+                                         {.name = "sgd", .lr = 0.1}};
   glia_optimizer o = rules[below(m, GI_COUNT(rules))];
   const glia_value w = m->variables[k];
   const char *name = ((const gi_input_attr *)gi_node_of(w)->attr)->name;
@@ -550,7 +566,11 @@ static inline void update(maker *m, int k, glia_value grad) {
   m->assigned[k] = true;
   const gi_optim_step step = {
       .o = &o, .lr = glia_scalar(m->g, GLIA_F64, o.lr), .step = glia_scalar(m->g, GLIA_F64, 3)};
-  gi_apply_update(m->s, gi_optim_find(o.name), &step, name, grad);
+  gi_used_rows used;
+  if (gi_is_sparse(grad, &used))
+    gi_apply_to_rows(m->s, gi_optim_find(o.name), &step, name, &used);
+  else
+    gi_apply_update(m->s, gi_optim_find(o.name), &step, name, grad);
 }
 
 static inline void add_gradients(maker *m) {
