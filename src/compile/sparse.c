@@ -11,7 +11,7 @@
  *
  * No rule is named. Of every value that elementwise ops make of G it is asked what it is in a
  * row where G is 0: zero, the variable of which the row is, or anything else. What is zero may
- * be summed by its rows (the norm for clipping); what is the variable is made by writing rows
+ * be folded by its rows (the norm for clipping); what is the variable is made by writing rows
  * over it; anything else that is wanted as a whole, such as Adam's moments, wants G as a whole,
  * and then nothing is changed.
  *
@@ -73,6 +73,10 @@ static uint32_t variable_in(const finder *f, uint32_t v, const gi_type *as) {
              : GI_NO_VALUE;
 }
 
+static bool is_constant(const finder *f, uint32_t v, double *c) {
+  return gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, c);
+}
+
 static bool is_positive(const finder *f, uint32_t v);
 
 static bool is_not_negative(const finder *f, uint32_t v) {
@@ -84,7 +88,7 @@ static bool is_not_negative(const finder *f, uint32_t v) {
 static bool is_positive(const finder *f, uint32_t v) {
   const gi_node *n = maker(f, v);
   double c;
-  if (gi_constant_scalar((glia_value){(glia_graph *)(uintptr_t)f->r.from, v}, &c)) return c > 0;
+  if (is_constant(f, v, &c)) return c > 0;
   if (n->op != &gi_op_add) return false;
   return (is_positive(f, n->in[0]) && is_not_negative(f, n->in[1])) ||
          (is_positive(f, n->in[1]) && is_not_negative(f, n->in[0]));
@@ -92,17 +96,22 @@ static bool is_positive(const finder *f, uint32_t v) {
 
 static bool is_zero(const finder *f, uint32_t v) { return f->is[v].kind == ZERO; }
 
+/* Does the node give 0 for zeros and constants? */
+static bool keeps_zero(const finder *f, const gi_node *n) {
+  double in[3] = {0};
+  for (int i = 0; i < n->n_in; i++)
+    if (!is_zero(f, n->in[i]) && !is_constant(f, n->in[i], &in[i])) return false;
+  return n->op->scalar(in, n->attr) == 0;
+}
+
 /* Of an elementwise node that reads something of the gradient `seed`. */
 static row_value result_of(const finder *f, const gi_node *n, uint32_t seed) {
   const row_value zero = {ZERO, seed, GI_NO_VALUE};
   row_value v = {OTHER, seed, GI_NO_VALUE};
-  const double nothing[3] = {0};
-  if (n->n_in == 1)
-    return is_zero(f, n->in[0]) && n->op->scalar(nothing, n->attr) == 0 ? zero : v;
+  if (keeps_zero(f, n)) return zero;
   if (n->n_in != 2) return v;
   const uint32_t a = n->in[0], b = n->in[1];
   const bool sum = n->op == &gi_op_add, difference = n->op == &gi_op_sub;
-  if ((sum || difference) && is_zero(f, a) && is_zero(f, b)) return zero;
   if (n->op == &gi_op_mul && (is_zero(f, a) || is_zero(f, b))) return zero;
   if (n->op == &gi_op_div && is_zero(f, a) && is_positive(f, b)) return zero;
   if (sum && is_zero(f, a)) v.variable = variable_in(f, b, type_of(f, n->out));
@@ -130,9 +139,11 @@ static row_value classify(const finder *f, const gi_node *n) {
 
 /* ---- what is wanted as a whole ---------------------------------------------------------- */
 
-/* A sum over the rows of something that is zero in all others. */
-static bool sums_rows(const finder *f, const gi_node *n) {
-  if (n->op != &gi_op_sum || !is_zero(f, n->in[0])) return false;
+/* Is it folded over the rows, and do those where it is zero add nothing? There are some of
+ * these, so that a largest element is not below 0. */
+static bool folds_rows(const finder *f, const gi_node *n) {
+  const bool largest = n->op == &gi_op_max && is_not_negative(f, n->in[0]);
+  if ((n->op != &gi_op_sum && !largest) || !is_zero(f, n->in[0])) return false;
   const gi_dims *axes = &((const gi_reduce_attr *)n->attr)->axes;
   return axes->n > 0 && axes->at[0] == 0;
 }
@@ -154,7 +165,7 @@ static void find_whole(finder *f) {
         is != NULL && is->kind != OUTSIDE && (is->kind != OTHER || !f->whole[n->out]);
     /* a seed's own inputs are no part of it */
     const bool inner = by_rows && n->out != is->seed;
-    if (!f->r.live[k] || inner || sums_rows(f, n)) continue;
+    if (!f->r.live[k] || inner || folds_rows(f, n)) continue;
     for (int i = 0; i < n->n_in; i++) want_whole(f, n->in[i]);
   }
 }
@@ -197,7 +208,7 @@ static glia_status visit(finder *f, uint32_t k, const gi_node *n) {
     gi_rewrite_set(&f->r, k, &v);
     return glia_graph_status(f->r.to);
   }
-  if (!sums_rows(f, n) || !has_rows(f, n->in[0])) return gi_rewrite_copy(&f->r, k);
+  if (!folds_rows(f, n) || !has_rows(f, n->in[0])) return gi_rewrite_copy(&f->r, k);
   const glia_value v = gi_emit1(n->op, n->attr, f->rows[n->in[0]]);
   gi_rewrite_set(&f->r, k, &v);
   return glia_graph_status(f->r.to);

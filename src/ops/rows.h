@@ -25,7 +25,8 @@ typedef struct gi_used_rows {
 /* Of y [I.., D..] and index [I..]: scatter_add(y, index, axis 0) as rows. */
 gi_used_rows gi_sum_rows(glia_value y, glia_value index);
 
-/* Is the gradient made by look-ups alone that are marked sparse? Then it is given as rows. */
+/* Is the gradient made by look-ups alone that are marked sparse, by one index or several? Then
+ * it is given as rows. */
 bool gi_is_sparse(glia_value gradient, gi_used_rows *out);
 
 /* x with its used rows replaced: rows [n, ..]. */

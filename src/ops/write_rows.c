@@ -157,32 +157,50 @@ gi_used_rows gi_sum_rows(glia_value y, glia_value index) {
   return used;
 }
 
-enum { LOOK_UPS = 16 }; /* of one table in a step, by different indices */
-
 typedef struct look_ups {
-  int n;
-  glia_value y[LOOK_UPS], index[LOOK_UPS]; /* [n, D..], [n] */
+  GI_VEC(glia_value) y, index; /* [n, D..], [n] */
+  GI_VEC(glia_value) sums;     /* not yet looked into */
 } look_ups;
 
-static bool collect(glia_value v, look_ups *l) {
-  const gi_node *n = gi_node_of(v);
-  const gi_gather_attr *a = n->attr;
-  if (n->op == &gi_op_add)
-    return collect(gi_value(v.graph, n->in[0]), l) && collect(gi_value(v.graph, n->in[1]), l);
-  if (n->op != &gi_op_scatter_add || !a->sparse || a->axis != 0 || l->n == LOOK_UPS)
-    return false;
-  const glia_value index = gi_value(v.graph, n->in[1]);
+static bool add_look_up(look_ups *l, glia_value y, glia_value index) {
   const gi_type t = gi_value_type(index);
-  const int64_t count = gi_type_count(&t);
-  l->y[l->n] = rows_in_line(gi_value(v.graph, n->in[0]), t.rank, count);
-  l->index[l->n++] = glia_cast(glia_reshape(index, 1, &count), GLIA_I64);
-  return true;
+  const int64_t n = gi_type_count(&t);
+  return gi_vec_push(&l->y, rows_in_line(y, t.rank, n)) &&
+         gi_vec_push(&l->index, glia_cast(glia_reshape(index, 1, &n), GLIA_I64));
+}
+
+/* Goes through sums of gradients, however many, from the first to the last. *only: there is
+ * nothing but marked look-ups. */
+static glia_status collect(glia_value gradient, look_ups *l, bool *only) {
+  glia_graph *g = gradient.graph;
+  bool room = gi_vec_push(&l->sums, gradient);
+  *only = true;
+  while (room && *only && l->sums.n > 0) {
+    const gi_node *n = gi_node_of(l->sums.at[--l->sums.n]);
+    const gi_gather_attr *a = n->attr;
+    if (n->op == &gi_op_add)
+      room = gi_vec_push(&l->sums, gi_value(g, n->in[1])) &&
+             gi_vec_push(&l->sums, gi_value(g, n->in[0]));
+    else if (n->op == &gi_op_scatter_add && a->sparse && a->axis == 0)
+      room = add_look_up(l, gi_value(g, n->in[0]), gi_value(g, n->in[1]));
+    else
+      *only = false;
+  }
+  return room ? GLIA_OK : gi_fail_nomem(sizeof gradient);
 }
 
 bool gi_is_sparse(glia_value gradient, gi_used_rows *out) {
-  look_ups l = {.n = 0};
-  if (gi_null(gradient) || !collect(gradient, &l)) return false;
-  *out = l.n == 1 ? gi_sum_rows(l.y[0], l.index[0])
-                  : gi_sum_rows(glia_concat(l.y, l.n, 0), glia_concat(l.index, l.n, 0));
-  return true;
+  look_ups l = {.y = {.n = 0}};
+  bool sparse = false;
+  if (gi_null(gradient)) return false;
+  if (collect(gradient, &l, &sparse) != GLIA_OK)
+    gi_latch(gradient.graph, GLIA_NOMEM, "%s", glia_error_message());
+  else if (sparse)
+    *out = l.y.n == 1 ? gi_sum_rows(l.y.at[0], l.index.at[0])
+                      : gi_sum_rows(glia_concat(l.y.at, (int)l.y.n, 0),
+                                    glia_concat(l.index.at, (int)l.index.n, 0));
+  gi_vec_free(&l.y);
+  gi_vec_free(&l.index);
+  gi_vec_free(&l.sums);
+  return sparse;
 }

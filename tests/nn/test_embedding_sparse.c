@@ -7,6 +7,7 @@
 #include "compile/check_plan.h"
 #include "glia/glia.h"
 #include "graph/graph.h"
+#include "ops/rows.h"
 
 enum { ROWS = 50, WIDTH = 6, STEPS = 4 };
 
@@ -201,6 +202,48 @@ static void test_rows_that_never_came(void **state) {
   }
 }
 
+/* A table that is looked into at each of a hundred steps. */
+static void test_many_look_ups(void **state) {
+  (void)state;
+  enum { LOOKS = 100 };
+  glia_graph *g = NULL;
+  glia_store *store = NULL;
+  OK(glia_graph_new(&g));
+  OK(glia_store_new(&store));
+  glia_scope *s = glia_scope_new(g, store, NULL);
+  glia_value sum = glia_scalar(g, GLIA_F32, 0);
+  for (int64_t i = 0; i < LOOKS; i++) {
+    const int64_t one = 1, at = i % ROWS;
+    const glia_value index = glia_add(glia_constant(g, GLIA_I64, 1, &one, &at),
+                                      glia_scalar(g, GLIA_I64, (double)(i / ROWS)));
+    const glia_value row =
+        glia_embedding(s, "words", index, .rows = 3 * ROWS, .width = WIDTH, .sparse = true);
+    sum = glia_add(sum, glia_sum(glia_square(row)));
+  }
+  const glia_value weight = gi_variable(g, "words.weight");
+  glia_value gradient;
+  gi_used_rows used;
+  OK(glia_grad(sum, &weight, 1, &gradient));
+  assert_true(gi_is_sparse(gradient, &used));
+  assert_int_equal(glia_value_dim(used.sum, 0), LOOKS);
+  glia_output("index", used.index);
+  glia_output("count", used.count);
+  glia_output("dense", gradient);
+  glia_output("again", gi_write_rows(glia_full_like(gradient, 0), used.sum, &used));
+  glia_plan *p = NULL;
+  OK(glia_compile(g, &p));
+  OK(glia_plan_run(p));
+  NEAR(glia_tensor_get(glia_plan_output(p, "count"), 0), ROWS + 1, 0);
+  NEAR(glia_tensor_get(glia_plan_output(p, "index"), ROWS), ROWS, 0);
+  const glia_tensor *dense = glia_plan_output(p, "dense"),
+                    *again = glia_plan_output(p, "again");
+  for (int64_t i = 0; i < 3 * ROWS * WIDTH; i++)
+    NEAR(glia_tensor_get(dense, i), glia_tensor_get(again, i), 1e-5);
+  glia_plan_free(p);
+  glia_graph_free(g);
+  glia_store_free(store);
+}
+
 static void test_empty_batches(void **state) {
   (void)state;
   static const char *const backends[] = {"ref", NULL};
@@ -280,11 +323,11 @@ static void test_index_out_of_range(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_where_it_is_exact),  cmocka_unit_test(test_rules_for_all_rows),
-      cmocka_unit_test(test_tied_weights),       cmocka_unit_test(test_rows_that_never_came),
-      cmocka_unit_test(test_empty_batches),      cmocka_unit_test(test_backends_and_threads),
-      cmocka_unit_test(test_memory_limit),       cmocka_unit_test(test_mixed_precision),
-      cmocka_unit_test(test_index_out_of_range),
+      cmocka_unit_test(test_where_it_is_exact),    cmocka_unit_test(test_rules_for_all_rows),
+      cmocka_unit_test(test_tied_weights),         cmocka_unit_test(test_rows_that_never_came),
+      cmocka_unit_test(test_many_look_ups),        cmocka_unit_test(test_empty_batches),
+      cmocka_unit_test(test_backends_and_threads), cmocka_unit_test(test_memory_limit),
+      cmocka_unit_test(test_mixed_precision),      cmocka_unit_test(test_index_out_of_range),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

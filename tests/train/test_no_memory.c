@@ -20,6 +20,24 @@ static glia_value convnet(glia_scope *s, glia_value x, void *user) {
   return glia_dense(s, "last", glia_flatten(x), .units = 3, .init = GLIA_INIT_ORTHOGONAL);
 }
 
+/* Two look-ups in one table. */
+static glia_value table_of(glia_scope *s, glia_value x, bool sparse) {
+  const glia_value index = glia_cast(glia_mul(glia_abs(x), glia_scalar_like(x, 50)), GLIA_I64);
+  glia_value y = glia_embedding(s, "table", index, .rows = 200, .width = 2, .sparse = sparse);
+  if (sparse)
+    y = glia_mul(y, glia_embedding(s, "table", glia_add(index, glia_scalar_like(index, 1)),
+                                   .rows = 200, .width = 2, .sparse = true));
+  return glia_dense(s, "last", glia_flatten(y), .units = 3);
+}
+static glia_value table(glia_scope *s, glia_value x, void *user) {
+  (void)user;
+  return table_of(s, x, false);
+}
+static glia_value sparse_table(glia_scope *s, glia_value x, void *user) {
+  (void)user;
+  return table_of(s, x, true);
+}
+
 typedef struct work {
   glia_model_fn model;
   glia_optimizer optimizer;
@@ -105,11 +123,19 @@ static void test_convnet_on_the_default_backend(void **state) {
   each_allocation_fails(&(work){convnet, glia_rmsprop(.centered = true), 0, NULL}, 3);
 }
 
+/* Rows, by the compiler and by the option. */
+static void test_tables(void **state) {
+  (void)state;
+  each_allocation_fails(&(work){table, glia_sgd(), 1.0, "ref"}, 1);
+  each_allocation_fails(&(work){sparse_table, glia_adam(), 1.0, NULL}, 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_perceptron),
       cmocka_unit_test(test_convnet),
       cmocka_unit_test(test_convnet_on_the_default_backend),
+      cmocka_unit_test(test_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
