@@ -91,8 +91,9 @@ typedef struct glia_minimize_opts {
 /* Adds to the graph: gradients of the loss in all parameters that are not frozen, clipping (by
  * value first, then by norm), the updates. Optimiser state lives in the scope's store as
  * "<parameter>.<state>", the step count as "<prefix>optimizer.step". Several losses may be
- * minimised in one step, each in parameters of its own (prefix). Failures latch in the graph.
- */
+ * minimised in one step, each in parameters of its own (prefix). Of a table that is looked into
+ * as sparse (glia_embedding_opts) only the rows that are named have an update, and a part in
+ * the norm. Failures latch in the graph. */
 GLIA_API void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optimizer *optimizer,
                                 const glia_minimize_opts *opt);
 #ifndef __cplusplus /* glia_minimize(s, loss, &glia_adam(.lr = 1e-3), .clip_norm = 1) */
