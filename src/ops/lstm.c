@@ -28,109 +28,36 @@
 
 #include "ops/ref.h"
 
-/* ---- shapes ------------------------------------------------------------------------------ */
+/* ---- shapes and gradients ---------------------------------------------------------------- */
 
-enum { GATES, Y, LAST_H, LAST_C, CELLS, OUTPUTS }; /* of lstm */
-enum { DX, DH0, DC0, DH };                         /* of lstm_grad */
-
-static glia_status infer(gi_infer *c) {
-  gi_recurrence r;
-  GI_TRY(gi_recurrence_check(c, &gi_op_lstm, &r));
-  const glia_dtype dtype = c->in[0].dtype;
-  c->out[GATES] = gi_recurrence_type(&r, dtype, true, 4 * r.units);
-  c->out[Y] = gi_recurrence_type(&r, dtype, true, r.state);
-  c->out[LAST_H] = gi_recurrence_type(&r, dtype, false, r.state);
-  c->out[LAST_C] = gi_recurrence_type(&r, dtype, false, r.units);
-  c->out[CELLS] = gi_recurrence_type(&r, dtype, true, r.units);
-  return GLIA_OK;
-}
-
-static glia_status infer_grad(gi_infer *c) {
-  gi_recurrence r;
-  GI_TRY(gi_recurrence_check(c, &gi_op_lstm_grad, &r));
-  const glia_dtype dtype = c->in[0].dtype;
-  c->out[DX] = gi_recurrence_type(&r, dtype, true, 4 * r.units);
-  c->out[DH0] = gi_recurrence_type(&r, dtype, false, r.state);
-  c->out[DC0] = gi_recurrence_type(&r, dtype, false, r.units);
-  c->out[DH] = gi_recurrence_type(&r, dtype, true, r.state);
-  c->n_out = gi_has(&r, GI_RECURRENT_PROJECTION) ? 4 : 3;
-  return GLIA_OK;
-}
-
-/* ---- gradients --------------------------------------------------------------------------- */
-
-static glia_value input(const gi_vjp *c, const gi_recurrence *r, gi_recurrent_input i) {
-  return gi_has(r, i) ? c->in[r->at[i]] : GLIA_NONE;
-}
-
-static bool wanted(const gi_vjp *c, const gi_recurrence *r, gi_recurrent_input i) {
-  return gi_has(r, i) && c->need[r->at[i]];
-}
-
-static glia_value gate(glia_value all, const gi_recurrence *r, int i) {
-  return gi_recurrent_columns(all, i * r->units, r->units);
-}
-
-/* What reaches output k, or zeros. */
-static glia_value reaching(const gi_vjp *c, int k) {
-  const gi_type t = gi_value_type(c->out[k]);
-  return gi_recurrent_or_zeros(c->dout[k], c->in[0], &t);
-}
-
-static void emit_grad(const gi_vjp *c, const gi_recurrence *r, glia_value *grads) {
-  gi_recurrent_attr a = *(const gi_recurrent_attr *)c->attr;
-  a.saved = !gi_null(c->dout[GATES]) || !gi_null(c->dout[CELLS]);
-  glia_value in[GI_RECURRENT_INPUTS] = {c->in[1],           c->in[3],       c->out[GATES],
-                                        c->out[CELLS],      reaching(c, Y), reaching(c, LAST_H),
-                                        reaching(c, LAST_C)};
-  int n = 7;
-  for (gi_recurrent_input i = GI_RECURRENT_LENGTHS; i <= GI_RECURRENT_PROJECTION; i++)
-    if (gi_has(r, i)) in[n++] = input(c, r, i);
-  if (a.saved) in[n++] = reaching(c, GATES);
-  if (a.saved) in[n++] = reaching(c, CELLS);
-  gi_emit(c->g, &gi_op_lstm_grad, &a, in, n, grads);
-}
+static glia_status infer(gi_infer *c) { return gi_recurrence_infer(c, &gi_op_lstm); }
+static glia_status infer_grad(gi_infer *c) { return gi_recurrence_infer(c, &gi_op_lstm_grad); }
 
 /* da_i c[t - 1], da_f c[t - 1], da_o c[t], added up over steps and sequences. */
 static glia_value peephole_grad(const gi_vjp *c, const gi_recurrence *r, glia_value dx) {
-  const glia_value before =
-      gi_recurrent_before(r, c->out[CELLS], c->in[3], input(c, r, GI_RECURRENT_LENGTHS));
+  const glia_value cells = c->out[r->out[GI_RECURRENT_CELLS]],
+                   before = gi_recurrent_before(c, r, GI_RECURRENT_CELLS, GI_RECURRENT_C0);
   glia_value parts[3];
   for (int i = 0; i < 3; i++) {
-    const glia_value cell = i < 2 ? before : c->out[CELLS], d = gate(dx, r, i < 2 ? i : 3);
-    parts[i] = glia_reshape(glia_sum(glia_mul(d, cell), .n = 2, .axes = {0, 1}), 2,
-                            (const int64_t[]){1, r->units});
+    const glia_value d = gi_recurrent_gate(r, dx, i < 2 ? i : 3);
+    parts[i] =
+        glia_reshape(glia_sum(glia_mul(d, i < 2 ? before : cells), .n = 2, .axes = {0, 1}), 2,
+                     (const int64_t[]){1, r->units});
   }
   return glia_concat(parts, 3, 0);
 }
 
 static glia_status vjp(gi_vjp *c) {
-  gi_recurrence r = gi_recurrence_of(&gi_op_lstm, c->attr);
-  const gi_type x = gi_value_type(c->in[0]), u = gi_value_type(c->in[1]);
-  gi_recurrence_size(&r, &x, &u);
-  glia_value grads[4];
-  emit_grad(c, &r, grads);
-  c->din[0] = grads[DX];
-  c->din[2] = grads[DH0];
-  c->din[3] = grads[DC0];
-  if (c->need[1])
-    c->din[1] = gi_recurrent_weight_grad(
-        grads[DX],
-        gi_recurrent_before(&r, c->out[Y], c->in[2], input(c, &r, GI_RECURRENT_LENGTHS)));
-  if (wanted(c, &r, GI_RECURRENT_PEEPHOLES))
-    c->din[r.at[GI_RECURRENT_PEEPHOLES]] = peephole_grad(c, &r, grads[DX]);
-  if (wanted(c, &r, GI_RECURRENT_PROJECTION))
-    c->din[r.at[GI_RECURRENT_PROJECTION]] = gi_recurrent_weight_grad(
-        grads[DH], glia_mul(gate(c->out[GATES], &r, 3), glia_tanh(c->out[CELLS])));
+  gi_recurrence r;
+  glia_value d[GI_RECURRENT_VALUES];
+  gi_recurrent_vjp(c, &gi_op_lstm, &gi_op_lstm_grad, &r, d);
+  if (gi_recurrent_wants(c, &r, GI_RECURRENT_PEEPHOLES))
+    c->din[r.at[GI_RECURRENT_PEEPHOLES]] = peephole_grad(c, &r, d[GI_RECURRENT_DX]);
+  if (!gi_recurrent_wants(c, &r, GI_RECURRENT_PROJECTION)) return GLIA_OK;
+  const glia_value out = gi_recurrent_gate(&r, c->out[r.out[GI_RECURRENT_GATES]], 3);
+  c->din[r.at[GI_RECURRENT_PROJECTION]] = gi_recurrent_weight_grad(
+      d[GI_RECURRENT_DH_ALL], glia_mul(out, glia_tanh(c->out[r.out[GI_RECURRENT_CELLS]])));
   return GLIA_OK;
-}
-
-/* slope of the logistic function, from its value */
-static glia_value rise(glia_value v) {
-  return glia_mul(v, glia_sub(glia_scalar_like(v, 1), v));
-}
-static glia_value slope_of_tanh(glia_value v) {
-  return glia_sub(glia_scalar_like(v, 1), glia_square(v));
 }
 
 /* Row i of the peepholes. */
@@ -147,35 +74,26 @@ static void lower_step(gi_back_step *s) {
   const glia_value squashed = glia_tanh(cell);
   glia_value v[4], d[4], more[4], dhidden = s->dh, dc = s->dc;
   for (int i = 0; i < 4; i++) {
-    v[i] = gate(gates, r, i);
-    more[i] = saved ? gate(gi_recurrent_at(s, GI_RECURRENT_DGATES), r, i)
+    v[i] = gi_recurrent_gate(r, gates, i);
+    more[i] = saved ? gi_recurrent_gate(r, gi_recurrent_at(s, GI_RECURRENT_DGATES), i)
                     : glia_scalar_like(gates, 0);
   }
   if (gi_has(r, GI_RECURRENT_PROJECTION))
     dhidden = glia_matmul(dhidden, s->in[r->at[GI_RECURRENT_PROJECTION]]);
-  d[3] = glia_mul(glia_add(glia_mul(dhidden, squashed), more[3]), rise(v[3]));
-  dc = glia_add(dc, glia_mul(glia_mul(dhidden, v[3]), slope_of_tanh(squashed)));
+  d[3] = glia_mul(glia_add(glia_mul(dhidden, squashed), more[3]), gi_recurrent_rise(v[3]));
+  dc = glia_add(dc, glia_mul(glia_mul(dhidden, v[3]), gi_recurrent_slope(squashed)));
   if (saved) dc = glia_add(dc, gi_recurrent_at(s, GI_RECURRENT_DCELLS));
   if (peeps) dc = glia_add(dc, glia_mul(d[3], peephole(s, 2)));
-  d[0] = glia_mul(glia_add(glia_mul(dc, v[2]), more[0]), rise(v[0]));
-  d[1] = glia_mul(glia_add(glia_mul(dc, before), more[1]), rise(v[1]));
-  d[2] = glia_mul(glia_add(glia_mul(dc, v[0]), more[2]), slope_of_tanh(v[2]));
+  d[0] = glia_mul(glia_add(glia_mul(dc, v[2]), more[0]), gi_recurrent_rise(v[0]));
+  d[1] = glia_mul(glia_add(glia_mul(dc, before), more[1]), gi_recurrent_rise(v[1]));
+  d[2] = glia_mul(glia_add(glia_mul(dc, v[0]), more[2]), gi_recurrent_slope(v[2]));
   s->dc = glia_mul(dc, v[1]);
   for (int i = 0; i < 2 && peeps; i++) s->dc = glia_add(s->dc, glia_mul(d[i], peephole(s, i)));
   s->dx = glia_concat(d, 4, 1);
 }
 
 static glia_status lower_grad(gi_lower *c) {
-  gi_recurrence r = gi_recurrence_of(&gi_op_lstm_grad, c->attr);
-  const gi_type dy = gi_value_type(c->in[gi_steps_input(&r)]), u = gi_value_type(c->in[0]);
-  gi_back back = {.dc = c->in[r.at[GI_RECURRENT_DC]]};
-  gi_recurrence_size(&r, &dy, &u);
-  GI_TRY(gi_recurrent_unroll(&r, c, lower_step, &back));
-  c->out[DX] = back.dx;
-  c->out[DH0] = back.dh0;
-  c->out[DC0] = back.dc;
-  if (gi_has(&r, GI_RECURRENT_PROJECTION)) c->out[DH] = back.dh_all;
-  return GLIA_OK;
+  return gi_recurrent_unroll(c, &gi_op_lstm_grad, lower_step);
 }
 
 /* ---- reference --------------------------------------------------------------------------- */
@@ -185,105 +103,66 @@ static double peep(const gi_sequence *s, int i, int64_t j) {
   return b != NULL ? gi_get(b, i * s->r->units + j) : 0;
 }
 
-static void forward_unit(gi_sequence *s, int64_t t, int64_t j) {
+static void forward_unit(gi_sequence *s, int64_t j) {
   const int64_t units = s->r->units;
   double a[4];
   for (int i = 0; i < 4; i++)
-    a[i] = s->sums[i * units + j] + gi_sequence_get(s, GI_RECURRENT_X, t, i * units + j);
-  const double before = s->c_state[j];
+    a[i] = s->sums[i * units + j] + gi_sequence_get(s, GI_RECURRENT_X, i * units + j);
+  const double before = s->cell[j];
   const double in = gi_logistic(a[0] + peep(s, 0, j) * before);
   const double forget = gi_logistic(a[1] + peep(s, 1, j) * before), g = tanh(a[2]);
   const double cell = forget * before + in * g;
   const double out = gi_logistic(a[3] + peep(s, 2, j) * cell), v[] = {in, forget, g, out};
-  for (int i = 0; i < 4; i++) gi_sequence_put(s, GATES, t, i * units + j, v[i]);
-  gi_sequence_put(s, CELLS, t, j, cell);
-  s->c_state[j] = cell;
+  for (int i = 0; i < 4; i++) gi_sequence_put(s, GI_RECURRENT_GATES, i * units + j, v[i]);
+  gi_sequence_put(s, GI_RECURRENT_CELLS, j, cell);
+  s->cell[j] = cell;
   s->hidden[j] = out * tanh(cell);
 }
 
 static void forward(gi_sequence *s) {
   const gi_recurrence *r = s->r;
   const gi_buf *projection = gi_input_of(s, GI_RECURRENT_PROJECTION);
-  gi_sequence_load(s, GI_RECURRENT_H0, r->state, s->h);
-  gi_sequence_load(s, GI_RECURRENT_C0, r->units, s->c_state);
-  for (int64_t k = 0; k < r->steps; k++) {
-    const int64_t t = gi_step(r, k);
-    if (t >= s->length) {
-      gi_sequence_clear(s, GATES, t);
-      gi_sequence_clear(s, Y, t);
-      gi_sequence_clear(s, CELLS, t);
-      continue;
-    }
-    memset(s->sums, 0, (size_t)(4 * r->units) * sizeof *s->sums);
-    gi_add_product(gi_input_of(s, GI_RECURRENT_U), false, s->h, s->sums);
-    for (int64_t j = 0; j < r->units; j++) forward_unit(s, t, j);
-    memset(s->h, 0, (size_t)r->state * sizeof *s->h);
-    if (projection != NULL) gi_add_product(projection, false, s->hidden, s->h);
-    for (int64_t j = 0; j < r->state; j++) {
-      if (projection == NULL) s->h[j] = s->hidden[j];
-      gi_sequence_put(s, Y, t, j, s->h[j]);
-    }
-  }
-  for (int64_t j = 0; j < r->state; j++) gi_sequence_put(s, LAST_H, 0, j, s->h[j]);
-  for (int64_t j = 0; j < r->units; j++) gi_sequence_put(s, LAST_C, 0, j, s->c_state[j]);
+  for (int64_t j = 0; j < r->units; j++) forward_unit(s, j);
+  for (int64_t j = 0; j < r->state; j++) s->h[j] = projection != NULL ? 0 : s->hidden[j];
+  if (projection != NULL) gi_add_product(projection, false, s->hidden, s->h);
 }
 
-/* Unit j of step t, what reaches it in s->hidden; `first`: the cell before it is c0. */
-static void backward_unit(gi_sequence *s, int64_t t, int64_t j, bool first) {
-  const int64_t units = s->r->units, earlier = s->r->reverse ? t + 1 : t - 1;
+/* Unit j of a step, what reaches it in s->hidden. */
+static void backward_unit(gi_sequence *s, int64_t j) {
+  const int64_t units = s->r->units;
   double v[4], more[4], d[4];
   for (int i = 0; i < 4; i++) {
-    v[i] = gi_sequence_get(s, GI_RECURRENT_GATES, t, i * units + j);
-    more[i] = gi_sequence_get(s, GI_RECURRENT_DGATES, t, i * units + j);
+    v[i] = gi_sequence_get(s, GI_RECURRENT_GATES, i * units + j);
+    more[i] = gi_sequence_get(s, GI_RECURRENT_DGATES, i * units + j);
   }
-  const double before = first ? gi_sequence_get(s, GI_RECURRENT_C0, 0, j)
-                              : gi_sequence_get(s, GI_RECURRENT_CELLS, earlier, j);
-  const double squashed = tanh(gi_sequence_get(s, GI_RECURRENT_CELLS, t, j));
+  const double before = gi_sequence_before(s, GI_RECURRENT_CELLS, GI_RECURRENT_C0, j);
+  const double squashed = tanh(gi_sequence_get(s, GI_RECURRENT_CELLS, j));
   d[3] = (s->hidden[j] * squashed + more[3]) * v[3] * (1 - v[3]);
-  const double dc = s->c_state[j] + s->hidden[j] * v[3] * (1 - squashed * squashed) +
-                    gi_sequence_get(s, GI_RECURRENT_DCELLS, t, j) + d[3] * peep(s, 2, j);
+  const double dc = s->cell[j] + s->hidden[j] * v[3] * (1 - squashed * squashed) +
+                    gi_sequence_get(s, GI_RECURRENT_DCELLS, j) + d[3] * peep(s, 2, j);
   d[0] = (dc * v[2] + more[0]) * v[0] * (1 - v[0]);
   d[1] = (dc * before + more[1]) * v[1] * (1 - v[1]);
   d[2] = (dc * v[0] + more[2]) * (1 - v[2] * v[2]);
-  s->c_state[j] = dc * v[1] + d[0] * peep(s, 0, j) + d[1] * peep(s, 1, j);
+  s->cell[j] = dc * v[1] + d[0] * peep(s, 0, j) + d[1] * peep(s, 1, j);
   for (int i = 0; i < 4; i++) {
     s->sums[i * units + j] = d[i];
-    gi_sequence_put(s, DX, t, i * units + j, d[i]);
+    gi_sequence_put(s, GI_RECURRENT_DX, i * units + j, d[i]);
   }
 }
 
 static void backward(gi_sequence *s) {
   const gi_recurrence *r = s->r;
   const gi_buf *projection = gi_input_of(s, GI_RECURRENT_PROJECTION);
-  gi_sequence_load(s, GI_RECURRENT_DH, r->state, s->h);
-  gi_sequence_load(s, GI_RECURRENT_DC, r->units, s->c_state);
-  for (int64_t k = r->steps - 1; k >= 0; k--) {
-    const int64_t t = gi_step(r, k);
-    if (t >= s->length) {
-      gi_sequence_clear(s, DX, t);
-      if (projection != NULL) gi_sequence_clear(s, DH, t);
-      continue;
-    }
-    for (int64_t j = 0; j < r->state; j++) {
-      s->h[j] += gi_sequence_get(s, GI_RECURRENT_DY, t, j);
-      if (projection != NULL) gi_sequence_put(s, DH, t, j, s->h[j]);
-    }
-    memset(s->hidden, 0, (size_t)r->units * sizeof *s->hidden);
-    if (projection != NULL) gi_add_product(projection, true, s->h, s->hidden);
-    for (int64_t j = 0; j < r->units && projection == NULL; j++) s->hidden[j] = s->h[j];
-    const bool first = k == 0 || (r->reverse && t + 1 >= s->length);
-    for (int64_t j = 0; j < r->units; j++) backward_unit(s, t, j, first);
-    memset(s->h, 0, (size_t)r->state * sizeof *s->h);
-    gi_add_product(gi_input_of(s, GI_RECURRENT_U), true, s->sums, s->h);
-  }
-  for (int64_t j = 0; j < r->state; j++) gi_sequence_put(s, DH0, 0, j, s->h[j]);
-  for (int64_t j = 0; j < r->units; j++) gi_sequence_put(s, DC0, 0, j, s->c_state[j]);
+  for (int64_t j = 0; j < r->state && projection != NULL; j++)
+    gi_sequence_put(s, GI_RECURRENT_DH_ALL, j, s->h[j]);
+  for (int64_t j = 0; j < r->units; j++) s->hidden[j] = projection != NULL ? 0 : s->h[j];
+  if (projection != NULL) gi_add_product(projection, true, s->h, s->hidden);
+  for (int64_t j = 0; j < r->units; j++) backward_unit(s, j);
+  memset(s->h, 0, (size_t)r->state * sizeof *s->h);
 }
 
-static glia_status ref(gi_ref *c) { return gi_each_sequence(c, &gi_op_lstm, forward); }
-static glia_status ref_grad(gi_ref *c) {
-  return gi_each_sequence(c, &gi_op_lstm_grad, backward);
-}
+static glia_status ref(gi_ref *c) { return gi_each_step(c, &gi_op_lstm, forward); }
+static glia_status ref_grad(gi_ref *c) { return gi_each_step(c, &gi_op_lstm_grad, backward); }
 
 static gi_cost cost(const gi_infer *c) { return gi_recurrence_cost(&gi_op_lstm, c); }
 static gi_cost cost_grad(const gi_infer *c) { return gi_recurrence_cost(&gi_op_lstm_grad, c); }
@@ -301,12 +180,21 @@ static const gi_recurrent_attr
 #define X    -1, 1, GLIA_F32
 #define G    0, 1, GLIA_F32
 #define L(t) 0, (t) + 1, GLIA_I64
-#define START(t, n, h) \
-  {3, {t, n, 4 * (h)}, X}, {2, {4 * (h), h}, X}, {2, {n, h}, X}, { 2, {n, h}, X }
+/* x, U, h0, c0 of t steps, n sequences, h units, p numbers of state; and for the gradient U,
+ * c0, gates, cells, dy, dh, dc */
+#define MATRIX(rows, columns) \
+  { 2, {rows, columns}, X }
+#define STEPS(t, n, columns) \
+  { 3, {t, n, columns}, X }
+#define FORWARD(t, n, h, p) STEPS(t, n, 4 * (h)), MATRIX(4 * (h), p), MATRIX(n, p), MATRIX(n, h)
+#define BACKWARD(t, n, h, p)                                                                 \
+  MATRIX(4 * (h), p), MATRIX(n, h), {3, {t, n, 4 * (h)}, G}, STEPS(t, n, h), STEPS(t, n, p), \
+      MATRIX(n, p), MATRIX(n, h)
+#define WEIGHTS(h, p) MATRIX(3, h), MATRIX(p, h) /* peepholes, projection */
 static const gi_sample samples[] = {
-    {&plain, 4, {START(2, 2, 2)}, GLIA_OK},
-    {&plain, 4, {START(5, 3, 7)}, GLIA_OK},
-    {&back, 4, {START(4, 1, 9)}, GLIA_OK},
+    {&plain, 4, {FORWARD(2, 2, 2, 2)}, GLIA_OK},
+    {&plain, 4, {FORWARD(5, 3, 7, 7)}, GLIA_OK},
+    {&back, 4, {FORWARD(4, 1, 9, 9)}, GLIA_OK},
     {&plain,
      4,
      {{3, {3, 8, 160}, X},
@@ -314,25 +202,13 @@ static const gi_sample samples[] = {
       {2, {8, 40}, X},
       {2, {8, 40}, X}},
      GLIA_OK},
-    {&padded, 5, {START(4, 6, 3), {1, {6}, L(4)}}, GLIA_OK},
-    {&padded_back, 5, {START(4, 6, 3), {1, {6}, 0, 5, GLIA_I32}}, GLIA_OK},
-    {&peeps, 5, {START(3, 2, 5), {2, {3, 5}, X}}, GLIA_OK},
-    {&projected,
-     5,
-     {{3, {3, 2, 20}, X}, {2, {20, 3}, X}, {2, {2, 3}, X}, {2, {2, 5}, X}, {2, {3, 5}, X}},
-     GLIA_OK},
-    {&every,
-     7,
-     {{3, {3, 5, 20}, X},
-      {2, {20, 3}, X},
-      {2, {5, 3}, X},
-      {2, {5, 5}, X},
-      {1, {5}, L(3)},
-      {2, {3, 5}, X},
-      {2, {3, 5}, X}},
-     GLIA_OK},
-    {&plain, 4, {START(2, 0, 3)}, GLIA_OK}, /* no sequence */
-    {&plain, 4, {START(0, 2, 3)}, GLIA_SHAPE},
+    {&padded, 5, {FORWARD(4, 6, 3, 3), {1, {6}, L(4)}}, GLIA_OK},
+    {&padded_back, 5, {FORWARD(4, 6, 3, 3), {1, {6}, 0, 5, GLIA_I32}}, GLIA_OK},
+    {&peeps, 5, {FORWARD(3, 2, 5, 5), {2, {3, 5}, X}}, GLIA_OK},
+    {&projected, 5, {FORWARD(3, 2, 5, 3), {2, {3, 5}, X}}, GLIA_OK},
+    {&every, 7, {FORWARD(3, 5, 5, 3), {1, {5}, L(3)}, WEIGHTS(5, 3)}, GLIA_OK},
+    {&plain, 4, {FORWARD(2, 0, 3, 3)}, GLIA_OK}, /* no sequence */
+    {&plain, 4, {FORWARD(0, 2, 3, 3)}, GLIA_SHAPE},
     {&plain,
      4,
      {{3, {2, 2, 6}, X}, {2, {8, 2}, X}, {2, {2, 2}, X}, {2, {2, 2}, X}},
@@ -341,25 +217,16 @@ static const gi_sample samples[] = {
      4,
      {{3, {2, 2, 8}, X}, {2, {8, 2}, X}, {2, {2, 2}, X}, {2, {2, 3}, X}},
      GLIA_SHAPE},
-    {&plain,
-     4,
-     {{3, {2, 2, 8}, X}, {2, {8, 3}, X}, {2, {2, 3}, X}, {2, {2, 2}, X}},
-     GLIA_SHAPE},
-    {&peeps, 5, {START(2, 2, 2), {2, {4, 2}, X}}, GLIA_SHAPE},
-    {&projected, 5, {START(2, 2, 2), {2, {3, 2}, X}}, GLIA_SHAPE},
-    {&padded, 5, {START(2, 2, 2), {1, {2}, X}}, GLIA_DTYPE},
-    {&padded, 4, {START(2, 2, 2)}, GLIA_INVALID},
+    {&plain, 4, {FORWARD(2, 2, 2, 3)}, GLIA_SHAPE}, /* no projection */
+    {&peeps, 5, {FORWARD(2, 2, 2, 2), {2, {4, 2}, X}}, GLIA_SHAPE},
+    {&projected, 5, {FORWARD(2, 2, 2, 2), {2, {3, 2}, X}}, GLIA_SHAPE},
+    {&padded, 5, {FORWARD(2, 2, 2, 2), {1, {2}, X}}, GLIA_DTYPE},
+    {&padded, 4, {FORWARD(2, 2, 2, 2)}, GLIA_INVALID},
 };
-#undef START
-#define START(t, n, h)                                                              \
-  {2, {4 * (h), h}, X}, {2, {n, h}, X}, {3, {t, n, 4 * (h)}, G}, {3, {t, n, h}, X}, \
-      {3, {t, n, h}, X}, {2, {n, h}, X}, {                                          \
-    2, {n, h}, X                                                                    \
-  }
 static const gi_sample samples_grad[] = {
-    {&saved, 9, {START(2, 2, 2), {3, {2, 2, 8}, X}, {3, {2, 2, 2}, X}}, GLIA_OK},
-    {&plain, 7, {START(5, 3, 7)}, GLIA_OK},
-    {&back, 7, {START(4, 1, 9)}, GLIA_OK},
+    {&saved, 9, {BACKWARD(2, 2, 2, 2), {3, {2, 2, 8}, X}, {3, {2, 2, 2}, X}}, GLIA_OK},
+    {&plain, 7, {BACKWARD(5, 3, 7, 7)}, GLIA_OK},
+    {&back, 7, {BACKWARD(4, 1, 9, 9)}, GLIA_OK},
     {&plain,
      7,
      {{2, {160, 40}, -0.3, 0.3, GLIA_F32},
@@ -370,45 +237,16 @@ static const gi_sample samples_grad[] = {
       {2, {8, 40}, X},
       {2, {8, 40}, X}},
      GLIA_OK},
-    {&padded, 8, {START(4, 6, 3), {1, {6}, L(4)}}, GLIA_OK},
-    {&padded_back, 8, {START(4, 6, 3), {1, {6}, L(4)}}, GLIA_OK},
-    {&peeps, 8, {START(3, 2, 5), {2, {3, 5}, X}}, GLIA_OK},
-    {&projected,
-     8,
-     {{2, {20, 3}, X},
-      {2, {2, 5}, X},
-      {3, {3, 2, 20}, G},
-      {3, {3, 2, 5}, X},
-      {3, {3, 2, 3}, X},
-      {2, {2, 3}, X},
-      {2, {2, 5}, X},
-      {2, {3, 5}, X}},
-     GLIA_OK},
-    {&every,
-     10,
-     {{2, {20, 3}, X},
-      {2, {5, 5}, X},
-      {3, {3, 5, 20}, G},
-      {3, {3, 5, 5}, X},
-      {3, {3, 5, 3}, X},
-      {2, {5, 3}, X},
-      {2, {5, 5}, X},
-      {1, {5}, L(3)},
-      {2, {3, 5}, X},
-      {2, {3, 5}, X}},
-     GLIA_OK},
+    {&padded, 8, {BACKWARD(4, 6, 3, 3), {1, {6}, L(4)}}, GLIA_OK},
+    {&padded_back, 8, {BACKWARD(4, 6, 3, 3), {1, {6}, L(4)}}, GLIA_OK},
+    {&peeps, 8, {BACKWARD(3, 2, 5, 5), {2, {3, 5}, X}}, GLIA_OK},
+    {&projected, 8, {BACKWARD(3, 2, 5, 3), {2, {3, 5}, X}}, GLIA_OK},
+    {&every, 10, {BACKWARD(3, 5, 5, 3), {1, {5}, L(3)}, WEIGHTS(5, 3)}, GLIA_OK},
     {&saved_every,
      12,
-     {{2, {20, 3}, X},
-      {2, {5, 5}, X},
-      {3, {3, 5, 20}, G},
-      {3, {3, 5, 5}, X},
-      {3, {3, 5, 3}, X},
-      {2, {5, 3}, X},
-      {2, {5, 5}, X},
+     {BACKWARD(3, 5, 5, 3),
       {1, {5}, L(3)},
-      {2, {3, 5}, X},
-      {2, {3, 5}, X},
+      WEIGHTS(5, 3),
       {3, {3, 5, 20}, X},
       {3, {3, 5, 5}, X}},
      GLIA_OK},
@@ -416,28 +254,29 @@ static const gi_sample samples_grad[] = {
      7,
      {{2, {8, 2}, X},
       {2, {2, 2}, X},
-      {3, {2, 2, 6}, G},
+      {3, {2, 2, 6}, G}, /* gates: three of four */
       {3, {2, 2, 2}, X},
       {3, {2, 2, 2}, X},
       {2, {2, 2}, X},
       {2, {2, 2}, X}},
      GLIA_SHAPE},
 };
-#undef START
+#undef MATRIX
+#undef STEPS
+#undef FORWARD
+#undef BACKWARD
+#undef WEIGHTS
 #undef X
 #undef G
 #undef L
 
 static const gi_attr fields[] = {
-    {"reverse", GI_ATTR_BOOL, offsetof(gi_recurrent_attr, reverse), "begin at the end"},
-    {"lengths", GI_ATTR_BOOL, offsetof(gi_recurrent_attr, lengths),
-     "an input tells the steps of each sequence that count"},
+    GI_RECURRENT_FIELDS,
     {"peepholes", GI_ATTR_BOOL, offsetof(gi_recurrent_attr, peepholes),
      "an input weighs the cell in the gates i, f, o"},
     {"projection", GI_ATTR_BOOL, offsetof(gi_recurrent_attr, projection),
      "an input makes the state of the units"},
-    {"saved", GI_ATTR_BOOL, offsetof(gi_recurrent_attr, saved),
-     "gradient: cotangents of gates and cells come in too"},
+    GI_RECURRENT_SAVED,
     {NULL, GI_ATTR_BOOL, 0, NULL},
 };
 
@@ -447,7 +286,7 @@ const gi_op gi_op_lstm = {
     .paper = "doi:10.1162/neco.1997.9.8.1735",
     .min_in = 4,
     .max_in = 7,
-    .n_out = OUTPUTS,
+    .n_out = 5,
     .over_in = 1 << 0, /* gates over x: a step's are written when its x was read */
     .attr_size = sizeof(gi_recurrent_attr),
     .attrs = fields,
@@ -484,19 +323,5 @@ const gi_op *const gi_ops_lstm[] = {&gi_op_lstm, &gi_op_lstm_grad, NULL};
 glia_value glia_lstm_with(glia_value x, glia_value weight, glia_value h0, glia_value c0,
                           const glia_recurrence_opts *opt, glia_value *last_h,
                           glia_value *last_c) {
-  glia_recurrence_opts o;
-  gi_opts(&o, sizeof o, opt);
-  const gi_recurrent_attr a = {.reverse = o.reverse,
-                               .lengths = !gi_null(o.lengths),
-                               .peepholes = !gi_null(o.peepholes),
-                               .projection = !gi_null(o.projection)};
-  glia_value in[7] = {x, weight, h0, c0}, out[OUTPUTS];
-  int n = 4;
-  if (a.lengths) in[n++] = o.lengths;
-  if (a.peepholes) in[n++] = o.peepholes;
-  if (a.projection) in[n++] = o.projection;
-  gi_emit(x.graph, &gi_op_lstm, &a, in, n, out);
-  if (last_h != NULL) *last_h = out[LAST_H];
-  if (last_c != NULL) *last_c = out[LAST_C];
-  return out[Y];
+  return gi_recurrence_emit(&gi_op_lstm, opt, x, weight, h0, c0, last_h, last_c);
 }

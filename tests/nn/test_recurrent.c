@@ -72,7 +72,7 @@ static glia_value build(model *m) {
       .bidirectional = flag(m, "bidirectional", false),
       .batch_first = flag(m, "batch_first", false),
       .no_bias = !flag(m, "bias", true),
-      .activation = gi_json_str(gi_json_get(m->file.attributes, "nonlinearity"), "tanh"),
+      .activation = gi_json_str(gi_json_get(m->file.attributes, "nonlinearity"), NULL),
       .projection = (int64_t)golden_number(&m->file, "proj_size", 0),
       .lengths = tensor_of(m, "lengths"),
       .h0 = tensor_of(m, "h0"),
@@ -283,6 +283,9 @@ static void test_refused(void **state) {
   n = net_new(true);
   refuses(glia_rnn(n.s, "a", n.x, .units = 3, .activation = "gelu"), &n, GLIA_INVALID,
           "tanh or relu");
+  n = net_new(true);
+  refuses(glia_gru(n.s, "a", n.x, .units = 3, .activation = "relu"), &n, GLIA_INVALID,
+          "gru: takes no activation");
   n = net_new(true);
   refuses(glia_rnn(n.s, "a", n.x, .units = 3, .dropout = 1), &n, GLIA_INVALID, "dropout");
   n = net_new(true);

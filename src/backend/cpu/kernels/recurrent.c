@@ -38,7 +38,7 @@ typedef struct state {
   float *owned;                                          /* panels of known weights */
   int64_t hidden_at, through_at, u_at, v_at, lengths_at; /* floats into the scratch */
   /* for the time of a run */
-  const float *in[GI_RECURRENT_INPUTS];       /* NULL: none of that kind */
+  const float *in[GI_RECURRENT_VALUES];       /* NULL: none of that kind */
   float *gates, *y, *last_h, *last_c, *cells; /* forward; rnn: gates is y */
   float *dx, *du, *dh0, *dc0, *dh_all;        /* backward */
   float *hidden, *through; /* [N, H]: o tanh(c), or what reaches it; [N, P]: d a U */
@@ -328,7 +328,7 @@ static void run_steps(state *s) {
 /* The lengths in the scratch, the weights packed, scratch and inputs by name. */
 static glia_status begin(state *s, const gi_exec *x) {
   float *scratch = x->scratch;
-  for (int i = 0; i < GI_RECURRENT_INPUTS; i++)
+  for (int i = 0; i < GI_RECURRENT_VALUES; i++)
     s->in[i] = s->r.at[i] >= 0 ? x->in[s->r.at[i]] : NULL;
   const int at = s->r.at[GI_RECURRENT_LENGTHS];
   int64_t *length = (int64_t *)(void *)(scratch + s->lengths_at);
@@ -361,7 +361,7 @@ static glia_status run_forward(const gi_exec *x) {
 }
 
 /* An input as what the places above read: it is not written. */
-static float *unwritten(const state *s, gi_recurrent_input i) {
+static float *unwritten(const state *s, gi_recurrent_value i) {
   return (float *)(uintptr_t)s->in[i];
 }
 
