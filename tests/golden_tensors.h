@@ -71,4 +71,24 @@ static inline void assert_golden(const glia_tensor *got, const golden *g, const 
   glia_tensor_free(want);
 }
 
+/* Calls fn with "folder/name" of every golden file, so that a new one cannot be forgotten; how
+ * many there are. */
+static inline int golden_each(const char *folder, void (*fn)(const char *name, void *user),
+                              void *user) {
+  char dir[512], name[400];
+  gi_names files = {0};
+  int n = 0;
+  snprintf(dir, sizeof dir, "%s/tests/golden/%s", GI_TEST_SOURCE, folder);
+  OK(gi_list_dir(dir, &files));
+  for (size_t i = 0; i < files.n; i++) {
+    const char *dot = strstr(files.at[i], ".safetensors");
+    if (dot == NULL) continue;
+    snprintf(name, sizeof name, "%s/%.*s", folder, (int)(dot - files.at[i]), files.at[i]);
+    fn(name, user);
+    n++;
+  }
+  gi_names_free(&files);
+  return n;
+}
+
 #endif /* GI_TEST_GOLDEN_TENSORS_H */

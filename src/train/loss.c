@@ -1,6 +1,8 @@
 /* loss.c - losses by name, from text. */
 #include "train/loss.h"
 
+const gi_field gi_loss_no_fields[] = {{.name = NULL}};
+
 static const gi_loss *loss_at(int i) {
   for (int list = 0; gi_losses_table[list] != NULL; list++)
     for (int k = 0; gi_losses_table[list][k] != NULL; k++)

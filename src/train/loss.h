@@ -32,4 +32,16 @@ const gi_loss *gi_loss_find(const char *name);
   GI_FIELD(F64, glia_loss, field, .min = (low), .max = (high), .dflt = (dflt_text), \
            .doc = (text))
 
+extern const gi_field gi_loss_no_fields[]; /* of losses that have no options */
+
+/* The row of a loss of numbers, whose build function has its name: row_<name>. */
+#define GI_LOSS_ROW(NAME, TEXT, SOURCE, LINK, FIELDS, DEFAULTS) \
+  static const gi_loss row_##NAME = {.name = #NAME,             \
+                                     .doc = TEXT,               \
+                                     .source = SOURCE,          \
+                                     .link = LINK,              \
+                                     .fields = FIELDS,          \
+                                     .defaults = DEFAULTS,      \
+                                     .build = NAME};
+
 #endif /* GI_LOSS_H */

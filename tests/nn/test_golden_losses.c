@@ -2,17 +2,13 @@
  * every case in tests/golden/losses (tools/golden_losses.py), in f64 by the reference and in
  * f32 by the best backend. A file whose op has no row below fails the test.
  */
-#include "golden_tensors.h"
-
-#include "glia/glia.h"
+#include "golden_graph.h"
 
 enum { MAX_INPUTS = 4 };
 
 typedef struct loss { /* one case as a graph */
   const golden *file;
   const gi_json *options;
-  glia_graph *g;
-  glia_dtype dtype;
   glia_value in[MAX_INPUTS];
 } loss;
 
@@ -172,40 +168,6 @@ static const row *row_of(const golden *file, const char *name) {
 
 /* ---- one case ------------------------------------------------------------------------ */
 
-/* The tensor as the test's dtype; indices stay. Owned. */
-static glia_tensor *tensor_as(const golden *file, const char *name, glia_dtype dtype) {
-  glia_tensor *t = golden_tensor(file, name), *cast = NULL;
-  if (!glia_dtype_is_float(glia_tensor_dtype(t))) return t;
-  OK(glia_tensor_cast(t, dtype, &cast));
-  glia_tensor_free(t);
-  return cast;
-}
-
-static void make_inputs(loss *l, glia_tensor **tensors) {
-  for (int i = 0; i < MAX_INPUTS; i++) {
-    char name[32];
-    snprintf(name, sizeof name, "input.%d", i);
-    tensors[i] = NULL;
-    l->in[i] = GLIA_NONE;
-    if (!golden_has(l->file, name)) continue;
-    tensors[i] = tensor_as(l->file, name, l->dtype);
-    l->in[i] = glia_input(l->g, name, glia_tensor_dtype(tensors[i]),
-                          glia_tensor_rank(tensors[i]), glia_tensor_shape(tensors[i]));
-  }
-}
-
-/* <output, cotangent>, a scalar. */
-static glia_value total(const loss *l, glia_value output, int k) {
-  char name[32];
-  snprintf(name, sizeof name, "cotangent.%d", k);
-  if (!golden_has(l->file, name)) return output;
-  glia_tensor *t = tensor_as(l->file, name, l->dtype);
-  const glia_value cotangent = glia_constant(l->g, l->dtype, glia_tensor_rank(t),
-                                             glia_tensor_shape(t), glia_tensor_data(t));
-  glia_tensor_free(t);
-  return glia_sum(glia_mul(output, cotangent));
-}
-
 /* Outputs of the graph under the names that the file has. */
 static void make_gradients(const loss *l, glia_value scalar, int k) {
   for (int i = 0; i < MAX_INPUTS; i++) {
@@ -227,82 +189,46 @@ static double second_tolerance(const golden *file, double tolerance) {
   return strcmp(file->op, "binary_cross_entropy") == 0 ? fmax(tolerance, 1e-8) : tolerance;
 }
 
-static void check_results(const loss *l, const glia_plan *p, int k, double tolerance,
-                          const char *file) {
+static void check_results(const golden_graph *m, int k) {
   char name[32], what[320];
   snprintf(name, sizeof name, "output.%d", k);
-  snprintf(what, sizeof what, "%s, case %d", file, k);
-  assert_golden(glia_plan_output(p, name), l->file, name, tolerance, what);
+  snprintf(what, sizeof what, "%s, case %d", m->c->name, k);
+  assert_golden(glia_plan_output(m->plan, name), &m->file, name, m->c->tolerance, what);
   for (int i = 0; i < 2 * MAX_INPUTS; i++) {
-    snprintf(name, sizeof name, "%s.%d.%d", i % 2 == 0 ? "grad" : "second", k, i / 2);
-    if (golden_has(l->file, name))
-      assert_golden(glia_plan_output(p, name), l->file, name,
-                    i % 2 == 0 ? tolerance : second_tolerance(l->file, tolerance), what);
+    const bool first = i % 2 == 0;
+    snprintf(name, sizeof name, "%s.%d.%d", first ? "grad" : "second", k, i / 2);
+    if (golden_has(&m->file, name))
+      assert_golden(glia_plan_output(m->plan, name), &m->file, name,
+                    first ? m->c->tolerance : second_tolerance(&m->file, m->c->tolerance),
+                    what);
   }
 }
 
-static void check_case(const golden *file, const char *name, int k, glia_dtype dtype,
-                       const char *backend, double tolerance) {
-  loss l = {.file = file, .dtype = dtype};
-  glia_tensor *tensors[MAX_INPUTS];
-  glia_plan *p = NULL;
-  char output[32];
-  l.options = gi_json_at(gi_json_get(file->attributes, "cases"), (size_t)k);
-  OK(glia_graph_new(&l.g));
-  make_inputs(&l, tensors);
+/* How many cases the file has. */
+static int check_case(const golden_case *c, int k) {
+  char output[32], cotangent[32];
+  golden_graph m = golden_graph_open(c);
+  const gi_json *cases = gi_json_get(m.file.attributes, "cases");
+  loss l = {.file = &m.file, .options = gi_json_at(cases, (size_t)k)};
+  golden_inputs(&m, MAX_INPUTS, l.in);
   snprintf(output, sizeof output, "output.%d", k);
-  const glia_value v = glia_output(output, row_of(file, name)->build(&l));
-  OK(glia_graph_status(l.g));
-  make_gradients(&l, total(&l, v, k), k);
-  OK(glia_compile(l.g, &p, .backend = backend));
-  for (int i = 0; i < MAX_INPUTS; i++) {
-    char input[32];
-    snprintf(input, sizeof input, "input.%d", i);
-    if (tensors[i] != NULL) OK(glia_plan_bind(p, input, tensors[i]));
-  }
-  OK(glia_plan_run(p));
-  check_results(&l, p, k, tolerance, name);
-  glia_plan_free(p);
-  for (int i = 0; i < MAX_INPUTS; i++) glia_tensor_free(tensors[i]);
-  glia_graph_free(l.g);
+  snprintf(cotangent, sizeof cotangent, "cotangent.%d", k);
+  const glia_value v = glia_output(output, row_of(&m.file, c->name)->build(&l));
+  OK(glia_graph_status(m.g));
+  make_gradients(&l, golden_total(&m, v, cotangent), k);
+  golden_run(&m);
+  check_results(&m, k);
+  const int n = (int)gi_json_count(cases);
+  golden_graph_close(&m);
+  return n;
 }
 
-/* ---- all files ----------------------------------------------------------------------- */
-
-static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
-  gi_names files = {0};
-  int n = 0;
-  OK(gi_list_dir(GI_TEST_SOURCE "/tests/golden/losses", &files));
-  for (size_t i = 0; i < files.n; i++) {
-    char name[256];
-    const char *dot = strstr(files.at[i], ".safetensors");
-    if (dot == NULL) continue;
-    snprintf(name, sizeof name, "losses/%.*s", (int)(dot - files.at[i]), files.at[i]);
-    golden file = golden_open(name);
-    const int cases = (int)gi_json_count(gi_json_get(file.attributes, "cases"));
-    for (int k = 0; k < cases; k++) check_case(&file, name, k, dtype, backend, tolerance);
-    golden_close(&file);
-    n += cases;
-  }
-  gi_names_free(&files);
-  print_message("%d cases\n", n);
-  assert_true(n >= 385);
+static int check_file(const golden_case *c) {
+  const int n = check_case(c, 0);
+  for (int k = 1; k < n; k++) check_case(c, k);
+  return n;
 }
 
-static void test_reference_in_f64(void **state) {
-  (void)state;
-  check_all(GLIA_F64, "ref", 1e-10);
-}
+static golden_suite suite = {"losses", 385, 1e-10, 2e-5, check_file};
 
-static void test_best_backend_in_f32(void **state) {
-  (void)state;
-  check_all(GLIA_F32, NULL, 2e-5);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference_in_f64),
-      cmocka_unit_test(test_best_backend_in_f32),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+GOLDEN_MAIN(suite)

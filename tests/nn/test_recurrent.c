@@ -1,49 +1,16 @@
 /* test_recurrent.c - rnn, gru and lstm against PyTorch's (tools/golden_recurrent.py), and what
  * PyTorch does not have: peepholes, weight dropout, lengths that are wrong.
  */
-#include "golden_tensors.h"
+#include "golden_graph.h"
 
-#include "glia/glia.h"
-#include "graph/graph.h"
 #include "nn/recurrent.h"
-
-enum { MOST = 32 };
 
 /* ---- against PyTorch --------------------------------------------------------------------- */
 
-typedef struct model { /* one file as a graph; parameters are inputs of it */
-  golden file;
-  glia_graph *g;
-  glia_dtype dtype;
-  int n;
-  char names[MOST][48];
-  glia_value values[MOST];
-  glia_tensor *tensors[MOST];
-} model;
-
-static glia_value tensor_of(model *m, const char *name) {
-  glia_tensor *t = NULL;
-  if (!golden_has(&m->file, name)) return GLIA_NONE;
-  for (int i = 0; i < m->n; i++)
-    if (strcmp(m->names[i], name) == 0) return m->values[i];
-  assert_true(m->n < MOST);
-  t = golden_tensor(&m->file, name);
-  if (glia_tensor_dtype(t) == GLIA_F64 && m->dtype != GLIA_F64) {
-    glia_tensor *narrow = NULL;
-    OK(glia_tensor_cast(t, m->dtype, &narrow));
-    glia_tensor_free(t);
-    t = narrow;
-  }
-  snprintf(m->names[m->n], sizeof m->names[0], "%s", name);
-  m->tensors[m->n] = t;
-  m->values[m->n] = glia_input(m->g, m->names[m->n], glia_tensor_dtype(t), glia_tensor_rank(t),
-                               glia_tensor_shape(t));
-  return m->values[m->n++];
-}
-
+/* Parameters are inputs of the graph. */
 static glia_value weight(void *user, const char *name, int rank, const int64_t *shape,
                          double bound) {
-  const glia_value v = tensor_of(user, name);
+  const glia_value v = golden_input(user, name);
   (void)bound;
   if (v.graph == NULL) return v;
   assert_int_equal(glia_value_rank(v), rank);
@@ -51,18 +18,18 @@ static glia_value weight(void *user, const char *name, int rank, const int64_t *
   return v;
 }
 
-static bool flag(const model *m, const char *key, bool dflt) {
+static bool flag(const golden_graph *m, const char *key, bool dflt) {
   return gi_json_bool(gi_json_get(m->file.attributes, key), dflt);
 }
 
-static gi_recurrent_kind kind_of(const model *m) {
+static gi_recurrent_kind kind_of(const golden_graph *m) {
   return strcmp(m->file.op, "RNN") == 0   ? GI_RNN
          : strcmp(m->file.op, "GRU") == 0 ? GI_GRU
                                           : GI_LSTM;
 }
 
 /* Results "y", "h", "c" as outputs; the sum of them with their cotangents. */
-static glia_value build(model *m) {
+static glia_value build(golden_graph *m) {
   static const char *const names[] = {"y", "h", "c"};
   glia_value out[3] = {GLIA_NONE, GLIA_NONE, GLIA_NONE}, loss = GLIA_NONE;
   const glia_recurrent_opts o = {
@@ -74,84 +41,35 @@ static glia_value build(model *m) {
       .no_bias = !flag(m, "bias", true),
       .activation = gi_json_str(gi_json_get(m->file.attributes, "nonlinearity"), NULL),
       .projection = (int64_t)golden_number(&m->file, "proj_size", 0),
-      .lengths = tensor_of(m, "lengths"),
-      .h0 = tensor_of(m, "h0"),
-      .c0 = tensor_of(m, "c0"),
+      .lengths = golden_input(m, "lengths"),
+      .h0 = golden_input(m, "h0"),
+      .c0 = golden_input(m, "c0"),
       .final_h = &out[1],
       .final_c = &out[2]};
   const gi_recurrent_weights weights = {NULL, weight, m};
-  out[0] = gi_recurrent_stack(kind_of(m), &weights, tensor_of(m, "x"), &o);
+  out[0] = gi_recurrent_stack(kind_of(m), &weights, golden_input(m, "x"), &o);
   OK(glia_graph_status(m->g));
   for (int i = 0; i < (kind_of(m) == GI_LSTM ? 3 : 2); i++) {
     char name[48];
     snprintf(name, sizeof name, "cotangent.%s", names[i]);
-    const glia_value part = glia_sum(glia_mul(out[i], tensor_of(m, name)));
     glia_output(names[i], out[i]);
+    const glia_value part = golden_total(m, out[i], name);
     loss = loss.graph == NULL ? part : glia_add(loss, part);
   }
   return loss;
 }
 
-static void check_file(const char *name, glia_dtype dtype, const char *backend,
-                       double tolerance) {
-  model m = {.file = golden_open(name), .dtype = dtype};
-  glia_plan *p = NULL;
-  int grads = 0;
-  OK(glia_graph_new(&m.g));
-  const glia_value loss = build(&m);
-  for (int i = 0, n = m.n; i < n; i++) {
-    char what[64];
-    glia_value d;
-    snprintf(what, sizeof what, "grad.%s", m.names[i]);
-    if (!golden_has(&m.file, what)) continue;
-    OK(glia_grad(loss, &m.values[i], 1, &d));
-    glia_output(what, d);
-    grads++;
-  }
+static int check_file(const golden_case *c) {
+  golden_graph m = golden_graph_open(c);
+  const int grads = golden_gradients(&m, build(&m), NULL);
   assert_true(grads >= 3); /* x, weight_ih, weight_hh at least */
-  OK(glia_compile(m.g, &p, .backend = backend));
-  for (int i = 0; i < m.n; i++) OK(glia_plan_bind(p, m.names[i], m.tensors[i]));
-  OK(glia_plan_run(p));
-  for (int i = 0; i < m.n; i++) {
-    char what[64];
-    snprintf(what, sizeof what, "grad.%s", m.names[i]);
-    if (golden_has(&m.file, what))
-      assert_golden(glia_plan_output(p, what), &m.file, what, tolerance, name);
-  }
-  for (const char *const *r = (const char *const[]){"y", "h", "c", NULL}; *r != NULL; r++)
-    if (golden_has(&m.file, *r))
-      assert_golden(glia_plan_output(p, *r), &m.file, *r, tolerance, name);
-  glia_plan_free(p);
-  for (int i = 0; i < m.n; i++) glia_tensor_free(m.tensors[i]);
-  glia_graph_free(m.g);
-  golden_close(&m.file);
+  golden_run(&m);
+  golden_compare(&m, c->tolerance);
+  golden_graph_close(&m);
+  return 1;
 }
 
-static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
-  gi_names files = {0};
-  int n = 0;
-  OK(gi_list_dir(GI_TEST_SOURCE "/tests/golden/recurrent", &files));
-  for (size_t i = 0; i < files.n; i++) {
-    char name[256];
-    const char *dot = strstr(files.at[i], ".safetensors");
-    if (dot == NULL) continue;
-    snprintf(name, sizeof name, "recurrent/%.*s", (int)(dot - files.at[i]), files.at[i]);
-    check_file(name, dtype, backend, tolerance);
-    n++;
-  }
-  gi_names_free(&files);
-  print_message("%d files\n", n);
-  assert_true(n >= 33);
-}
-
-static void test_reference_in_f64(void **state) {
-  (void)state;
-  check_all(GLIA_F64, "ref", 1e-11);
-}
-static void test_best_backend_in_f32(void **state) {
-  (void)state;
-  check_all(GLIA_F32, NULL, 1e-5);
-}
+static golden_suite suite = {"recurrent", 33, 1e-11, 1e-5, check_file};
 
 /* ---- layers ------------------------------------------------------------------------------ */
 
@@ -322,8 +240,7 @@ static void test_wrong_lengths_at_run_time(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference_in_f64),
-      cmocka_unit_test(test_best_backend_in_f32),
+      GOLDEN_TESTS(suite),
       cmocka_unit_test(test_parameters_as_pytorch),
       cmocka_unit_test(test_last_state_alone),
       cmocka_unit_test(test_dropout_is_for_training),

@@ -2,15 +2,12 @@
  * file in tests/golden/layers (tools/golden_layers.py), in f64 by the reference and in f32 by
  * the best backend. A file whose op has no row below fails the test.
  */
-#include "golden_tensors.h"
+#include "golden_graph.h"
 
-#include "glia/glia.h"
 #include "tensor/tensor.h"
 
 typedef struct layer { /* one file as a graph */
   const golden *file;
-  glia_graph *g;
-  glia_dtype dtype;
   glia_value input, weight, bias, target, running_mean, running_var;
 } layer;
 
@@ -203,50 +200,6 @@ static double tolerance_of(const char *op, double tolerance) {
 
 /* ---- one file ------------------------------------------------------------------------ */
 
-/* The tensor as the test's dtype; indices stay. Owned. */
-static glia_tensor *tensor_as(const golden *file, const char *name, glia_dtype dtype) {
-  glia_tensor *t = golden_tensor(file, name), *cast = NULL;
-  if (!glia_dtype_is_float(glia_tensor_dtype(t))) return t;
-  OK(glia_tensor_cast(t, dtype, &cast));
-  glia_tensor_free(t);
-  return cast;
-}
-
-static const char *const names[] = {"input",  "weight",       "bias",
-                                    "target", "running_mean", "running_var"};
-
-/* Inputs of the graph by PyTorch's names; GLIA_NONE for those that the file lacks. */
-static void make_inputs(layer *l, glia_tensor **tensors) {
-  glia_value *values[] = {&l->input,  &l->weight,       &l->bias,
-                          &l->target, &l->running_mean, &l->running_var};
-  for (int i = 0; i < GI_COUNT(names); i++) {
-    tensors[i] = NULL;
-    *values[i] = GLIA_NONE;
-    if (!golden_has(l->file, names[i])) continue;
-    tensors[i] = tensor_as(l->file, names[i], l->dtype);
-    *values[i] = glia_input(l->g, names[i], glia_tensor_dtype(tensors[i]),
-                            glia_tensor_rank(tensors[i]), glia_tensor_shape(tensors[i]));
-  }
-}
-
-/* d <output, grad_output> / d input, for every input whose gradient the file has. */
-static void make_gradients(const layer *l, glia_value output) {
-  const glia_value wrt[] = {l->input, l->weight, l->bias};
-  glia_tensor *t = tensor_as(l->file, "grad_output", l->dtype);
-  const glia_value cotangent = glia_constant(l->g, l->dtype, glia_tensor_rank(t),
-                                             glia_tensor_shape(t), glia_tensor_data(t));
-  const glia_value loss = glia_sum(glia_mul(output, cotangent));
-  for (int i = 0; i < GI_COUNT(wrt); i++) {
-    char name[32];
-    glia_value grad;
-    snprintf(name, sizeof name, "grad.%s", names[i]);
-    if (!golden_has(l->file, name)) continue;
-    OK(glia_grad(loss, &wrt[i], 1, &grad));
-    glia_output(name, grad);
-  }
-  glia_tensor_free(t);
-}
-
 static const row *row_of(const char *name, const char *op) {
   for (int i = 0; i < GI_COUNT(rows); i++)
     if (strcmp(rows[i].op, op) == 0) return &rows[i];
@@ -254,67 +207,24 @@ static const row *row_of(const char *name, const char *op) {
   return NULL;
 }
 
-static void check_file(const char *name, glia_dtype dtype, const char *backend,
-                       double tolerance) {
-  static const char *const results[] = {"output",    "grad.input",         "grad.weight",
-                                        "grad.bias", "running_mean_after", "running_var_after"};
-  golden file = golden_open(name);
-  layer l = {.file = &file, .dtype = dtype};
-  glia_tensor *tensors[GI_COUNT(names)];
-  glia_plan *p = NULL;
-  const row *r = row_of(name, file.op);
-  OK(glia_graph_new(&l.g));
-  make_inputs(&l, tensors);
-  const glia_value output = glia_output("output", r->build(&l));
-  OK(glia_graph_status(l.g));
-  make_gradients(&l, output);
-  OK(glia_compile(l.g, &p, .backend = backend));
-  for (int i = 0; i < GI_COUNT(names); i++)
-    if (tensors[i] != NULL) OK(glia_plan_bind(p, names[i], tensors[i]));
-  OK(glia_plan_run(p));
-  for (int i = 0; i < GI_COUNT(results); i++)
-    if (golden_has(&file, results[i]))
-      assert_golden(glia_plan_output(p, results[i]), &file, results[i],
-                    tolerance_of(file.op, tolerance), name);
-  glia_plan_free(p);
-  for (int i = 0; i < GI_COUNT(names); i++) glia_tensor_free(tensors[i]);
-  glia_graph_free(l.g);
-  golden_close(&file);
+static int check_file(const golden_case *c) {
+  golden_graph m = golden_graph_open(c);
+  const layer l = {.file = &m.file,
+                   .input = golden_input(&m, "input"),
+                   .weight = golden_input(&m, "weight"),
+                   .bias = golden_input(&m, "bias"),
+                   .target = golden_input(&m, "target"),
+                   .running_mean = golden_input(&m, "running_mean"),
+                   .running_var = golden_input(&m, "running_var")};
+  const glia_value y = glia_output("output", row_of(c->name, m.file.op)->build(&l));
+  OK(glia_graph_status(m.g));
+  golden_gradients(&m, golden_total(&m, y, "grad_output"), NULL);
+  golden_run(&m);
+  golden_compare(&m, tolerance_of(m.file.op, c->tolerance));
+  golden_graph_close(&m);
+  return 1;
 }
 
-/* ---- all files ----------------------------------------------------------------------- */
+static golden_suite suite = {"layers", 58, 1e-12, 1e-5, check_file};
 
-static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
-  gi_names files = {0};
-  int n = 0;
-  OK(gi_list_dir(GI_TEST_SOURCE "/tests/golden/layers", &files));
-  for (size_t i = 0; i < files.n; i++) {
-    char name[256];
-    const char *dot = strstr(files.at[i], ".safetensors");
-    if (dot == NULL) continue;
-    snprintf(name, sizeof name, "layers/%.*s", (int)(dot - files.at[i]), files.at[i]);
-    check_file(name, dtype, backend, tolerance);
-    n++;
-  }
-  gi_names_free(&files);
-  print_message("%d files\n", n);
-  assert_true(n >= 58);
-}
-
-static void test_reference_in_f64(void **state) {
-  (void)state;
-  check_all(GLIA_F64, "ref", 1e-12);
-}
-
-static void test_best_backend_in_f32(void **state) {
-  (void)state;
-  check_all(GLIA_F32, NULL, 1e-5);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference_in_f64),
-      cmocka_unit_test(test_best_backend_in_f32),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+GOLDEN_MAIN(suite)

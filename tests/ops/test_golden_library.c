@@ -3,9 +3,8 @@
  * (tools/golden_library.py), in f64 by the reference and in f32 by the best backend. A file
  * whose op has no row below fails the test.
  */
-#include "golden_tensors.h"
+#include "golden_graph.h"
 
-#include "glia/glia.h"
 #include "tensor/tensor.h"
 
 enum { MAX_IN = 4, MAX_OUT = 4 };
@@ -292,30 +291,6 @@ static const struct {
 
 /* ---- one file ------------------------------------------------------------------------ */
 
-static void numbered(char *text, size_t size, const char *name, int i) {
-  snprintf(text, size, "%s.%d", name, i);
-}
-
-/* Owned; floats as the dtype that is tested. */
-static glia_tensor *tensor_as(const golden *file, const char *name, glia_dtype dtype) {
-  glia_tensor *t = golden_tensor(file, name), *cast = NULL;
-  if (!glia_dtype_is_float(glia_tensor_dtype(t))) return t;
-  OK(glia_tensor_cast(t, dtype, &cast));
-  glia_tensor_free(t);
-  return cast;
-}
-
-static void make_inputs(function *f, glia_tensor **tensors) {
-  char name[32];
-  for (f->n = 0; f->n < MAX_IN; f->n++) {
-    numbered(name, sizeof name, "input", f->n);
-    if (!golden_has(f->file, name)) return;
-    glia_tensor *t = tensors[f->n] = tensor_as(f->file, name, f->dtype);
-    f->in[f->n] =
-        glia_input(f->g, name, glia_tensor_dtype(t), glia_tensor_rank(t), glia_tensor_shape(t));
-  }
-}
-
 static void build(const char *name, function *f) {
   for (int i = 0; i < GI_COUNT(rows); i++)
     if (strcmp(rows[i].op, f->file->op) == 0) {
@@ -330,7 +305,7 @@ static void build(const char *name, function *f) {
 static void make_outputs(function *f) {
   char name[32];
   for (int i = 0; i < MAX_OUT; i++) {
-    numbered(name, sizeof name, "output", i);
+    snprintf(name, sizeof name, "output.%d", i);
     if (!golden_has(f->file, name)) continue;
     glia_tensor *want = golden_tensor(f->file, name);
     if (f->count.graph != NULL && glia_tensor_rank(want) > 0)
@@ -343,93 +318,28 @@ static void make_outputs(function *f) {
   if (f->count.graph != NULL) glia_output("count", f->count);
 }
 
-/* d <output.0, grad_output> / d input, for every input that PyTorch has one for. */
-static void make_gradients(const function *f) {
-  char name[32];
-  if (!golden_has(f->file, "grad_output")) return;
-  glia_tensor *t = tensor_as(f->file, "grad_output", f->dtype);
-  const glia_value cotangent = glia_constant(f->g, f->dtype, glia_tensor_rank(t),
-                                             glia_tensor_shape(t), glia_tensor_data(t));
-  const glia_value loss = glia_sum(glia_mul(f->out[0], cotangent));
-  for (int i = 0; i < f->n; i++) {
-    glia_value grad;
-    numbered(name, sizeof name, "grad.input", i);
-    if (!golden_has(f->file, name)) continue;
-    OK(glia_grad(loss, &f->in[i], 1, &grad));
-    glia_output(name, grad);
-  }
-  glia_tensor_free(t);
-}
-
-static void compare(const function *f, const glia_plan *p, const char *name, double tolerance) {
-  char text[32];
-  for (int i = 0; i < MAX_OUT + MAX_IN; i++) {
-    numbered(text, sizeof text, i < MAX_OUT ? "output" : "grad.input", i % MAX_OUT);
-    if (golden_has(f->file, text))
-      assert_golden(glia_plan_output(p, text), f->file, text, tolerance, name);
-  }
-  if (f->count.graph == NULL) return;
-  glia_tensor *want = golden_tensor(f->file, "output.0");
-  NEAR(glia_tensor_get(glia_plan_output(p, "count"), 0), (double)glia_tensor_shape(want)[0], 0);
+static void check_count(const golden_graph *m) {
+  glia_tensor *want = golden_tensor(&m->file, "output.0");
+  NEAR(glia_tensor_get(glia_plan_output(m->plan, "count"), 0),
+       (double)glia_tensor_shape(want)[0], 0);
   glia_tensor_free(want);
 }
 
-static void check_file(const char *name, glia_dtype dtype, const char *backend,
-                       double tolerance) {
-  golden file = golden_open(name);
-  function f = {.file = &file, .dtype = dtype};
-  glia_tensor *tensors[MAX_IN] = {NULL};
-  glia_plan *p = NULL;
-  char text[32];
-  OK(glia_graph_new(&f.g));
-  make_inputs(&f, tensors);
-  build(name, &f);
+static int check_file(const golden_case *c) {
+  golden_graph m = golden_graph_open(c);
+  function f = {.file = &m.file, .g = m.g, .dtype = c->dtype};
+  f.n = golden_inputs(&m, MAX_IN, f.in);
+  build(c->name, &f);
   make_outputs(&f);
-  make_gradients(&f);
-  OK(glia_compile(f.g, &p, .backend = backend));
-  for (int i = 0; i < f.n; i++) {
-    numbered(text, sizeof text, "input", i);
-    OK(glia_plan_bind(p, text, tensors[i]));
-  }
-  OK(glia_plan_run(p));
-  compare(&f, p, name, tolerance);
-  glia_plan_free(p);
-  for (int i = 0; i < f.n; i++) glia_tensor_free(tensors[i]);
-  glia_graph_free(f.g);
-  golden_close(&file);
+  if (golden_has(&m.file, "grad_output"))
+    golden_gradients(&m, golden_total(&m, f.out[0], "grad_output"), NULL);
+  golden_run(&m);
+  golden_compare(&m, c->tolerance);
+  if (f.count.graph != NULL) check_count(&m);
+  golden_graph_close(&m);
+  return 1;
 }
 
-static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
-  gi_names files = {0};
-  int n = 0;
-  OK(gi_list_dir(GI_TEST_SOURCE "/tests/golden/library", &files));
-  for (size_t i = 0; i < files.n; i++) {
-    char name[256];
-    const char *dot = strstr(files.at[i], ".safetensors");
-    if (dot == NULL) continue;
-    snprintf(name, sizeof name, "library/%.*s", (int)(dot - files.at[i]), files.at[i]);
-    check_file(name, dtype, backend, tolerance);
-    n++;
-  }
-  gi_names_free(&files);
-  print_message("%d files\n", n);
-  assert_true(n >= 160);
-}
+static golden_suite suite = {"library", 160, 1e-11, 2e-5, check_file};
 
-static void test_reference_in_f64(void **state) {
-  (void)state;
-  check_all(GLIA_F64, "ref", 1e-11);
-}
-
-static void test_best_backend_in_f32(void **state) {
-  (void)state;
-  check_all(GLIA_F32, NULL, 2e-5);
-}
-
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference_in_f64),
-      cmocka_unit_test(test_best_backend_in_f32),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+GOLDEN_MAIN(suite)

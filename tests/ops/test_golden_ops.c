@@ -2,9 +2,8 @@
  * tests/golden/ops (tools/golden_ops.py), in f64 by the reference and in f32 by the best
  * backend. A file whose op has no row below fails the test.
  */
-#include "golden_tensors.h"
+#include "golden_graph.h"
 
-#include "glia/glia.h"
 #include "tensor/tensor.h"
 
 enum { MAX_IN = 4 };
@@ -222,44 +221,6 @@ static const struct {
 
 /* ---- one file ------------------------------------------------------------------------ */
 
-/* Owned. */
-static glia_tensor *tensor_as(const golden *file, const char *name, glia_dtype dtype) {
-  glia_tensor *t = golden_tensor(file, name), *cast = NULL;
-  OK(glia_tensor_cast(t, dtype, &cast));
-  glia_tensor_free(t);
-  return cast;
-}
-
-static void numbered(char *text, size_t size, const char *name, int i) {
-  snprintf(text, size, "%s.%d", name, i);
-}
-
-static void make_inputs(function *f, glia_dtype dtype, glia_tensor **tensors) {
-  char name[32];
-  for (f->n = 0; f->n < MAX_IN; f->n++) {
-    numbered(name, sizeof name, "input", f->n);
-    if (!golden_has(f->file, name)) return;
-    glia_tensor *t = tensors[f->n] = tensor_as(f->file, name, dtype);
-    f->in[f->n] = glia_input(f->g, name, dtype, glia_tensor_rank(t), glia_tensor_shape(t));
-  }
-}
-
-/* d <output, grad_output> / d input, for every input. */
-static void make_gradients(const function *f, glia_value output, glia_dtype dtype) {
-  glia_tensor *t = tensor_as(f->file, "grad_output", dtype);
-  glia_value grads[MAX_IN];
-  char name[32];
-  const glia_value cotangent = glia_constant(f->g, dtype, glia_tensor_rank(t),
-                                             glia_tensor_shape(t), glia_tensor_data(t));
-  const glia_value loss = glia_sum(glia_mul(output, cotangent));
-  OK(glia_grad(loss, f->in, f->n, grads));
-  for (int i = 0; i < f->n; i++) {
-    numbered(name, sizeof name, "grad.input", i);
-    glia_output(name, grads[i]);
-  }
-  glia_tensor_free(t);
-}
-
 static glia_value build(const char *name, const function *f) {
   for (int i = 0; i < GI_COUNT(rows); i++)
     if (strcmp(rows[i].op, f->file->op) == 0) return rows[i].build(f);
@@ -267,70 +228,27 @@ static glia_value build(const char *name, const function *f) {
   return GLIA_NONE;
 }
 
-/* Where the gradient in the places is zero by definition, the graph has none. */
-static bool without_slope(const function *f) {
-  return strcmp(f->file->op, "grid_sample") == 0 && says(f, "mode", "nearest");
+/* The input in which the slope is zero by definition: the graph has no gradient there. */
+static const char *without_slope(const function *f) {
+  const bool nearest = strcmp(f->file->op, "grid_sample") == 0 && says(f, "mode", "nearest");
+  return nearest ? "input.1" : NULL;
 }
 
-static void check_file(const char *name, glia_dtype dtype, const char *backend,
-                       double tolerance) {
-  golden file = golden_open(name);
-  function f = {.file = &file};
-  glia_tensor *tensors[MAX_IN] = {NULL};
-  glia_plan *p = NULL;
-  char text[32];
-  OK(glia_graph_new(&f.g));
-  make_inputs(&f, dtype, tensors);
-  const int n = f.n;
-  const glia_value output = glia_output("output", build(name, &f));
-  OK(glia_graph_status(f.g));
-  if (without_slope(&f)) f.n = 1;
-  make_gradients(&f, output, dtype);
-  OK(glia_compile(f.g, &p, .backend = backend));
-  for (int i = 0; i < n; i++) {
-    numbered(text, sizeof text, "input", i);
-    OK(glia_plan_bind(p, text, tensors[i]));
-  }
-  OK(glia_plan_run(p));
-  assert_golden(glia_plan_output(p, "output"), &file, "output", tolerance, name);
-  for (int i = 0; i < f.n; i++) {
-    numbered(text, sizeof text, "grad.input", i);
-    assert_golden(glia_plan_output(p, text), &file, text, tolerance, name);
-  }
-  glia_plan_free(p);
-  for (int i = 0; i < n; i++) glia_tensor_free(tensors[i]);
-  glia_graph_free(f.g);
-  golden_close(&file);
+static int check_file(const golden_case *c) {
+  golden_graph m = golden_graph_open(c);
+  function f = {.file = &m.file, .g = m.g};
+  f.n = golden_inputs(&m, MAX_IN, f.in);
+  const glia_value y = glia_output("output", build(c->name, &f));
+  OK(glia_graph_status(m.g));
+  const int grads = golden_gradients(&m, golden_total(&m, y, "grad_output"), without_slope(&f));
+  assert_int_equal(grads, without_slope(&f) != NULL ? 1 : f.n);
+  golden_run(&m);
+  golden_compare(&m, c->tolerance);
+  golden_graph_close(&m);
+  return 1;
 }
 
-/* ---- all files ----------------------------------------------------------------------- */
-
-static void check_all(glia_dtype dtype, const char *backend, double tolerance) {
-  gi_names files = {0};
-  int n = 0;
-  OK(gi_list_dir(GI_TEST_SOURCE "/tests/golden/ops", &files));
-  for (size_t i = 0; i < files.n; i++) {
-    char name[256];
-    const char *dot = strstr(files.at[i], ".safetensors");
-    if (dot == NULL) continue;
-    snprintf(name, sizeof name, "ops/%.*s", (int)(dot - files.at[i]), files.at[i]);
-    check_file(name, dtype, backend, tolerance);
-    n++;
-  }
-  gi_names_free(&files);
-  print_message("%d files\n", n);
-  assert_true(n >= 140);
-}
-
-static void test_reference_in_f64(void **state) {
-  (void)state;
-  check_all(GLIA_F64, "ref", 1e-11);
-}
-
-static void test_best_backend_in_f32(void **state) {
-  (void)state;
-  check_all(GLIA_F32, NULL, 2e-5);
-}
+static golden_suite suite = {"ops", 140, 1e-11, 2e-5, check_file};
 
 /* ---- what is refused, and what PyTorch does not have ----------------------------------- */
 
@@ -468,8 +386,9 @@ static void test_coordinates_of_onnx(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_reference_in_f64),     cmocka_unit_test(test_best_backend_in_f32),
-      cmocka_unit_test(test_refusals_name_the_op), cmocka_unit_test(test_equations_are_checked),
+      GOLDEN_TESTS(suite),
+      cmocka_unit_test(test_refusals_name_the_op),
+      cmocka_unit_test(test_equations_are_checked),
       cmocka_unit_test(test_coordinates_of_onnx),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

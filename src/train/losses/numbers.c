@@ -28,7 +28,6 @@ static void beta_default(glia_loss *o) {
   if (o->beta == 0) o->beta = 1;
 }
 
-static const gi_field none[] = {{.name = NULL}};
 static const gi_field huber_fields[] = {
     GI_LOSS_F64(delta, 0, 1e6, "1", "error up to which it is squared"),
     {.name = NULL},
@@ -38,22 +37,14 @@ static const gi_field smooth_fields[] = {
     {.name = NULL},
 };
 
-#define ROW(NAME, TEXT, SOURCE, LINK, FIELDS, DEFAULTS)    \
-  static const gi_loss row_##NAME = {.name = #NAME,        \
-                                     .doc = TEXT,          \
-                                     .source = SOURCE,     \
-                                     .link = LINK,         \
-                                     .fields = FIELDS,     \
-                                     .defaults = DEFAULTS, \
-                                     .build = NAME};
-ROW(mse, "mean of the squared error", "MSELoss", GI_LINK_NONE, none, NULL)
-ROW(mae, "mean of the absolute error", "L1Loss", GI_LINK_NONE, none, NULL)
-ROW(huber, "half the square of small errors, delta times large ones", "HuberLoss", GI_LINK_NONE,
-    huber_fields, delta_default)
-ROW(smooth_l1, "squares of small errors over 2 beta, else the error less beta / 2",
-    "SmoothL1Loss", GI_LINK_NONE, smooth_fields, beta_default)
-ROW(poisson_nll, "e^x - t x: counts t whose expectation is e^x", "PoissonNLLLoss", GI_LINK_EXP,
-    none, NULL)
+GI_LOSS_ROW(mse, "mean of the squared error", "MSELoss", GI_LINK_NONE, gi_loss_no_fields, NULL)
+GI_LOSS_ROW(mae, "mean of the absolute error", "L1Loss", GI_LINK_NONE, gi_loss_no_fields, NULL)
+GI_LOSS_ROW(huber, "half the square of small errors, delta times large ones", "HuberLoss",
+            GI_LINK_NONE, huber_fields, delta_default)
+GI_LOSS_ROW(smooth_l1, "squares of small errors over 2 beta, else the error less beta / 2",
+            "SmoothL1Loss", GI_LINK_NONE, smooth_fields, beta_default)
+GI_LOSS_ROW(poisson_nll, "e^x - t x: counts t whose expectation is e^x", "PoissonNLLLoss",
+            GI_LINK_EXP, gi_loss_no_fields, NULL)
 
 const gi_loss *const gi_losses_numbers[] = {&row_mse,       &row_mae,         &row_huber,
                                             &row_smooth_l1, &row_poisson_nll, NULL};

@@ -30,7 +30,6 @@ static void dice_default(glia_loss *o) {
   if (o->smooth == 0) o->smooth = 1;
 }
 
-static const gi_field none[] = {{.name = NULL}};
 static const gi_field focal_fields[] = {
     GI_LOSS_F64(gamma, 0, 1e3, "2", "how little easy answers count"),
     GI_LOSS_F64(alpha, 0, 1, "0.25", "weight of yes; that of no is the rest"),
@@ -41,23 +40,16 @@ static const gi_field dice_fields[] = {
     {.name = NULL},
 };
 
-#define ROW(NAME, TEXT, SOURCE, LINK, FIELDS, DEFAULTS)    \
-  static const gi_loss row_##NAME = {.name = #NAME,        \
-                                     .doc = TEXT,          \
-                                     .source = SOURCE,     \
-                                     .link = LINK,         \
-                                     .fields = FIELDS,     \
-                                     .defaults = DEFAULTS, \
-                                     .build = NAME};
-ROW(bce, "binary cross entropy of logits", "BCEWithLogitsLoss", GI_LINK_SIGMOID, none, NULL)
-ROW(focal, "binary cross entropy in which easy answers count little", "arXiv:1708.02002",
-    GI_LINK_SIGMOID, focal_fields, focal_defaults)
-ROW(dice, "how little the yes of truth and prediction overlap", "arXiv:1606.04797",
-    GI_LINK_SIGMOID, dice_fields, dice_default)
-ROW(hinge, "max(0, 1 - t x) of sides t, 1 or -1", "torchmetrics' HingeLoss", GI_LINK_NONE, none,
-    NULL)
-ROW(soft_margin, "log(1 + e^(-t x)) of sides t, 1 or -1", "SoftMarginLoss", GI_LINK_NONE, none,
-    NULL)
+GI_LOSS_ROW(bce, "binary cross entropy of logits", "BCEWithLogitsLoss", GI_LINK_SIGMOID,
+            gi_loss_no_fields, NULL)
+GI_LOSS_ROW(focal, "binary cross entropy in which easy answers count little",
+            "arXiv:1708.02002", GI_LINK_SIGMOID, focal_fields, focal_defaults)
+GI_LOSS_ROW(dice, "how little the yes of truth and prediction overlap", "arXiv:1606.04797",
+            GI_LINK_SIGMOID, dice_fields, dice_default)
+GI_LOSS_ROW(hinge, "max(0, 1 - t x) of sides t, 1 or -1", "torchmetrics' HingeLoss",
+            GI_LINK_NONE, gi_loss_no_fields, NULL)
+GI_LOSS_ROW(soft_margin, "log(1 + e^(-t x)) of sides t, 1 or -1", "SoftMarginLoss",
+            GI_LINK_NONE, gi_loss_no_fields, NULL)
 
 const gi_loss *const gi_losses_yes_or_no[] = {&row_bce,   &row_focal,       &row_dice,
                                               &row_hinge, &row_soft_margin, NULL};
