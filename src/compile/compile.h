@@ -27,6 +27,7 @@ typedef struct gi_target { /* what is compiled for */
 
 typedef struct gi_pass {
   const char *name, *doc;
+  bool rounds; /* what it puts in adds up, or rounds in between, otherwise: last bits change */
   glia_status (*run)(const glia_graph *from, glia_graph *to, const gi_target *target);
 } gi_pass;
 

@@ -85,4 +85,8 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_fold_affine = {
-    "fold_affine", "scales and shifts per channel into the convolution before them", run};
+    .name = "fold_affine",
+    .doc = "scales and shifts per channel into the convolution before them",
+    .rounds = true,
+    .run = run,
+};

@@ -364,4 +364,8 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   return s;
 }
 
-const gi_pass gi_pass_fuse = {"fuse", "runs of elementwise ops become one", run};
+const gi_pass gi_pass_fuse = {
+    .name = "fuse",
+    .doc = "runs of elementwise ops become one",
+    .run = run,
+};

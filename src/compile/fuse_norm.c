@@ -248,4 +248,8 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_fuse_norm = {
-    "fuse_norm", "batch norm, what is added to it, and relu; forward and backward", run};
+    .name = "fuse_norm",
+    .doc = "batch norm, what is added to it, and relu; forward and backward",
+    .rounds = true,
+    .run = run,
+};

@@ -48,4 +48,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_fuse_ops = {
-    "fuse_ops", "bias, activation and sums into convolution and product", run};
+    .name = "fuse_ops",
+    .doc = "bias, activation and sums into convolution and product",
+    .run = run,
+};

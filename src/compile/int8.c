@@ -69,4 +69,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_int8 = {
-    "int8", "products of calibrated models on 8-bit whole numbers, for inference", run};
+    .name = "int8",
+    .doc = "products of calibrated models on 8-bit whole numbers, for inference",
+    .run = run,
+};

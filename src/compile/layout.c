@@ -97,4 +97,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_layout = {
-    "layout", "kernels and layouts at the least cost, and the reorders between them", run};
+    .name = "layout",
+    .doc = "kernels and layouts at the least cost, and the reorders between them",
+    .run = run,
+};

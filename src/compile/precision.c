@@ -112,5 +112,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_precision = {
-    "precision", "activations and the inputs of products as bf16, where that is asked for",
-    run};
+    .name = "precision",
+    .doc = "activations and the inputs of products as bf16, where that is asked for",
+    .run = run,
+};

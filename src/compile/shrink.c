@@ -83,5 +83,9 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
   return gi_rewrite_all(from, to, target, visit);
 }
 
-const gi_pass gi_pass_shrink = {"shrink", "masks and sums to the smaller side of a pooling",
-                                run};
+const gi_pass gi_pass_shrink = {
+    .name = "shrink",
+    .doc = "masks and sums to the smaller side of a pooling",
+    .rounds = true,
+    .run = run,
+};

@@ -138,4 +138,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_simplify = {
-    "simplify", "constants, neutral operands, round trips, common and dead nodes", run};
+    .name = "simplify",
+    .doc = "constants, neutral operands, round trips, common and dead nodes",
+    .run = run,
+};

@@ -227,8 +227,6 @@ static inline void add_reduction(maker *m) {
 static inline glia_value add_like(maker *m, glia_value y) {
   if (gi_null(y)) return y;
   const gi_type t = gi_value_type(y);
-  /* One number a channel is folded into the bias (fold_affine), which rounds otherwise. */
-  if (t.rank == 4 && gi_type_count(&t) == t.dim[1]) return y;
   glia_value z = GLIA_NONE;
   for (int i = 0; i < m->n && gi_null(z); i++) {
     const gi_type other = gi_value_type(m->pool[m->n - 1 - i]);
@@ -325,52 +323,15 @@ static inline void add_shape_op(maker *m) {
   }
 }
 
-/* What is made of other ops, and what goes by indices. Sorting is for whole numbers: where
- * passes round floats otherwise, near ones may change places. */
-static inline void add_library_op(maker *m, glia_value x, int axis) {
-  const int rank = glia_value_rank(x);
-  const int64_t n = glia_value_dim(x, axis), shift = below(m, 3) - 1;
-  int64_t k = 1 + below(m, 2);
-  glia_value index;
-  switch (below(m, 8)) {
-    case 0: keep(m, glia_flip(x, &axis, 1)); break;
-    case 1: keep(m, rank > 1 ? glia_tril(x, shift) : glia_roll(x, 0, shift)); break;
-    case 2: keep(m, rank > 1 ? glia_triu(x, shift) : glia_roll(x, 0, shift)); break;
-    case 3: keep(m, glia_cumsum(x, axis, chance(m, 50))); break;
-    case 4:
-      if (rank < 4 && size_of(x) <= 100) keep(m, glia_frames(x, axis, GI_MIN(n, 2), 1));
-      break;
-    case 5: {
-      const glia_value at = glia_cast(glia_full_like(x, below(m, (int)n)), GLIA_I64);
-      keep(m, glia_scatter(x, at, glia_neg(x), axis,
-                           chance(m, 50) ? GLIA_SCATTER_ADD : GLIA_SCATTER_SET));
-      break;
-    }
-    case 6:
-      if (rank < 3 || !glia_dtype_is_float(glia_value_dtype(x))) break;
-      for (int d = 2; d < rank; d++) k = GI_MIN(k, glia_value_dim(x, d));
-      keep(m, glia_avg_pool(x, .axes = rank - 2, .kernel = {k}, .ceil_mode = chance(m, 50)));
-      break;
-    default:
-      if (glia_value_dtype(x) != GLIA_I64) break;
-      keep(m, glia_sort(x, axis, chance(m, 50), &index));
-      keep(m, index);
-  }
-}
-
 static inline void add_place_op(maker *m) {
   const glia_value x = pick(m, chance(m, 80) ? m->dtype : GLIA_I64, 1);
   if (gi_null(x)) return;
-  const int axis = below(m, glia_value_rank(x));
-  if (chance(m, 40)) {
-    add_library_op(m, x, axis);
-    return;
-  }
+  const int rank = glia_value_rank(x), axis = below(m, rank);
   const int64_t n = glia_value_dim(x, axis);
   int64_t before[GLIA_MAX_RANK] = {0}, after[GLIA_MAX_RANK] = {0}, at[3];
   for (int i = 0; i < 3; i++) at[i] = below(m, (int)n);
   const int64_t three = 3, begin = below(m, (int)n);
-  switch (below(m, 5)) {
+  switch (below(m, 6)) {
     case 0:
       keep(m, glia_slice(x, axis, begin, begin + 1 + below(m, 3), 1 + below(m, 2)));
       break;
@@ -383,6 +344,9 @@ static inline void add_place_op(maker *m) {
       keep(m, glia_pad(x, before, after, 0.5));
       break;
     case 3: keep(m, glia_gather(x, glia_constant(m->g, GLIA_I64, 1, &three, at), axis)); break;
+    case 4: /* made of other ops */
+      if (rank < 4 && size_of(x) <= 100) keep(m, glia_frames(x, axis, GI_MIN(n, 2), 1));
+      break;
     default: {
       glia_value parts[2];
       if (n < 2) break;
@@ -417,12 +381,14 @@ static inline bool list_other(const gi_op *op, void *user) {
   return m->n_others < GI_COUNT(m->others);
 }
 
-/* Numbers of [low, high] in a shape: some of their own, moved by what the graph has. */
+/* Numbers of [low, high] in a shape: variables or some of their own, moved by what the graph
+ * has. */
 static inline glia_value numbers_within(maker *m, const gi_type *t, double low, double high) {
   double data[600];
-  const int64_t n = gi_type_count(t);
-  for (int64_t i = 0; i < n; i++) gi_store(t->dtype, data, i, uniform(m, -2, 2));
-  glia_value x = glia_constant(m->g, t->dtype, t->rank, t->dim, data);
+  glia_value x = GLIA_NONE;
+  if (t->dtype == m->dtype && chance(m, 30)) x = new_variable(m, t->rank, t->dim);
+  for (int64_t i = 0; i < gi_type_count(t); i++) gi_store(t->dtype, data, i, uniform(m, -2, 2));
+  if (gi_null(x)) x = glia_constant(m->g, t->dtype, t->rank, t->dim, data);
   const glia_value from = pick(m, t->dtype, 0);
   if (!gi_null(from)) x = glia_add(x, glia_mean(glia_tanh(from)));
   const glia_value unit = glia_sigmoid(x);
@@ -458,34 +424,6 @@ static inline glia_value add_sampled(maker *m, const gi_op *op, int number) {
   return out[0];
 }
 
-/* The axes of x in front of the last as steps of one sequence, or as sequences of one step. */
-static inline void add_recurrent(maker *m) {
-  const glia_value x = pick(m, m->dtype, 2);
-  const int kind = below(m, 3);
-  const int64_t gates = kind == 0 ? 1 : kind + 2, h = 1 + below(m, 3);
-  if (gi_null(x) || size_of(x) == 0) return;
-  const int64_t c = glia_value_dim(x, -1), rows = size_of(x) / c;
-  if (rows > 12) return;
-  const int64_t steps = chance(m, 70) ? rows : 1, n = rows / steps;
-  const int64_t shape[] = {steps, n, gates * h}, last = steps - 1;
-  const glia_value w = new_variable(m, 2, (int64_t[]){c, gates * h}),
-                   u = new_variable(m, 2, (int64_t[]){gates * h, h});
-  if (gi_null(w) || gi_null(u)) return;
-  const glia_value flat = glia_reshape(glia_tanh(x), 2, (int64_t[]){rows, c});
-  const glia_value in = glia_reshape(glia_matmul(flat, w), 3, shape);
-  const glia_value zeros =
-      glia_broadcast_to(glia_scalar(m->g, m->dtype, 0), 2, (int64_t[]){n, h});
-  glia_recurrence_opts o = {.size = sizeof o, .reverse = chance(m, 50)};
-  if (n == 1 && chance(m, 30))
-    o.lengths = glia_constant(m->g, GLIA_I64, 1, (int64_t[]){1}, &last);
-  glia_value h_last, c_last = GLIA_NONE;
-  keep(m, kind == 0   ? glia_rnn_with(in, u, zeros, &o, &h_last)
-          : kind == 1 ? glia_gru_with(in, u, zeros, &o, &h_last)
-                      : glia_lstm_with(in, u, zeros, zeros, &o, &h_last, &c_last));
-  keep(m, h_last);
-  keep(m, c_last);
-}
-
 static inline void add_random_op(maker *m) {
   const glia_value x = pick(m, m->dtype, 0);
   if (gi_null(x)) return;
@@ -511,16 +449,14 @@ static inline void add_node(maker *m) {
     add_shape_op(m);
   else if (r < 88)
     add_place_op(m);
-  else if (r < 90)
+  else if (r < 91)
     add_sampled(m, m->others[below(m, m->n_others)], below(m, 100));
-  else if (r < 92)
+  else if (r < 93)
     add_constant(m);
-  else if (r < 95)
+  else if (r < 96)
     add_cast(m);
-  else if (r < 97)
-    add_integers(m);
   else if (r < 98)
-    add_recurrent(m);
+    add_integers(m);
   else if (r < 99)
     add_look_up(m);
   else
