@@ -1,6 +1,7 @@
 /* tests/compile/noisy_backend.h - the reference with rounding errors of its own: every float
- * result of every op is moved by up to a few units of an f32's last place. How far the answers
- * of a graph scatter is how far any backend's rounding may move them.
+ * result of every op is moved by up to a few units of an f32's last place; what may be the
+ * difference of larger numbers (sums, softmax, losses), by as much of the largest there is. How
+ * far the answers of a graph scatter is how far any backend's rounding may move them.
  */
 #ifndef GI_TEST_NOISY_BACKEND_H
 #define GI_TEST_NOISY_BACKEND_H
@@ -17,6 +18,7 @@ static uint64_t noise_step;
 typedef struct noisy {
   void *inner; /* the reference's state */
   int n_out;
+  bool sums; /* its errors are those of what it adds up */
   gi_type out[GI_MAX_OUT];
 } noisy;
 
@@ -32,9 +34,20 @@ static glia_status noisy_prepare(const gi_problem *p, gi_prepared *made) {
   }
   n->inner = made->state;
   n->n_out = p->n_out;
+  n->sums = p->op->precision != GI_TAKES_ANY && !(p->op->flags & GI_ELEMENTWISE);
   for (int k = 0; k < p->n_out; k++) n->out[k] = p->out[k];
   made->state = n;
   return GLIA_OK;
+}
+
+/* The largest that is finite. */
+static inline double noisy_largest(const gi_type *t, const void *p) {
+  double largest = 0;
+  for (int64_t i = 0; i < gi_type_count(t); i++) {
+    const double v = fabs(gi_load(t->dtype, p, i));
+    if (isfinite(v)) largest = fmax(largest, v);
+  }
+  return largest;
 }
 
 static glia_status noisy_run(const gi_exec *x) {
@@ -46,10 +59,11 @@ static glia_status noisy_run(const gi_exec *x) {
   for (int k = 0; k < n->n_out; k++) {
     const gi_type *t = &n->out[k];
     if (!glia_dtype_is_float(t->dtype)) continue;
+    const double largest = n->sums ? noisy_largest(t, x->out[k]) : 0;
     for (int64_t i = 0; i < gi_type_count(t); i++) {
       const double v = gi_load(t->dtype, x->out[k], i);
       const double by = NOISE * (2 * gi_rng_uniform(&r, (uint64_t)i) - 1);
-      gi_store(t->dtype, x->out[k], i, v * (1 + by));
+      gi_store(t->dtype, x->out[k], i, v + by * (n->sums ? largest : v));
     }
   }
   return GLIA_OK;

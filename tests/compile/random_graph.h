@@ -386,7 +386,8 @@ static inline bool list_other(const gi_op *op, void *user) {
 static inline glia_value numbers_within(maker *m, const gi_type *t, double low, double high) {
   double data[600];
   glia_value x = GLIA_NONE;
-  if (t->dtype == m->dtype && chance(m, 30)) x = new_variable(m, t->rank, t->dim);
+  if (t->dtype == m->dtype && gi_type_count(t) > 0 && chance(m, 30))
+    x = new_variable(m, t->rank, t->dim);
   for (int64_t i = 0; i < gi_type_count(t); i++) gi_store(t->dtype, data, i, uniform(m, -2, 2));
   if (gi_null(x)) x = glia_constant(m->g, t->dtype, t->rank, t->dim, data);
   const glia_value from = pick(m, t->dtype, 0);
