@@ -141,7 +141,8 @@ class Family:
         try:
             got = function(op)(*[self.arrays[n] for n in names], **attrs, **kind)
             several = isinstance(got, tuple)
-            row["values" if several else "value"] = got
+            row["values" if several else "value"] = (
+                [v for v in got if v is not None] if several else got)
         except ValueError:
             row["fails"] = True
         self.cases.append(row)
@@ -202,6 +203,16 @@ def classes():
         f.case(op, "ml mlp", average="binary", **more)
         f.case(op, "y p", average="samples", **more)
         f.case(op, "y2 p2", **more)
+    for zero, beta in ((0, 1.0), (1, 2.0)):
+        for average in (None, "micro", "macro", "weighted"):
+            f.case("precision_recall_fscore_support", "y p", "w", average=average,
+                   zero_division=zero, beta=beta)
+            f.case("precision_recall_fscore_support", "ml mlp", average=average,
+                   zero_division=zero, beta=beta, labels=[2, 0])
+        f.case("precision_recall_fscore_support", "y2 p2", average="binary", beta=beta)
+    f.case("precision_recall_fscore_support", "far farp")
+    f.case("precision_recall_fscore_support", "ml mlp", average="samples")
+    f.case("precision_recall_fscore_support", "y p", average="binary")
     for normalize, (a, w) in itertools.product((None, "true", "pred", "all"), pairs[::2]):
         f.case("confusion_matrix", a, normalize=normalize)
         f.case("confusion_matrix", "y p", "w", normalize=normalize)

@@ -16,6 +16,7 @@
  *     for each batch: glia_evaluation_add(e, logits, labels);
  *     glia_evaluation_value(e, "f1_macro", &f1);
  *     glia_evaluation_value(e, "top_5_accuracy", &top5);
+ *     glia_evaluation_value(e, "fbeta beta=2 average=macro", &f2);   kept predictions
  *
  * Every metric is one row of a table: its formula and its options are in glia_metric_info, and
  * `glia metrics NAME` prints them. Notation: n samples; of class c, tp true positives, t
@@ -71,7 +72,8 @@ typedef struct glia_metric_opts {
   const int64_t *pos_label; /* the class that is meant where one is; NULL -> 1 */
   const char *average;      /* "binary", "micro", "macro", "weighted", "samples", "none" */
   double beta;              /* fbeta: weight of the recall, must be given; v_measure: 0 -> 1 */
-  double zero_division;     /* what 0 / 0 counts: 0 or 1 */
+  double zero_division;     /* what 0 / 0 counts: 0, 1 or (precision, recall, f1, fbeta) NaN,
+                               which averages leave out */
   const char *normalize;    /* confusion_matrix: "true", "pred", "all"; NULL: counts */
   bool count;               /* the number (or sum) in place of the share (normalize=False) */
   bool adjusted;            /* balanced_accuracy: chance is 0 */
@@ -106,7 +108,7 @@ typedef struct glia_metric_opts {
 typedef struct glia_metric_result {
   double number;         /* the result where it is one number; else NaN */
   int arrays;            /* how many; 0 where it is a number */
-  glia_tensor *array[3]; /* owned: glia_metric_result_clear; f64, counts i64 */
+  glia_tensor *array[4]; /* owned: glia_metric_result_clear; f64, counts i64 */
 } glia_metric_result;
 
 /* The metric of this name over whole arrays; first and second are the two arguments of
@@ -234,11 +236,13 @@ GLIA_API int glia_evaluation_classes(const glia_evaluation *e);   /* C; 0 for a 
 GLIA_API int64_t glia_evaluation_support(const glia_evaluation *e, int c);
 GLIA_API int64_t glia_evaluation_predicted(const glia_evaluation *e, int c);
 
-/* The metric over all samples added. May be NaN where scikit-learn's is: r2 of fewer than two
- * samples, cohen_kappa where one class is all there is.
- * GLIA_INVALID for an unknown name; GLIA_UNSUPPORTED for a metric of the other task, one that
- * needs scores where labels were added, or one that needs predictions that were not kept;
- * GLIA_DATA without samples. */
+/* The metric over all samples added: its name, and behind it options as `glia metrics NAME`
+ * lists them, which want kept predictions ("roc_auc multi_class=ovo", "f1 average=weighted").
+ * May be NaN where scikit-learn's is: r2 of fewer than two samples, cohen_kappa where one class
+ * is all there is. GLIA_INVALID for an unknown name or option, naming those that there are;
+ * GLIA_UNSUPPORTED for a metric of the other task, one that needs scores where labels were
+ * added, one that needs predictions that were not kept, or one that gives more than one number
+ * with these options; GLIA_DATA without samples. */
 GLIA_NODISCARD GLIA_API glia_status glia_evaluation_value(const glia_evaluation *e,
                                                           const char *name, double *out);
 

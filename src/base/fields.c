@@ -29,7 +29,14 @@ static int choice_count(const gi_field *f) {
 }
 
 static bool in_range(const gi_field *f, double v) {
-  return f->min == f->max || (v >= f->min && v <= f->max);
+  return f->min == f->max || (v >= f->min && v <= f->max) || (f->nan && isnan(v));
+}
+
+/* A number, and "nan" where that is a value. */
+static bool parse_number(const gi_field *f, const char *word, double *out) {
+  if (!f->nan || strcmp(word, "nan") != 0) return gi_parse_f64(word, out);
+  *out = (double)NAN;
+  return true;
 }
 
 static bool parse_pair(const char *word, int64_t pair[2]) {
@@ -88,7 +95,7 @@ static bool read_value(const gi_field *f, const char *word, void *out) {
       memcpy(at, &i, sizeof i);
       return true;
     case GI_FIELD_F64:
-      if (!gi_parse_f64(word, &d) || !in_range(f, d)) return false;
+      if (!parse_number(f, word, &d) || !in_range(f, d)) return false;
       memcpy(at, &d, sizeof d);
       return true;
     case GI_FIELD_PAIR:
@@ -128,15 +135,22 @@ static const gi_field *find_field(const gi_field *fields, const char *name, size
 static glia_status unknown_key(const gi_field *fields, const char *who, const char *key,
                                int n) {
   const char *names[64];
-  char word[64];
+  char word[64], all[256] = "";
   int count = 0;
-  for (const gi_field *f = fields; f != NULL && f->name != NULL && count < 64; f++)
+  for (const gi_field *f = fields; f != NULL && f->name != NULL && count < 64; f++) {
+    const size_t end = strlen(all);
+    snprintf(all + end, sizeof all - end, "%s%s", count > 0 ? ", " : "", f->name);
     names[count++] = f->name;
+  }
   snprintf(word, sizeof word, "%.*s", n, key);
+  if (count == 0)
+    return gi_fail(GLIA_MODEL, "%s: no option is called \"%s\"; it has none", who, word);
   const int near = gi_nearest(word, names, count);
-  return gi_fail(GLIA_MODEL, "%s: no option is called \"%s\"%s%s%s", who, word,
-                 near >= 0 ? "; did you mean \"" : "", near >= 0 ? names[near] : "",
-                 near >= 0 ? "\"?" : "");
+  if (near >= 0)
+    return gi_fail(GLIA_MODEL,
+                   "%s: no option is called \"%s\"; did you mean \"%s\"? There are %s", who,
+                   word, names[near], all);
+  return gi_fail(GLIA_MODEL, "%s: no option is called \"%s\"; there are %s", who, word, all);
 }
 
 static uint64_t bit_of(const gi_field *fields, const gi_field *f) {
@@ -182,20 +196,25 @@ static glia_status parse_word(const gi_field *fields, const char *who, const cha
   return gi_fail(GLIA_MODEL, "%s: \"%s\" is one value too many", who, word);
 }
 
-glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const *words, int n,
-                            void *out) {
-  uint64_t given = 0;
+static glia_status parse(const gi_field *fields, const char *who, char *const *words, int n,
+                         void *out, uint64_t *given) {
   for (int i = 0; i < n; i++) {
     const char *equals = strchr(words[i], '=');
     if (equals != NULL)
-      GI_TRY(parse_key(fields, who, words[i], equals, &given, out));
+      GI_TRY(parse_key(fields, who, words[i], equals, given, out));
     else
-      GI_TRY(parse_word(fields, who, words[i], &given, out));
+      GI_TRY(parse_word(fields, who, words[i], given, out));
   }
   for (const gi_field *f = fields; f != NULL && f->name != NULL; f++)
-    if (f->required && !(given & bit_of(fields, f)))
+    if (f->required && !(*given & bit_of(fields, f)))
       return gi_fail(GLIA_MODEL, "%s: %s is missing: %s", who, f->name, f->doc);
   return GLIA_OK;
+}
+
+glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const *words, int n,
+                            void *out) {
+  uint64_t given = 0;
+  return parse(fields, who, words, n, out, &given);
 }
 
 /* ---- numbers that may be 0 --------------------------------------------------------------- */
@@ -210,18 +229,14 @@ static double number(const gi_field *f, const void *opts) {
   return v;
 }
 
-/* NaN, which no text reads as, marks what is left out. */
 glia_status gi_fields_parse_exact(const gi_field *fields, const char *who, char *const *words,
                                   int n, void *out) {
-  for (const gi_field *f = fields; f->name != NULL; f++)
-    if (f->kind == GI_FIELD_F64) set_number(f, out, NAN);
-  GI_TRY(gi_fields_parse(fields, who, words, n, out));
+  uint64_t given = 0;
+  GI_TRY(parse(fields, who, words, n, out, &given));
   for (const gi_field *f = fields; f->name != NULL; f++) {
-    if (f->kind != GI_FIELD_F64) continue;
     const bool meant = f->dflt != NULL && strcmp(f->dflt, "0") != 0;
-    if (isnan(number(f, out)))
-      set_number(f, out, 0);
-    else if (meant && !(fabs(number(f, out)) > 0))
+    if (f->kind == GI_FIELD_F64 && (given & bit_of(fields, f)) && meant &&
+        fpclassify(number(f, out)) == FP_ZERO)
       set_number(f, out, DBL_MIN);
   }
   return GLIA_OK;

@@ -28,6 +28,7 @@ typedef struct gi_field {
   size_t offset;
   bool positional, required;
   double min, max;  /* of numbers; min == max: any */
+  bool nan;         /* F64: NaN is a value too, "nan" */
   const char *dflt; /* text of the default */
   const char *doc;
   const char *const *choices; /* NULL-terminated; of choices and names */
@@ -38,8 +39,8 @@ typedef struct gi_field {
   { .name = #field, .kind = GI_FIELD_##KIND, .offset = offsetof(struct_, field), __VA_ARGS__ }
 
 /* Reads words into the struct (zeroed by the caller, defaults stay zero). `who` leads messages
- * ("line 3: conv2d"). GLIA_MODEL: too many values, unknown keys and choices (nearest named),
- * numbers out of range, options given twice, required ones missing. */
+ * ("line 3: conv2d"). GLIA_MODEL: too many values, unknown keys and choices (nearest named,
+ * and which there are), numbers out of range, options given twice, required ones missing. */
 glia_status gi_fields_parse(const gi_field *fields, const char *who, char *const *words, int n,
                             void *out);
 /* As gi_fields_parse, where 0 is a value like others: a number that is given as 0, though its

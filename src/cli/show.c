@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "cli/progress.h"
+#include "base/fields.h"
 #include "cli/table.h"
+#include "train/metric.h"
 #include "train/text_table.h"
 
 /* ---- networks -----------------------------------------------------------------------------
@@ -98,22 +100,51 @@ glia_status gi_show_result(gi_str *out, const glia_result *r) {
   return GLIA_OK;
 }
 
-glia_status gi_each_word(const char *list, glia_status (*fn)(const char *word, void *user),
-                         void *user) {
-  char word[64];
+/* Calls fn for each entry of a comma-separated list, without the blanks before it. */
+static glia_status each_metric(const char *list,
+                               glia_status (*fn)(const char *metric, void *user), void *user) {
+  char text[GI_WORDS_TEXT];
   while (list != NULL && *list != '\0') {
-    const size_t n = strcspn(list, ",");
-    if (n > 0 && n < sizeof word) {
-      memcpy(word, list, n);
-      word[n] = '\0';
-      GI_TRY(fn(word, user));
-    } else if (n > 0) {
-      return gi_fail(GLIA_INVALID, "'%.*s' is too long for a name", (int)GI_MIN(n, (size_t)80),
-                     list);
-    }
+    const size_t n = strcspn(list, ","), blanks = GI_MIN(strspn(list, " \t"), n);
+    if (n >= sizeof text)
+      return gi_fail(GLIA_INVALID, "metric: '%.40s...' is too long", list + blanks);
+    memcpy(text, list, n);
+    text[n] = '\0';
+    if (blanks < n) GI_TRY(fn(text + blanks, user));
     list += n + (list[n] == ',');
   }
   return GLIA_OK;
+}
+
+static glia_status check_metric(const char *text, void *user) {
+  const gi_metric *m;
+  glia_metric_opts o;
+  int index, options;
+  int64_t k;
+  (void)user;
+  return gi_metric_parse(text, &m, &index, &k, &o, &options);
+}
+
+glia_status gi_check_metrics(const char *metrics) {
+  return each_metric(metrics, check_metric, NULL);
+}
+
+typedef struct printed {
+  gi_str *text;
+  const glia_result *r;
+} printed;
+
+static glia_status print_metric(const char *text, void *user) {
+  const printed *p = user;
+  double value;
+  GI_TRY(glia_evaluation_value(p->r->evaluation, text, &value));
+  gi_str_printf(p->text, "%s %.6g\n", text, value);
+  return GLIA_OK;
+}
+
+glia_status gi_show_metrics(gi_str *out, const glia_result *r, const char *metrics) {
+  printed p = {.text = out, .r = r};
+  return each_metric(metrics, print_metric, &p);
 }
 
 typedef struct measured {
@@ -134,7 +165,7 @@ glia_status gi_show_result_json(gi_json *j, const glia_result *r, const char *me
   gi_json_set_num(j, "loss", r->loss);
   GI_TRY(set_metric(main_metric(r), &m));
   gi_json_set_int(j, "count", r->count);
-  return gi_each_word(metrics, set_metric, &m);
+  return each_metric(metrics, set_metric, &m);
 }
 
 const char *gi_show_time(double seconds) {

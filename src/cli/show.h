@@ -16,12 +16,21 @@ glia_status gi_show_classes(gi_str *out, glia_run *r, const glia_result *result,
 
 /* "loss 0.0312  accuracy 99.10 %  10000 samples". */
 glia_status gi_show_result(gi_str *out, const glia_result *r);
-/* Sets loss, count, accuracy (or r2), and each of the comma-separated metrics. */
+/* Sets loss, count, accuracy (or r2), and each of the metrics. */
 glia_status gi_show_result_json(gi_json *j, const glia_result *r, const char *metrics);
 
-/* Calls fn for each name in a comma-separated list; stops at the first failure. */
-glia_status gi_each_word(const char *list, glia_status (*fn)(const char *word, void *user),
-                         void *user);
+/* The metrics that a user asks for: "f1_macro,fbeta beta=2 average=macro". */
+#define GI_OPTION_METRICS                                                                 \
+  {                                                                                       \
+    .name = "metrics", .kind = GI_OPTION_TEXT, .value = "LIST",                           \
+    .help =                                                                               \
+        "more metrics, joined by commas: f1_macro,roc_auc,'fbeta beta=2 average=macro'; " \
+        "glia metrics lists them and their options"                                       \
+  }
+/* Names and options, before there is anything to measure. NULL: none. */
+glia_status gi_check_metrics(const char *metrics);
+/* "f1_macro 0.918" for each, a line. */
+glia_status gi_show_metrics(gi_str *out, const glia_result *r, const char *metrics);
 
 /* "0:07", "1:02:03" of seconds; borrowed until the fourth next call. */
 const char *gi_show_time(double seconds);

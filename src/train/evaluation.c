@@ -383,11 +383,12 @@ static glia_status check_answerable(const glia_evaluation *e, const gi_metric *m
 
 glia_status glia_evaluation_value(const glia_evaluation *e, const char *name, double *out) {
   const gi_metric *m;
-  int index;
+  glia_metric_opts o;
+  int index, options;
   int64_t k;
-  GI_TRY(gi_metric_named(name, &m, &index, &k));
+  GI_TRY(gi_metric_parse(name, &m, &index, &k, &o, &options));
   GI_TRY(check_answerable(e, m, name));
-  if (m->value == NULL) return gi_evaluation_whole(e, name, m, out);
+  if (m->value == NULL || options > 0) return gi_evaluation_whole(e, name, m, &o, out);
   *out = m->value(m, e, e->state[index], k);
   return GLIA_OK;
 }

@@ -47,10 +47,10 @@ static void fill(const glia_evaluation *e, const gi_metric *m, double *scratch, 
 }
 
 static glia_status compute(const glia_evaluation *e, const char *name, const gi_metric *m,
-                           const glia_tensor *truth, const glia_tensor *prediction,
-                           double *out) {
+                           const glia_metric_opts *opt, const glia_tensor *truth,
+                           const glia_tensor *prediction, double *out) {
   glia_metric_result r;
-  glia_metric_opts o = {.size = sizeof o};
+  glia_metric_opts o = *opt;
   int64_t *labels = NULL;
   if ((m->takes & GI_TAKES_LABELS) && gi_metric_needs_scores(m)) {
     labels = gi_alloc((size_t)e->classes * sizeof *labels);
@@ -59,16 +59,19 @@ static glia_status compute(const glia_evaluation *e, const char *name, const gi_
     o.labels = labels;
     o.n_labels = e->classes;
   }
-  const glia_status s = glia_metric_compute_opt(name, truth, prediction, &r, &o);
+  const glia_status s = glia_metric_compute_opt(m->name, truth, prediction, &r, &o);
   gi_free(labels);
   GI_TRY(s);
+  const int arrays = r.arrays;
   *out = r.number;
   glia_metric_result_clear(&r);
-  return GLIA_OK;
+  if (arrays == 0) return GLIA_OK;
+  return gi_fail(GLIA_UNSUPPORTED, "%s: gives more than one number; glia_metric_compute has it",
+                 name);
 }
 
 glia_status gi_evaluation_whole(const glia_evaluation *e, const char *name, const gi_metric *m,
-                                double *out) {
+                                const glia_metric_opts *opt, double *out) {
   if (e->keep == 0 || e->dropped)
     return gi_fail(GLIA_UNSUPPORTED, "%s: needs all predictions, %s", name,
                    e->dropped ? "which took more memory than may be kept"
@@ -85,7 +88,7 @@ glia_status gi_evaluation_whole(const glia_evaluation *e, const char *name, cons
     s = glia_tensor_new(GLIA_F64, 2, (const int64_t[]){e->count, columns}, &prediction);
   if (s == GLIA_OK) {
     fill(e, m, scratch, glia_tensor_data(truth), glia_tensor_data(prediction), columns);
-    s = compute(e, name, m, truth, prediction, out);
+    s = compute(e, name, m, opt, truth, prediction, out);
   }
   gi_free(scratch);
   glia_tensor_free(truth);

@@ -76,6 +76,26 @@ glia_status gi_metric_of_arrays(const char *name, const gi_metric **out, int64_t
   return gi_metric_named(name, out, &index, k);
 }
 
+glia_status gi_metric_parse(const char *text, const gi_metric **out, int *index, int64_t *k,
+                            glia_metric_opts *o, int *n) {
+  static const gi_field none[] = {{.name = NULL}};
+  gi_words words;
+  if (text == NULL) return gi_fail(GLIA_INVALID, "metric: the name is NULL");
+  GI_TRY(gi_words_read("metric", text, &words));
+  *n = words.n - 1;
+  *o = (glia_metric_opts){.size = sizeof *o};
+  *index = -1;
+  if (*n == 0)
+    GI_TRY(gi_metric_named(words.at[0], out, index, k));
+  else
+    GI_TRY(gi_metric_of_arrays(words.at[0], out, k));
+  const gi_metric *m = *out;
+  const gi_field *fields = m->fields != NULL && m->compute != NULL ? m->fields : none;
+  if (gi_fields_parse_exact(fields, m->name, words.at + 1, *n, o) != GLIA_OK)
+    return gi_fail(GLIA_INVALID, "metric: %s", glia_error_message());
+  return GLIA_OK;
+}
+
 static void describe(const gi_metric *m, glia_metric_info *out) {
   *out = (glia_metric_info){.name = m->name,
                             .doc = m->doc,

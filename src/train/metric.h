@@ -90,6 +90,11 @@ extern const gi_metric *const *const gi_metrics_table[];
 
 /* Row i of the joined table, NULL past the last. */
 const gi_metric *gi_metric_at(int i);
+/* "fbeta beta=2 average=macro" as gi_metric_named (gi_metric_of_arrays where there are options:
+ * then *index is that of the row) and its options; *n: how many words are options. GLIA_INVALID
+ * names the options that there are. */
+glia_status gi_metric_parse(const char *text, const gi_metric **out, int *index, int64_t *k,
+                            glia_metric_opts *o, int *n);
 /* The row of a name and the number in it (else 0); *index is its place in the table. */
 glia_status gi_metric_named(const char *name, const gi_metric **out, int *index, int64_t *k);
 /* The same, and a row's own name, "top_k_accuracy", where the number is an option. */

@@ -229,7 +229,7 @@ static glia_status check_options(gi_metric_call *c) {
   }
   GI_TRY(refuse_pointers(c));
   GI_TRY(gi_fields_check(mine, c->name, &c->o));
-  if (c->o.zero_division != 0 && c->o.zero_division != 1)
+  if (c->o.zero_division > 0 && c->o.zero_division < 1)
     return gi_fail(GLIA_INVALID, "%s: zero_division is %g, wanted 0 or 1", c->name,
                    c->o.zero_division);
   return GLIA_OK;

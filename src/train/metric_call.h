@@ -154,6 +154,9 @@ extern const char *const gi_metric_outputs[];
   GI_METRIC_NAME(multioutput, gi_metric_outputs, "uniform_average", "what becomes of K targets")
 #define GI_METRIC_ZERO_DIVISION \
   GI_METRIC_F64(zero_division, 0, 1, "0", "what 0 / 0 counts, 0 or 1")
+#define GI_METRIC_ZERO_DIVISION_NAN                                                            \
+  GI_FIELD(F64, glia_metric_opts, zero_division, .min = 0, .max = 1, .nan = true, .dflt = "0", \
+           .doc = "what 0 / 0 counts, 0, 1 or nan, which averages leave out")
 #define GI_METRIC_END \
   { .name = NULL }
 

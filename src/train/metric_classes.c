@@ -166,11 +166,15 @@ static double sum_of(const double *v, int64_t n) {
   return sum;
 }
 
-/* sum v w / sum w; w NULL: 1 each. */
+/* sum v w / sum w; w NULL: 1 each. A value that is NaN does not count. */
 static double mean_of(const double *v, const double *w, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += v[i] * (w != NULL ? w[i] : 1);
-  return sum / (w != NULL ? sum_of(w, n) : (double)n);
+  double sum = 0, all = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (isnan(v[i])) continue;
+    sum += v[i] * (w != NULL ? w[i] : 1);
+    all += w != NULL ? w[i] : 1;
+  }
+  return sum / all;
 }
 
 /* The class that "binary" means, alone. */

@@ -231,6 +231,34 @@ static void test_short_forms(void **state) {
   glia_tensor_free(b);
 }
 
+/* Classes 0 to 3; 2 is never predicted, 3 is never true, 1 is never right. */
+static void test_what_is_not_defined(void **state) {
+  (void)state;
+  const double y[] = {0, 0, 1, 2}, p[] = {0, 3, 0, 0};
+  glia_tensor *a = vector(GLIA_I64, 4, y), *b = vector(GLIA_I64, 4, p);
+  glia_metric_result r;
+  OK(glia_metric_compute("precision", a, b, &r, .average = "none", .zero_division = NAN));
+  NEAR(glia_tensor_get(r.array[0], 0), 1 / 3.0, 1e-15);
+  assert_true(isnan(glia_tensor_get(r.array[0], 1))); /* 1 and 2: nothing predicted */
+  assert_true(isnan(glia_tensor_get(r.array[0], 2)));
+  NEAR(glia_tensor_get(r.array[0], 3), 0, 0);
+  glia_metric_result_clear(&r);
+  OK(glia_metric_compute("precision", a, b, &r, .average = "macro", .zero_division = NAN));
+  NEAR(r.number, (1 / 3.0 + 0) / 2, 1e-15);
+  OK(glia_metric_compute("precision", a, b, &r, .average = "weighted", .zero_division = NAN));
+  NEAR(r.number, 1 / 3.0, 1e-15); /* 2 of class 0, none of class 3 */
+  OK(glia_metric_compute("recall", a, b, &r, .average = "macro", .zero_division = NAN));
+  NEAR(r.number, (0.5 + 0 + 0) / 3, 1e-15); /* of class 3 there is none */
+  OK(glia_metric_compute("f1", a, b, &r, .average = "macro", .zero_division = NAN));
+  NEAR(r.number, (2 * 1 / 5.0 + 0 + 0 + 0) / 4, 1e-15); /* defined throughout */
+  OK(glia_metric_compute("recall", a, b, &r, .average = "micro", .zero_division = NAN));
+  NEAR(r.number, 0.25, 1e-15);
+  FAILS(glia_metric_compute("jaccard", a, b, &r, .zero_division = NAN), GLIA_INVALID,
+        "zero_division is nan");
+  glia_tensor_free(a);
+  glia_tensor_free(b);
+}
+
 /* ---- many samples ----------------------------------------------------------------------- */
 
 enum { MANY = 2000 };
@@ -425,6 +453,7 @@ int main(void) {
       cmocka_unit_test(test_every_metric_is_tested),
       cmocka_unit_test(test_dtypes_and_strides),
       cmocka_unit_test(test_short_forms),
+      cmocka_unit_test(test_what_is_not_defined),
       cmocka_unit_test(test_many_samples),
       cmocka_unit_test(test_boxes),
       cmocka_unit_test(test_bad_boxes),

@@ -252,6 +252,26 @@ static void test_extreme_logits(void **state) {
   glia_evaluation_free(e);
 }
 
+/* Of truths 0 1 0 1 0 1 and predictions 0 0 1 1 1 0: one hit of each class. */
+static void check_options(const glia_evaluation *e) {
+  double v;
+  OK(glia_evaluation_value(e, "zero_one_loss count", &v));
+  close_to(v, 4, 0);
+  OK(glia_evaluation_value(e, " fbeta  beta=2 average=macro", &v));
+  close_to(v, 1.0 / 3, 1e-15);
+  OK(glia_evaluation_value(e, "top_k_accuracy k=1", &v));
+  close_to(v, 2.0 / 6, 1e-15);
+  FAILS(glia_evaluation_value(e, "fbeta", &v), GLIA_INVALID, "beta is missing");
+  FAILS(glia_evaluation_value(e, "f1 avrage=macro", &v), GLIA_INVALID,
+        "did you mean \"average\"? There are average, zero_division");
+  FAILS(glia_evaluation_value(e, "f1 average=marco", &v), GLIA_INVALID, "\"macro\"");
+  FAILS(glia_evaluation_value(e, "f1 zero_division=0.5", &v), GLIA_INVALID, "wanted 0 or 1");
+  FAILS(glia_evaluation_value(e, "accuracy k=3", &v), GLIA_INVALID,
+        "no option is called \"k\"");
+  FAILS(glia_evaluation_value(e, "f1 average=none", &v), GLIA_UNSUPPORTED,
+        "more than one number");
+}
+
 /* Metrics that are no sums want the predictions: kept, given again batch by batch, or refused.
  */
 static void test_kept(void **state) {
@@ -272,6 +292,7 @@ static void test_kept(void **state) {
   OK(glia_evaluation_value(e, "zero_one_loss", &w));
   close_to(v + w, 1, 1e-15);
   FAILS(glia_evaluation_value(e, "ndcg", &v), GLIA_UNSUPPORTED, "no metric of predictions");
+  check_options(e);
   OK(glia_evaluation_add_labels(e, (const int64_t[]){1}, (const int64_t[]){1}, 1));
   OK(glia_evaluation_value(e, "jaccard", &v));
   close_to(v, 2.0 / 6, 1e-15);

@@ -2,33 +2,12 @@
 #include "cli/open.h"
 #include "cli/show.h"
 
-typedef struct printed {
-  gi_str *text;
-  const glia_result *r;
-} printed;
-
-static glia_status print_metric(const char *name, void *user) {
-  const printed *p = user;
-  double value;
-  GI_TRY(glia_evaluation_value(p->r->evaluation, name, &value));
-  gi_str_printf(p->text, "%s %.6g\n", name, value);
-  return GLIA_OK;
-}
-
 static glia_status describe(const gi_cli *c, glia_run *run, const glia_result *r,
                             gi_str *text) {
-  printed p = {.text = text, .r = r};
   GI_TRY(gi_show_classes(text, run, r, true));
   gi_str_puts(text, "\n");
-  GI_TRY(gi_each_word(gi_cli_text(c, "metrics"), print_metric, &p));
+  GI_TRY(gi_show_metrics(text, r, gi_cli_text(c, "metrics")));
   return gi_show_result(text, r);
-}
-
-/* Unknown names of metrics are found before the data are read. */
-static glia_status check_metric(const char *name, void *user) {
-  (void)user;
-  glia_metric_info info;
-  return glia_metric_find(name, &info);
 }
 
 static glia_status evaluate(const gi_cli *c, glia_run *run) {
@@ -55,7 +34,7 @@ static glia_status evaluate(const gi_cli *c, glia_run *run) {
 }
 
 static glia_status run_command(gi_cli *c) {
-  GI_TRY(gi_each_word(gi_cli_text(c, "metrics"), check_metric, NULL));
+  GI_TRY(gi_check_metrics(gi_cli_text(c, "metrics")));
   glia_run *run = NULL;
   GI_TRY(gi_cli_open(c, &run));
   const glia_status s = evaluate(c, run);
@@ -73,12 +52,7 @@ static const gi_argument arguments[] = {
 };
 
 static const gi_option options[] = {
-    {.name = "metrics",
-     .kind = GI_OPTION_TEXT,
-     .value = "LIST",
-     .help =
-         "more metrics, joined by commas: f1_macro,roc_auc,top_3_accuracy; glia metrics lists "
-         "them"},
+    GI_OPTION_METRICS,
     GI_OPTIONS_OF_USE,
     {0},
 };

@@ -239,6 +239,7 @@ static glia_status show_end(const gi_cli *c, glia_run *r, const glia_result *res
   gi_str_puts(&text, "\n");
   glia_status s = gi_show_classes(&text, r, result, false);
   gi_str_puts(&text, "\n");
+  if (s == GLIA_OK) s = gi_show_metrics(&text, result, gi_cli_text(c, "metrics"));
   if (s == GLIA_OK) s = gi_show_result(&text, result);
   if (s != GLIA_OK) {
     gi_str_free(&text);
@@ -251,7 +252,7 @@ static glia_status show_end(const gi_cli *c, glia_run *r, const glia_result *res
   return gi_cli_print_text(&text);
 }
 
-static glia_status print_end_json(glia_run *r, const glia_result *result) {
+static glia_status print_end_json(const gi_cli *c, glia_run *r, const glia_result *result) {
   const glia_history *h = glia_run_history(r);
   gi_json *j = gi_json_object(), *epochs = gi_json_array(), *skipped = gi_json_array();
   gi_json_set_str(j, "run", glia_run_opts(r)->run);
@@ -272,7 +273,7 @@ static glia_status print_end_json(glia_run *r, const glia_result *result) {
     gi_json_add_str(skipped, message);
   gi_json_set_int(j, "skipped", glia_run_skipped(r));
   gi_json_set(j, "skipped_samples", skipped);
-  const glia_status s = gi_show_result_json(j, result, NULL);
+  const glia_status s = gi_show_result_json(j, result, gi_cli_text(c, "metrics"));
   if (s == GLIA_OK) return gi_cli_print_json(j);
   gi_json_free(j);
   return s;
@@ -288,13 +289,14 @@ static glia_status train(const gi_cli *c, glia_run *r) {
   GI_TRY(fit(c, r));
   glia_result result = {0};
   GI_TRY(glia_run_evaluate(r, NULL, &result));
-  const glia_status s = c->json ? print_end_json(r, &result) : show_end(c, r, &result);
+  const glia_status s = c->json ? print_end_json(c, r, &result) : show_end(c, r, &result);
   glia_result_clear(&result);
   return s;
 }
 
 static glia_status run(gi_cli *c) {
   glia_run *r = NULL;
+  GI_TRY(gi_check_metrics(gi_cli_text(c, "metrics")));
   GI_TRY(open_run(c, &r));
   const glia_status s = train(c, r);
   glia_run_free(r);
@@ -382,6 +384,7 @@ static const gi_option options[] = {
      .max = 0.9,
      .fallback = "0.1",
      .help = "share of the training data held out for validation"},
+    GI_OPTION_METRICS,
     {.name = "patience",
      .kind = GI_OPTION_I64,
      .max = 1000000,

@@ -10,6 +10,7 @@
  *   no suffix  two classes: that of class 1 (average="binary"); more: the macro average
  * Of whole arrays every class, label and average can be asked for, samples can be weighted, and
  * fbeta = (1 + beta^2) precision recall / (beta^2 precision + recall), 0 where that is 0 / 0.
+ * Where 0 / 0 is to be NaN, it is that of counts: (1 + beta^2) tp / (beta^2 t + p).
  */
 #include "train/metric_call.h"
 
@@ -76,6 +77,7 @@ static double fbeta_of(const gi_metric_call *c, double tp, double truths, double
   const double p = gi_divided(c, tp, guesses), r = gi_divided(c, tp, truths);
   const double b = isinf(c->o.beta) ? c->o.beta : c->o.beta == 0 ? 1 : c->o.beta * c->o.beta;
   if (isinf(b)) return r;
+  if (isnan(c->o.zero_division)) return gi_divided(c, (1 + b) * tp, b * truths + guesses);
   return gi_ratio((1 + b) * p * r, b * p + r);
 }
 
@@ -104,10 +106,37 @@ static glia_status compute_fbeta(gi_metric_call *c) {
   return gi_metric_ratio(c, fbeta_of, no_truths);
 }
 
-static const gi_field fields[] = {GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION, GI_METRIC_END};
+/* All of them, and how often each class is true. */
+static glia_status compute_all(gi_metric_call *c) {
+  const gi_ratio_fn ratios[] = {precision_of, recall_of, fbeta_of};
+  gi_counts k = {0};
+  if (c->o.average == NULL) c->o.average = "none";
+  const bool each = strcmp(c->o.average, "none") == 0;
+  for (int i = 0; i < GI_COUNT(ratios); i++) {
+    const int before = c->result->arrays;
+    GI_TRY(gi_metric_ratio(c, ratios[i], i == RECALL ? no_truths_recall : no_truths));
+    if (c->result->arrays == before)
+      GI_TRY(gi_metric_array(c, GLIA_F64, 0, NULL, &c->result->number));
+  }
+  c->result->number = (double)NAN;
+  if (!each) return GLIA_OK;
+  GI_TRY(gi_counts_of(c, false, &k));
+  return gi_metric_vector(c, k.n, k.truths);
+}
+
+static const gi_field fields[] = {GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION_NAN,
+                                  GI_METRIC_END};
 static const gi_field fbeta_fields[] = {
-    GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION,
-    GI_METRIC_F64(beta, 0, HUGE_VAL, "must be given", "weight of the recall"), GI_METRIC_END};
+    GI_METRIC_AVERAGE, GI_METRIC_ZERO_DIVISION_NAN,
+    GI_FIELD(F64, glia_metric_opts, beta, .max = HUGE_VAL, .required = true,
+             .dflt = "must be given", .doc = "weight of the recall"),
+    GI_METRIC_END};
+static const gi_field all_fields[] = {
+    GI_METRIC_NAME(average, gi_metric_averages, "none",
+                   "how classes or labels become one number"),
+    GI_METRIC_ZERO_DIVISION_NAN,
+    GI_METRIC_F64(beta, 0, HUGE_VAL, "1", "weight of the recall in the last of the ratios"),
+    GI_METRIC_END};
 
 enum { TAKES = GI_TAKES_WEIGHT | GI_TAKES_LABELS | GI_TAKES_POSITIVE };
 
@@ -120,6 +149,17 @@ static const gi_metric fbeta = {
     .fields = fbeta_fields,
     .takes = TAKES,
     .needs = GI_NEEDS_CLASSES,
+};
+
+static const gi_metric all = {
+    .name = "precision_recall_fscore_support",
+    .doc =
+        "precision, recall and fbeta of each class, and how often it is true; of averages, "
+        "the first three",
+    .source = "precision_recall_fscore_support(y_true, y_pred)",
+    .compute = compute_all,
+    .fields = all_fields,
+    .takes = TAKES,
 };
 
 /* measure, its name, doc */
@@ -166,5 +206,5 @@ MEASURE_MAP(ROWS)
 
 #define ADDRESSES(MEASURE, measure, text) \
   &measure##_plain, &measure##_macro, &measure##_weighted, &measure##_micro,
-const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) & fbeta,
+const gi_metric *const gi_metrics_precision_recall_f1[] = {MEASURE_MAP(ADDRESSES) & fbeta, &all,
                                                            NULL};
