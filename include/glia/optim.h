@@ -109,7 +109,9 @@ GLIA_API void glia_minimize_opt(glia_scope *s, glia_value loss, const glia_optim
  * owns a plan that computes the loss and its gradients and nothing else, and moves the
  * parameters in the store in between. Directions are -H g with H made of the last `history`
  * changes of parameters and gradients, kept in double: 16 bytes times history for each element
- * of the parameters. Definitions, defaults and the ends of a step are those of PyTorch's LBFGS.
+ * of the parameters. They are state in the store ("lbfgs.gradient_changes"...), so that a
+ * training that is saved and loaded goes on to the same bits. Definitions, defaults and the
+ * ends of a step are those of PyTorch's LBFGS.
  *
  *     glia_value loss = ...;                         reads inputs "x" and "y"
  *     glia_lbfgs_new(s, loss, &l, .line_search = "strong_wolfe");
@@ -137,8 +139,9 @@ typedef struct glia_lbfgs glia_lbfgs;
 
 /* Adds the gradients of the loss (a scalar) in the scope's parameters that are not frozen to
  * the graph and compiles it; the graph may be freed then, the store must outlive the driver.
- * Owned. GLIA_INVALID for options out of range; GLIA_MODEL where there is no parameter, or the
- * loss does not depend on one. */
+ * The driver goes on from state that the store has already. Owned. GLIA_INVALID for options out
+ * of range, or where that state is of another history; GLIA_MODEL where there is no parameter,
+ * or the loss does not depend on one. */
 GLIA_NODISCARD GLIA_API glia_status glia_lbfgs_new_opt(glia_scope *s, glia_value loss,
                                                        glia_lbfgs **out,
                                                        const glia_lbfgs_opts *opt);
@@ -147,7 +150,7 @@ GLIA_API void glia_lbfgs_free(glia_lbfgs *l);
 GLIA_API glia_plan *glia_lbfgs_plan(glia_lbfgs *l);
 /* One step: up to max_iter directions. *loss (may be NULL): the loss before it. GLIA_DIVERGED
  * where a loss or a gradient is not finite: the parameters are where they were before the step,
- * and the history is forgotten. */
+ * and the history is forgotten; GLIA_DATA where a file brought counters that are none. */
 GLIA_NODISCARD GLIA_API glia_status glia_lbfgs_step(glia_lbfgs *l, double *loss);
 /* Evaluations of the loss since the beginning. */
 GLIA_API int64_t glia_lbfgs_evaluations(const glia_lbfgs *l);

@@ -200,6 +200,13 @@ GLIA_NODISCARD GLIA_API glia_status glia_save(const glia_store *store, const cha
  * file or has another shape; with `partial`, what is missing keeps its value. */
 GLIA_NODISCARD GLIA_API glia_status glia_load(glia_store *store, const char *path,
                                               bool partial);
+/* The same with all state of optimisers, parameters as they are: a training that goes on from a
+ * checkpoint ends in the same bits as one that was not stopped. Load where everything that has
+ * state is made already (the step's graph, glia_lbfgs_new). */
+GLIA_NODISCARD GLIA_API glia_status glia_checkpoint_save(const glia_store *store,
+                                                         const char *path,
+                                                         const glia_metadata *metadata, int n);
+GLIA_NODISCARD GLIA_API glia_status glia_checkpoint_load(glia_store *store, const char *path);
 
 /* ---- runs -------------------------------------------------------------------------------- */
 

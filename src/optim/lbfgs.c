@@ -82,6 +82,45 @@ static glia_status evaluate(void *user, const double *x, double *f, double *g) {
   return GLIA_OK;
 }
 
+/* ---- state ------------------------------------------------------------------------------- */
+
+static const char *const part_names[] = {"counters",         "direction",         "gradient",
+                                         "gradient_changes", "parameter_changes", "curvatures"};
+
+/* The store's entry of that name and type, which a checkpoint may have filled, or a new one. */
+static glia_status find_part(glia_store *store, const char *name, const gi_type *type,
+                             double **out) {
+  gi_entry *e = gi_store_find(store, name);
+  char is[96], wanted[96];
+  if (e == NULL) GI_TRY(gi_store_add(store, name, GLIA_STATE, type, &e));
+  const gi_type t = gi_tensor_type(e->tensor);
+  if (e->kind != GLIA_STATE || !gi_type_equal(&t, type))
+    return gi_fail(GLIA_INVALID, "lbfgs: %s in the store is %s, wanted state of %s", name,
+                   gi_type_text(&t, is, sizeof is), gi_type_text(type, wanted, sizeof wanted));
+  *out = glia_tensor_data(e->tensor);
+  return GLIA_OK;
+}
+
+/* Lends the core entries "lbfgs.<prefix><part>" of the store. */
+static glia_status keep_in(glia_lbfgs *l, glia_store *store) {
+  const char *prefix = l->core.o.prefix != NULL ? l->core.o.prefix : "";
+  const int64_t n = elements(l);
+  l->core.lent = true;
+  for (gi_lbfgs_part i = 0; i < GI_LBFGS_PARTS; i++) {
+    const int64_t size = gi_lbfgs_size(&l->core, n, i);
+    const bool rows = i == GI_LBFGS_GRADIENT_CHANGES || i == GI_LBFGS_PARAMETER_CHANGES;
+    gi_type t = {.dtype = GLIA_F64, .rank = 1, .dim = {size}};
+    if (rows) t = (gi_type){.dtype = GLIA_F64, .rank = 2, .dim = {l->core.o.history, n}};
+    gi_str name = {0};
+    gi_str_printf(&name, "lbfgs.%s%s", prefix, part_names[i]);
+    const glia_status s =
+        name.s == NULL ? gi_fail_nomem(1) : find_part(store, name.s, &t, &l->core.part[i]);
+    gi_str_free(&name);
+    GI_TRY(s);
+  }
+  return GLIA_OK;
+}
+
 /* ---- the driver -------------------------------------------------------------------------- */
 
 static glia_status build(glia_lbfgs *l, glia_scope *s, glia_value loss) {
@@ -90,6 +129,7 @@ static glia_status build(glia_lbfgs *l, glia_scope *s, glia_value loss) {
   GI_TRY(add_gradients(l, s, loss));
   GI_TRY(glia_compile(s->graph, &l->plan, .backend = l->core.o.backend,
                       .threads = l->core.o.threads));
+  GI_TRY(keep_in(l, s->store));
   l->core.o.prefix = l->core.o.backend = NULL; /* the caller's texts */
   return gi_lbfgs_open(&l->core, elements(l), evaluate, l);
 }

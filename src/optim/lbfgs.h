@@ -9,32 +9,48 @@ typedef struct gi_lbfgs gi_lbfgs;
 /* *f and g [n] at x [n]. */
 typedef glia_status gi_lbfgs_fn(void *user, const double *x, double *f, double *g);
 
+/* What a step leaves behind for the next, all of doubles: in a store this is its state. */
+typedef enum gi_lbfgs_part {
+  GI_LBFGS_COUNTERS,          /* [GI_LBFGS_COUNTS] */
+  GI_LBFGS_DIRECTION,         /* [n] of the last iteration */
+  GI_LBFGS_GRADIENT,          /* [n] before the last iteration */
+  GI_LBFGS_GRADIENT_CHANGES,  /* [history, n] a ring, as the next two */
+  GI_LBFGS_PARAMETER_CHANGES, /* [history, n] */
+  GI_LBFGS_CURVATURES,        /* [history] 1 / (change of gradient . change of parameters) */
+  GI_LBFGS_PARTS
+} gi_lbfgs_part;
+enum { GI_LBFGS_COUNTS = 6 };
+
 struct gi_lbfgs {
   glia_lbfgs_opts o; /* defaults filled in */
   int64_t n;
   gi_lbfgs_fn *evaluate;
   void *user;
-  double *x;            /* [n] where it stands; the caller may change it between steps */
-  double f, *g;         /* there */
-  double *d, t;         /* the last direction and how far along it the step went */
-  double *before;       /* [n] the gradient of the iteration before */
-  double *trial;        /* [n] scratch */
-  double **dg, **dx;    /* [history] changes of gradient and parameters, a ring */
-  double *rho, *alpha;  /* [history] 1 / (dg . dx); scratch */
-  int64_t first, pairs; /* of the ring */
+  double *x;     /* [n] where it stands; the caller may change it between steps */
+  double f, *g;  /* there */
+  double *trial; /* [n] scratch */
+  double *alpha; /* [history] scratch */
+  /* As the counters have them while no step is made: */
+  double t;             /* how far along the last direction the step went */
   double scale;         /* of the first guess of H */
+  int64_t first, pairs; /* of the ring */
   int64_t iterations;   /* since the beginning */
   int64_t evaluations;
+  double *part[GI_LBFGS_PARTS];
+  bool lent; /* the parts are the caller's */
 };
 
 /* Fills in the defaults and checks the ranges. */
 glia_status gi_lbfgs_resolve(glia_lbfgs_opts *o);
-/* l->o must be resolved; x is made, all 0. Freed by gi_lbfgs_close, also after a failure. */
+/* How many doubles a part has. */
+int64_t gi_lbfgs_size(const gi_lbfgs *l, int64_t n, gi_lbfgs_part part);
+/* l->o must be resolved; x is made, all 0, and unless they are lent the parts. Freed by
+ * gi_lbfgs_close, also after a failure. */
 glia_status gi_lbfgs_open(gi_lbfgs *l, int64_t n, gi_lbfgs_fn *evaluate, void *user);
 void gi_lbfgs_close(gi_lbfgs *l);
-/* Forgets all steps; x stays. */
+/* Forgets all steps but for their number; x stays. */
 void gi_lbfgs_forget(gi_lbfgs *l);
-/* One step from x; *loss is f before it. */
+/* One step from x; *loss is f before it. GLIA_DATA where the counters are no counters. */
 glia_status gi_lbfgs_step(gi_lbfgs *l, double *loss);
 
 static inline double gi_dot(const double *a, const double *b, int64_t n) {

@@ -36,7 +36,7 @@ static double cubic_minimum(const point *a, const point *b, double low, double h
 static glia_status look(gi_lbfgs *l, point *p, double t) {
   p->t = t;
   GI_TRY(gi_lbfgs_try(l, t, &p->f, p->g));
-  p->slope = gi_dot(p->g, l->d, l->n);
+  p->slope = gi_dot(p->g, l->part[GI_LBFGS_DIRECTION], l->n);
   return GLIA_OK;
 }
 
@@ -106,7 +106,7 @@ static double within(const search *s, bool *near) {
 
 /* Narrows the bracket around the better end; returns which that is. */
 static glia_status narrow(search *s, int *better) {
-  const double reach = gi_largest(s->l->d, s->l->n);
+  const double reach = gi_largest(s->l->part[GI_LBFGS_DIRECTION], s->l->n);
   bool near = false;
   int low = s->done || s->end[0].f <= s->end[1].f ? 0 : 1;
   for (; !s->done && s->looks < MOST; s->looks++) {

@@ -40,29 +40,74 @@ static glia_status take(int64_t n, size_t item, void *out) {
   return p != NULL ? GLIA_OK : gi_fail_nomem(bytes);
 }
 
+int64_t gi_lbfgs_size(const gi_lbfgs *l, int64_t n, gi_lbfgs_part part) {
+  switch (part) {
+    case GI_LBFGS_COUNTERS: return GI_LBFGS_COUNTS;
+    case GI_LBFGS_DIRECTION:
+    case GI_LBFGS_GRADIENT: return n;
+    case GI_LBFGS_CURVATURES: return l->o.history;
+    default: return n > INT64_MAX / l->o.history ? INT64_MAX : n * l->o.history;
+  }
+}
+
 glia_status gi_lbfgs_open(gi_lbfgs *l, int64_t n, gi_lbfgs_fn *evaluate, void *user) {
   l->n = n;
   l->evaluate = evaluate;
   l->user = user;
-  double **const vectors[] = {&l->x, &l->g, &l->d, &l->before, &l->trial};
+  double **const vectors[] = {&l->x, &l->g, &l->trial};
   for (int i = 0; i < GI_COUNT(vectors); i++) GI_TRY(take(n, sizeof(double), vectors[i]));
-  GI_TRY(take(l->o.history, sizeof *l->dg, &l->dg));
-  GI_TRY(take(l->o.history, sizeof *l->dx, &l->dx));
-  GI_TRY(take(l->o.history, sizeof *l->rho, &l->rho));
+  for (gi_lbfgs_part i = 0; i < GI_LBFGS_PARTS && !l->lent; i++)
+    GI_TRY(take(gi_lbfgs_size(l, n, i), sizeof(double), &l->part[i]));
   return take(l->o.history, sizeof *l->alpha, &l->alpha);
 }
 
 void gi_lbfgs_close(gi_lbfgs *l) {
-  for (int64_t i = 0; i < l->o.history; i++) {
-    if (l->dg != NULL) gi_free(l->dg[i]);
-    if (l->dx != NULL) gi_free(l->dx[i]);
-  }
-  void *const all[] = {l->x, l->g, l->d, l->before, l->trial, l->dg, l->dx, l->rho, l->alpha};
+  for (int i = 0; i < GI_LBFGS_PARTS && !l->lent; i++) gi_free(l->part[i]);
+  double *const all[] = {l->x, l->g, l->trial, l->alpha};
   for (int i = 0; i < GI_COUNT(all); i++) gi_free(all[i]);
   *l = (gi_lbfgs){0};
 }
 
-void gi_lbfgs_forget(gi_lbfgs *l) { l->iterations = l->first = l->pairs = 0; }
+/* ---- what is kept ------------------------------------------------------------------------ */
+
+static void note(const gi_lbfgs *l) {
+  const double counts[GI_LBFGS_COUNTS] = {(double)l->iterations,  (double)l->first,
+                                          (double)l->pairs,       l->scale,
+                                          (double)l->evaluations, l->t};
+  memcpy(l->part[GI_LBFGS_COUNTERS], counts, sizeof counts);
+}
+
+/* They may come from a file. */
+static glia_status recall(gi_lbfgs *l) {
+  const double *c = l->part[GI_LBFGS_COUNTERS], most = 0x1p53,
+               limit[GI_LBFGS_COUNTS] = {
+                   most,    (double)l->o.history - 1, (double)l->o.history, HUGE_VAL, most,
+                   HUGE_VAL};
+  for (int i = 0; i < GI_LBFGS_COUNTS; i++)
+    if (!(c[i] >= 0 && c[i] <= limit[i]))
+      return gi_fail(GLIA_DATA, "lbfgs: counter %d of the state is %g, wanted 0 to %g", i, c[i],
+                     limit[i]);
+  l->iterations = (int64_t)c[0];
+  l->first = (int64_t)c[1];
+  l->pairs = (int64_t)c[2];
+  l->scale = c[3];
+  l->evaluations = (int64_t)c[4];
+  l->t = c[5];
+  return GLIA_OK;
+}
+
+void gi_lbfgs_forget(gi_lbfgs *l) {
+  l->iterations = l->first = l->pairs = 0;
+  note(l);
+}
+
+/* A pair of the ring: changes of the gradient and of the parameters. */
+static double *gradient_change(const gi_lbfgs *l, int64_t at) {
+  return l->part[GI_LBFGS_GRADIENT_CHANGES] + at * l->n;
+}
+static double *parameter_change(const gi_lbfgs *l, int64_t at) {
+  return l->part[GI_LBFGS_PARAMETER_CHANGES] + at * l->n;
+}
 
 /* ---- directions -------------------------------------------------------------------------- */
 
@@ -70,56 +115,56 @@ void gi_lbfgs_forget(gi_lbfgs *l) { l->iterations = l->first = l->pairs = 0; }
 static int64_t place(const gi_lbfgs *l, int64_t i) { return (l->first + i) % l->o.history; }
 
 /* Takes in what the last step changed, unless the loss curves down along it. */
-static glia_status remember(gi_lbfgs *l) {
+static void remember(gi_lbfgs *l) {
+  const double *d = l->part[GI_LBFGS_DIRECTION], *before = l->part[GI_LBFGS_GRADIENT];
   double along = 0, around = 0;
   for (int64_t i = 0; i < l->n; i++) {
-    const double dg = l->g[i] - l->before[i];
-    along += dg * (l->d[i] * l->t);
+    const double dg = l->g[i] - before[i];
+    along += dg * (d[i] * l->t);
     around += dg * dg;
   }
-  if (!(along > 1e-10)) return GLIA_OK;
+  if (!(along > 1e-10)) return;
   if (l->pairs == l->o.history)
     l->first = (l->first + 1) % l->o.history;
   else
     l->pairs++;
   const int64_t at = place(l, l->pairs - 1);
-  if (l->dg[at] == NULL) GI_TRY(take(l->n, sizeof(double), &l->dg[at]));
-  if (l->dx[at] == NULL) GI_TRY(take(l->n, sizeof(double), &l->dx[at]));
+  double *dg = gradient_change(l, at), *dx = parameter_change(l, at);
   for (int64_t i = 0; i < l->n; i++) {
-    l->dg[at][i] = l->g[i] - l->before[i];
-    l->dx[at][i] = l->d[i] * l->t;
+    dg[i] = l->g[i] - before[i];
+    dx[i] = d[i] * l->t;
   }
-  l->rho[at] = 1 / along;
+  l->part[GI_LBFGS_CURVATURES][at] = 1 / along;
   l->scale = along / around;
-  return GLIA_OK;
 }
 
 /* d = -H g */
 static void turn(gi_lbfgs *l) {
-  for (int64_t i = 0; i < l->n; i++) l->d[i] = -l->g[i];
+  const double *rho = l->part[GI_LBFGS_CURVATURES];
+  double *d = l->part[GI_LBFGS_DIRECTION];
+  for (int64_t i = 0; i < l->n; i++) d[i] = -l->g[i];
   for (int64_t k = l->pairs - 1; k >= 0; k--) {
-    const int64_t at = place(l, k);
-    l->alpha[k] = gi_dot(l->dx[at], l->d, l->n) * l->rho[at];
-    for (int64_t i = 0; i < l->n; i++) l->d[i] -= l->alpha[k] * l->dg[at][i];
+    const double *dg = gradient_change(l, place(l, k)), *dx = parameter_change(l, place(l, k));
+    l->alpha[k] = gi_dot(dx, d, l->n) * rho[place(l, k)];
+    for (int64_t i = 0; i < l->n; i++) d[i] -= l->alpha[k] * dg[i];
   }
-  for (int64_t i = 0; i < l->n; i++) l->d[i] *= l->scale;
+  for (int64_t i = 0; i < l->n; i++) d[i] *= l->scale;
   for (int64_t k = 0; k < l->pairs; k++) {
-    const int64_t at = place(l, k);
-    const double beta = gi_dot(l->dg[at], l->d, l->n) * l->rho[at];
-    for (int64_t i = 0; i < l->n; i++) l->d[i] += (l->alpha[k] - beta) * l->dx[at][i];
+    const double *dg = gradient_change(l, place(l, k)), *dx = parameter_change(l, place(l, k));
+    const double beta = gi_dot(dg, d, l->n) * rho[place(l, k)];
+    for (int64_t i = 0; i < l->n; i++) d[i] += (l->alpha[k] - beta) * dx[i];
   }
 }
 
-static glia_status direct(gi_lbfgs *l) {
+static void direct(gi_lbfgs *l) {
   if (l->iterations == 1) {
     l->first = l->pairs = 0;
     l->scale = 1;
   } else {
-    GI_TRY(remember(l));
+    remember(l);
   }
   turn(l);
-  memcpy(l->before, l->g, (size_t)l->n * sizeof *l->g);
-  return GLIA_OK;
+  memcpy(l->part[GI_LBFGS_GRADIENT], l->g, (size_t)l->n * sizeof *l->g);
 }
 
 /* ---- steps ------------------------------------------------------------------------------- */
@@ -136,7 +181,7 @@ static glia_status evaluate(gi_lbfgs *l, const double *x, double *f, double *g) 
 }
 
 glia_status gi_lbfgs_try(gi_lbfgs *l, double t, double *f, double *g) {
-  for (int64_t i = 0; i < l->n; i++) l->trial[i] = l->x[i] + t * l->d[i];
+  for (int64_t i = 0; i < l->n; i++) l->trial[i] = l->x[i] + t * l->part[GI_LBFGS_DIRECTION][i];
   return evaluate(l, l->trial, f, g);
 }
 
@@ -150,12 +195,13 @@ static double first_length(const gi_lbfgs *l) {
 /* Along the direction; without a search nobody looks where the last one led. */
 static glia_status move(gi_lbfgs *l, double slope, bool last) {
   if (l->o.line_search != NULL) GI_TRY(gi_lbfgs_search(l, slope));
-  for (int64_t i = 0; i < l->n; i++) l->x[i] += l->t * l->d[i];
+  for (int64_t i = 0; i < l->n; i++) l->x[i] += l->t * l->part[GI_LBFGS_DIRECTION][i];
   if (l->o.line_search == NULL && !last) return evaluate(l, l->x, &l->f, l->g);
   return GLIA_OK;
 }
 
-glia_status gi_lbfgs_step(gi_lbfgs *l, double *loss) {
+static glia_status step(gi_lbfgs *l, double *loss) {
+  const double *d = l->part[GI_LBFGS_DIRECTION];
   const int64_t evaluations = l->evaluations;
   GI_TRY(evaluate(l, l->x, &l->f, l->g));
   *loss = l->f;
@@ -163,16 +209,23 @@ glia_status gi_lbfgs_step(gi_lbfgs *l, double *loss) {
   for (int64_t i = 1; i <= l->o.max_iter; i++) {
     const double f = l->f;
     l->iterations++;
-    GI_TRY(direct(l));
+    direct(l);
     l->t = first_length(l);
-    const double slope = gi_dot(l->g, l->d, l->n);
+    const double slope = gi_dot(l->g, d, l->n);
     if (slope > -l->o.tolerance_change) break;
     GI_TRY(move(l, slope, i == l->o.max_iter));
     if (l->evaluations - evaluations >= l->o.max_eval ||
         gi_largest(l->g, l->n) <= l->o.tolerance_grad ||
-        gi_largest(l->d, l->n) * fabs(l->t) <= l->o.tolerance_change ||
+        gi_largest(d, l->n) * fabs(l->t) <= l->o.tolerance_change ||
         fabs(l->f - f) < l->o.tolerance_change)
       break;
   }
   return GLIA_OK;
+}
+
+glia_status gi_lbfgs_step(gi_lbfgs *l, double *loss) {
+  GI_TRY(recall(l));
+  const glia_status status = step(l, loss);
+  note(l);
+  return status;
 }

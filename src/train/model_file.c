@@ -133,13 +133,13 @@ glia_status glia_load(glia_store *store, const char *path, bool partial) {
   return read_store(store, path, false, partial);
 }
 
-glia_status gi_checkpoint_write(const glia_store *s, const char *path, const char *info) {
-  const glia_metadata m = {"glia", info};
-  return write_store(s, path, true, &m, 1);
+glia_status glia_checkpoint_save(const glia_store *store, const char *path,
+                                 const glia_metadata *metadata, int n) {
+  return write_store(store, path, true, metadata, n);
 }
 
-glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state) {
-  return read_store(s, path, state, false);
+glia_status glia_checkpoint_load(glia_store *store, const char *path) {
+  return read_store(store, path, true, false);
 }
 
 /* ---- the info as text -------------------------------------------------------------------- */

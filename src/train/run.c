@@ -212,7 +212,7 @@ static glia_status load_checkpoint(glia_run *r) {
   glia_status s = GLIA_OK;
   if (gi_exists(path)) { /* else it was killed before its first epoch's end */
     s = gi_read_info(&r->arena, path, &info, &r->history, &r->learner->steps);
-    if (s == GLIA_OK) s = gi_checkpoint_read(r->learner->store, path, true);
+    if (s == GLIA_OK) s = glia_checkpoint_load(r->learner->store, path);
   }
   gi_info_clear(&info);
   gi_free(path);

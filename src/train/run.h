@@ -60,9 +60,6 @@ char *gi_info_text(const gi_model_info *info, const glia_history *h, int64_t ste
 glia_status gi_info_parse(gi_arena *a, const char *text, const char *what, gi_model_info *out,
                           glia_history *history, int64_t *steps);
 void gi_info_clear(gi_model_info *info);
-/* Everything in the store (with optimiser state), and back: checkpoints. */
-glia_status gi_checkpoint_write(const glia_store *s, const char *path, const char *info);
-glia_status gi_checkpoint_read(glia_store *s, const char *path, bool state);
 glia_status gi_read_info(gi_arena *a, const char *path, gi_model_info *out,
                          glia_history *history, int64_t *steps);
 

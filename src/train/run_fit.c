@@ -7,7 +7,7 @@ static glia_status save(glia_run *r, const char *name, bool state) {
   glia_status s = info == NULL || path == NULL ? gi_fail_nomem(1) : GLIA_OK;
   const glia_metadata m = {"glia", info};
   if (s == GLIA_OK)
-    s = state ? gi_checkpoint_write(r->learner->store, path, info)
+    s = state ? glia_checkpoint_save(r->learner->store, path, &m, 1)
               : glia_save(r->learner->store, path, &m, 1);
   gi_free(info);
   gi_free(path);

@@ -108,6 +108,44 @@ static void test_golden(void **state) {
   assert_true(golden_each("lbfgs", check_file, NULL) >= 14);
 }
 
+/* ---- checkpoints ------------------------------------------------------------------------- */
+
+static void run_steps(problem *p, int n) {
+  for (int i = 0; i < n; i++) OK(glia_lbfgs_step(p->l, NULL));
+}
+
+/* A file's problem trained in one go, and in two that a checkpoint joins: the same bits, state
+ * and all. */
+static void resume(const char *name, void *backend) {
+  char path[600];
+  golden g = golden_open(name);
+  snprintf(path, sizeof path, "%s/lbfgs.safetensors", test_dir("lbfgs"));
+  problem whole = open_problem(&g, backend), first = open_problem(&g, backend),
+          second = open_problem(&g, backend);
+  run_steps(&whole, 7);
+  run_steps(&first, 4);
+  OK(glia_checkpoint_save(first.store, path, NULL, 0));
+  OK(glia_checkpoint_load(second.store, path));
+  run_steps(&second, 3);
+  assert_int_equal(glia_store_count(second.store), glia_store_count(whole.store));
+  for (int i = 0; i < glia_store_count(whole.store); i++) {
+    const glia_tensor *a = glia_store_tensor(whole.store, i),
+                      *b = glia_store_tensor(second.store, i);
+    if (memcmp(glia_tensor_data(a), glia_tensor_data(b), glia_tensor_bytes(a)) != 0)
+      fail_msg("%s: %s is another after a checkpoint", name, glia_store_name(whole.store, i));
+  }
+  assert_int_equal(glia_lbfgs_evaluations(second.l), glia_lbfgs_evaluations(whole.l));
+  close_problem(&whole);
+  close_problem(&first);
+  close_problem(&second);
+  golden_close(&g);
+}
+
+static void test_resume(void **state) {
+  (void)state;
+  assert_true(golden_each("lbfgs", resume, "ref") >= 14);
+}
+
 /* ---- any function ------------------------------------------------------------------------ */
 
 /* A narrow curved valley (Rosenbrock 1960) in pairs of variables; least at 1. */
@@ -194,6 +232,33 @@ static void test_bad(void **state) {
   close_bowl(&b);
 }
 
+/* Counters that a file brought and that count nothing; state of another history. */
+static void test_bad_state(void **state) {
+  (void)state;
+  golden g = golden_open("lbfgs/logistic_few_looks");
+  problem p = open_problem(&g, "ref");
+  run_steps(&p, 1);
+  glia_tensor *counters = glia_store_get(p.store, "lbfgs.counters");
+  glia_tensor_set(counters, 2, 1e9); /* pairs */
+  FAILS(glia_lbfgs_step(p.l, NULL), GLIA_DATA, "lbfgs: counter 2 of the state is 1e+09");
+  glia_tensor_set(counters, 2, NAN);
+  FAILS(glia_lbfgs_step(p.l, NULL), GLIA_DATA, "nan");
+  close_problem(&p);
+  golden_close(&g);
+  bowl b = open_bowl(false);
+  glia_lbfgs *l;
+  OK(glia_lbfgs_new(b.s, b.loss, &l, .history = 4));
+  glia_lbfgs_free(l);
+  glia_graph *again;
+  OK(glia_graph_new(&again));
+  glia_scope *s = glia_scope_new(again, b.store, NULL);
+  const glia_value w = glia_parameter(s, "w", 1, (const int64_t[]){2}, (glia_init){0});
+  FAILS(glia_lbfgs_new(s, glia_sum(glia_square(w)), &l, .history = 5), GLIA_INVALID,
+        "gradient_changes in the store is f64 [4, 2], wanted state of f64 [5, 2]");
+  glia_graph_free(again);
+  close_bowl(&b);
+}
+
 /* A loss of minus infinity ends the step; the parameters stay. */
 static void test_diverged(void **state) {
   (void)state;
@@ -230,9 +295,10 @@ static void test_without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_golden),   cmocka_unit_test(test_valley),
-      cmocka_unit_test(test_f32),      cmocka_unit_test(test_bad),
-      cmocka_unit_test(test_diverged), cmocka_unit_test(test_without_memory),
+      cmocka_unit_test(test_golden),    cmocka_unit_test(test_resume),
+      cmocka_unit_test(test_bad_state), cmocka_unit_test(test_valley),
+      cmocka_unit_test(test_f32),       cmocka_unit_test(test_bad),
+      cmocka_unit_test(test_diverged),  cmocka_unit_test(test_without_memory),
   };
   return cmocka_run_group_tests_name("lbfgs", tests, NULL, NULL);
 }
