@@ -172,6 +172,38 @@ static void test_rows_that_see_nothing_are_zero(void **state) {
   }
 }
 
+/* Where no key is seen at all, nothing reaches queries, keys or values: not NaN times 0. */
+static void test_what_is_not_seen_has_no_gradient(void **state) {
+  static const char *const backends[] = {"ref", NULL};
+  static const char *const names[] = {"y", "dq", "dk", "dv"};
+  const int64_t shape[] = {1, 2, 3, 4}, rows[] = {3, 3};
+  (void)state;
+  for (int b = 0; b < GI_COUNT(backends); b++)
+    for (int additive = 0; additive < 2; additive++) {
+      glia_graph *g = NULL;
+      glia_plan *p = NULL;
+      glia_value in[3], d[3];
+      OK(glia_graph_new(&g));
+      for (uint64_t i = 0; i < 3; i++)
+        in[i] = glia_random_normal(g, GLIA_F32, 4, shape, 0, 1, i);
+      const glia_value none =
+          additive
+              ? glia_broadcast_to(glia_scalar(g, GLIA_F32, -INFINITY), 2, rows)
+              : glia_cast(glia_broadcast_to(glia_scalar(g, GLIA_F32, 0), 2, rows), GLIA_BOOL);
+      const glia_value y = glia_attention(in[0], in[1], in[2], .mask = none);
+      OK(glia_grad(glia_sum(glia_add(y, glia_square(y))), in, 3, d));
+      glia_output("y", y);
+      for (int i = 0; i < 3; i++) glia_output(names[i + 1], d[i]);
+      OK(glia_compile(g, &p, .backend = backends[b]));
+      OK(glia_plan_run(p));
+      for (int i = 0; i < GI_COUNT(names); i++)
+        for (int64_t k = 0; k < 24; k++)
+          NEAR(glia_tensor_get(glia_plan_output(p, names[i]), k), 0, 0);
+      glia_plan_free(p);
+      glia_graph_free(g);
+    }
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 /* Bytes of a plan of attention and its gradient, for sequences of t. */
@@ -273,6 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_as_in_plain_ops),
       cmocka_unit_test(test_rows_that_see_nothing_are_zero),
+      cmocka_unit_test(test_what_is_not_seen_has_no_gradient),
       cmocka_unit_test(test_memory_grows_with_the_length_alone),
       cmocka_unit_test(test_dropout_keeps_the_mean),
       cmocka_unit_test(test_places_out_of_range_are_said),
