@@ -10,6 +10,7 @@
 #include "compile/plan.h"
 
 enum { ELEMENTS = 12, DIRECTIONS = 2 }; /* compared for each input and each case */
+enum { LARGE = 300 }; /* elements: of second derivatives only the first sample is larger */
 
 /* ---- the loss, in double ------------------------------------------------------------- */
 
@@ -188,7 +189,7 @@ static void test_gradients_against_differences(void **state) {
   (void)state;
   each_sample(check_gradient);
   print_message("%d gradients compared\n", first_derivatives);
-  assert_true(first_derivatives > 300);
+  assert_true(first_derivatives > 1000);
 }
 
 /* ---- second derivatives -------------------------------------------------------------- */
@@ -230,15 +231,26 @@ static void compare_second(const op_case *c, glia_plan *p, int i, const gi_buf *
   }
 }
 
-/* The smallest sample is the first. A derivative that the graph says is not there must be
+/* Elements of all inputs. */
+static int64_t size_of(const op_case *c) {
+  int64_t n = 0;
+  for (int i = 0; i < c->n_in; i++) n += gi_type_count(&c->in_type[i]);
+  return n;
+}
+
+/* Of every sample but the large ones. A derivative that the graph says is not there must be
  * zero. */
 static void check_second(const gi_op *op, int number) {
   op_case c;
   glia_graph *g = NULL;
   glia_value in[GI_SAMPLE_IN], grads[GI_SAMPLE_IN], second[GI_SAMPLE_IN] = {{NULL, 0}};
   glia_tensor *hold[GI_SAMPLE_IN] = {NULL};
-  if (op->no_grad != NULL || number != 0) return;
+  if (op->no_grad != NULL) return;
   case_open(&c, op, number, GLIA_F64);
+  if (number != 0 && size_of(&c) > LARGE) {
+    case_close(&c);
+    return;
+  }
   OK(glia_graph_new(&g));
   case_inputs(&c, g, in);
   const glia_value loss = loss_value(&c, g, in);
@@ -278,7 +290,7 @@ static void test_second_derivatives_against_differences(void **state) {
   (void)state;
   each_sample(check_second);
   print_message("%d second derivatives compared\n", second_derivatives);
-  assert_true(second_derivatives > 60);
+  assert_true(second_derivatives > 800);
 }
 
 /* ---- lowerings ----------------------------------------------------------------------- */
