@@ -55,23 +55,23 @@ static inline void write_grid(const char *path, const glia_tensor *pictures, int
 /* Mean over the first 20 pictures of the squared distance of a pixel from the nearest digit's.
  */
 static inline double distance_to_real(const glia_tensor *pictures, const glia_dataset *data) {
-  const int64_t n = 20;
-  double sum = 0;
-  for (int64_t i = 0; i < n; i++) {
-    double nearest = INFINITY;
-    for (int64_t k = 0; k < glia_dataset_count(data); k++) {
-      unsigned char real[PIXELS];
-      int64_t label;
+  enum { LOOKED = 20 };
+  double nearest[LOOKED], sum = 0;
+  for (int i = 0; i < LOOKED; i++) nearest[i] = INFINITY;
+  for (int64_t k = 0; k < glia_dataset_count(data); k++) {
+    unsigned char real[PIXELS];
+    int64_t label;
+    OK(glia_dataset_read(data, k, real, &label));
+    for (int i = 0; i < LOOKED; i++) {
       double d = 0;
-      OK(glia_dataset_read(data, k, real, &label));
       for (int64_t at = 0; at < PIXELS; at++) {
-        const double off = glia_tensor_get(pictures, i * PIXELS + at) - real[at] / 255.0;
-        d += off * off;
+        const double e = glia_tensor_get(pictures, i * PIXELS + at) - real[at] / 255.0;
+        d += e * e;
       }
-      nearest = fmin(nearest, d / PIXELS);
+      nearest[i] = fmin(nearest[i], d / PIXELS);
     }
-    sum += nearest / (double)n;
   }
+  for (int i = 0; i < LOOKED; i++) sum += nearest[i] / LOOKED;
   return sum;
 }
 
