@@ -221,9 +221,9 @@ glia_value gi_recurrence_emit(const gi_op *op, const glia_recurrence_opts *opt, 
       return gi_latch(of[i].graph, GLIA_INVALID, "%s: takes no %s", op->name,
                       wanted_of(&r, i).name);
   }
-  if (a.activation != NULL && op != &gi_op_rnn)
-    return gi_latch(x.graph, GLIA_INVALID, "%s: takes no activation, its gates have theirs",
-                    op->name);
+  if (op != &gi_op_rnn && a.activation != NULL && strcmp(a.activation, "tanh") != 0)
+    return gi_latch(x.graph, GLIA_INVALID, "%s: the activation is %s, it has tanh alone",
+                    op->name, a.activation);
   gi_emit(x.graph, op, &a, in, r.n_in, out);
   if (last_h != NULL) *last_h = out[r.out[V(LAST_H)]];
   if (last_c != NULL) *last_c = out[r.out[V(LAST_C)]];
@@ -238,8 +238,12 @@ static glia_value rows_of(glia_value v, bool steps) {
                : glia_reshape(v, 2, (const int64_t[]){-1, width});
 }
 
+glia_value gi_recurrent_columns(glia_value v, int64_t first, int64_t n) {
+  return glia_slice(v, -1, first, first + n, 1);
+}
+
 glia_value gi_recurrent_gate(const gi_recurrence *r, glia_value all, int i) {
-  return glia_slice(all, -1, i * r->units, (i + 1) * r->units, 1);
+  return gi_recurrent_columns(all, i * r->units, r->units);
 }
 
 glia_value gi_recurrent_rise(glia_value v) {

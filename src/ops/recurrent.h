@@ -118,6 +118,8 @@ glia_value gi_recurrent_before(const gi_vjp *c, const gi_recurrence *r, gi_recur
                                gi_recurrent_value first);
 /* a^T b over all steps and sequences: [T, N, A], [T, N, B] -> [A, B] */
 glia_value gi_recurrent_weight_grad(glia_value a, glia_value b);
+/* Columns first .. first + n - 1 of the last axis. */
+glia_value gi_recurrent_columns(glia_value v, int64_t first, int64_t n);
 /* Of values [..., n H], those of gate i [..., H]. */
 glia_value gi_recurrent_gate(const gi_recurrence *r, glia_value all, int i);
 /* The slopes of the logistic function and of tanh, from their values. */

@@ -39,7 +39,7 @@ static glia_value build(golden_graph *m) {
       .bidirectional = flag(m, "bidirectional", false),
       .batch_first = flag(m, "batch_first", false),
       .no_bias = !flag(m, "bias", true),
-      .activation = gi_json_str(gi_json_get(m->file.attributes, "nonlinearity"), NULL),
+      .activation = gi_json_str(gi_json_get(m->file.attributes, "nonlinearity"), "tanh"),
       .projection = (int64_t)golden_number(&m->file, "proj_size", 0),
       .lengths = golden_input(m, "lengths"),
       .h0 = golden_input(m, "h0"),
@@ -203,7 +203,7 @@ static void test_refused(void **state) {
           "tanh or relu");
   n = net_new(true);
   refuses(glia_gru(n.s, "a", n.x, .units = 3, .activation = "relu"), &n, GLIA_INVALID,
-          "gru: takes no activation");
+          "gru: the activation is relu");
   n = net_new(true);
   refuses(glia_rnn(n.s, "a", n.x, .units = 3, .dropout = 1), &n, GLIA_INVALID, "dropout");
   n = net_new(true);

@@ -55,7 +55,7 @@ static void answer(question *q, gi_recurrent_kind kind) {
                            .bidirectional = q_bool(q, "bidirectional", false),
                            .batch_first = q_bool(q, "batch_first", false) && !single,
                            .no_bias = !q_bool(q, "bias", true),
-                           .activation = q_str(q, "nonlinearity", NULL),
+                           .activation = q_str(q, "nonlinearity", "tanh"),
                            .projection = q_int(q, "proj_size", 0),
                            .lengths = lengths_of(q, &longest),
                            .h0 = q_input(q, 1),
