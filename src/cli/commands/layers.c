@@ -1,25 +1,8 @@
 /* glia layers [NAME]: the layers that a .net file may name, from the table of layers. */
 #include "cli/cli.h"
+#include "cli/schema.h"
 #include "cli/table.h"
 #include "nn/layer.h"
-
-/* What a value may be: "1 to 1000000", "RxC or one number", "relu, tanh, ...". */
-static void values_text(gi_str *out, const gi_field *f) {
-  static const char *const kinds[] = {
-      [GI_FIELD_I64] = "whole number",
-      [GI_FIELD_F64] = "number",
-      [GI_FIELD_BOOL] = "flag",
-      [GI_FIELD_PAIR] = "RxC or one number",
-      [GI_FIELD_LIST] = "rising whole numbers",
-  };
-  if (f->choices != NULL) {
-    for (int i = 0; f->choices[i] != NULL; i++)
-      gi_str_printf(out, i > 0 ? ", %s" : "%s", f->choices[i]);
-    return;
-  }
-  gi_str_puts(out, kinds[f->kind]);
-  if (f->min != f->max) gi_str_printf(out, ", %g to %.10g", f->min, f->max);
-}
 
 /* "conv2d FILTERS KERNEL [ACTIVATION] [stride=RxC] [same]" */
 static void usage_text(gi_str *out, const gi_layer *layer) {
@@ -37,26 +20,13 @@ static void usage_text(gi_str *out, const gi_layer *layer) {
 }
 
 static gi_json *layer_json(const gi_layer *layer) {
-  gi_json *j = gi_json_object(), *fields = gi_json_array();
+  gi_json *j = gi_json_object();
   gi_str usage = {0};
   usage_text(&usage, layer);
   gi_json_set_str(j, "name", layer->name);
   gi_json_set_str(j, "doc", layer->doc);
   gi_json_set_str(j, "usage", usage.s);
-  for (const gi_field *f = layer->fields; f != NULL && f->name != NULL; f++) {
-    gi_json *one = gi_json_object();
-    gi_str values = {0};
-    values_text(&values, f);
-    gi_json_set_str(one, "name", f->name);
-    gi_json_set_str(one, "values", values.s);
-    gi_json_set_bool(one, "positional", f->positional);
-    gi_json_set_bool(one, "required", f->required);
-    gi_json_set_str(one, "default", f->dflt);
-    gi_json_set_str(one, "doc", f->doc);
-    gi_json_add(fields, one);
-    gi_str_free(&values);
-  }
-  gi_json_set(j, "options", fields);
+  gi_json_set(j, "options", gi_schema_json(layer->fields));
   gi_str_free(&usage);
   return j;
 }
@@ -65,21 +35,7 @@ static void layer_text(gi_str *out, const gi_layer *layer) {
   gi_str_printf(out, "%s: %s\n\nin a .net file: ", layer->name, layer->doc);
   usage_text(out, layer);
   gi_str_puts(out, "\n");
-  if (layer->fields == NULL) return;
-  gi_table table;
-  gi_table_begin(&table, "<option|<default|<meaning|<values");
-  for (const gi_field *f = layer->fields; f->name != NULL; f++) {
-    gi_str values = {0};
-    values_text(&values, f);
-    gi_table_cell(&table, "%s", f->name);
-    gi_table_cell(&table, "%s", f->required ? "(required)" : f->dflt != NULL ? f->dflt : "-");
-    gi_table_cell(&table, "%s", f->doc);
-    gi_table_cell(&table, "%s", values.s != NULL ? values.s : "");
-    gi_str_free(&values);
-  }
-  gi_str_puts(out, "\n");
-  gi_table_print(&table, out);
-  gi_table_free(&table);
+  gi_schema_text(out, layer->fields);
 }
 
 static void layer_markdown(gi_str *out, const gi_layer *layer) {
@@ -89,21 +45,7 @@ static void layer_markdown(gi_str *out, const gi_layer *layer) {
   gi_markdown(out, layer->doc);
   gi_str_printf(out, "\n\n    %s\n", usage.s != NULL ? usage.s : "");
   gi_str_free(&usage);
-  if (layer->fields == NULL) return;
-  gi_str_puts(out, "\n| option | default | meaning | values |\n|---|---|---|---|\n");
-  for (const gi_field *f = layer->fields; f->name != NULL; f++) {
-    gi_str values = {0};
-    values_text(&values, f);
-    gi_str_printf(out, "| `%s` | %s | ", f->name,
-                  f->required       ? "required"
-                  : f->dflt != NULL ? f->dflt
-                                    : "");
-    gi_markdown(out, f->doc);
-    gi_str_puts(out, " | ");
-    gi_markdown(out, values.s != NULL ? values.s : "");
-    gi_str_puts(out, " |\n");
-    gi_str_free(&values);
-  }
+  gi_schema_markdown(out, layer->fields);
 }
 
 static glia_status unknown(const char *name) {

@@ -427,7 +427,8 @@ static const gi_command train_row = {
         "part of "
         "the data (test/, valid/ or val/ beside train/, or idx files named t10k) is measured "
         "only at "
-        "the end, and by 'glia evaluate'.",
+        "the end, and by 'glia evaluate'.\n\n"
+        "'glia rules' lists losses, optimisers and schedules with their options.",
     .example =
         "glia train data/digits --net lenet.net --epochs 8 --seed 1 --run runs/digits\n"
         "glia train --resume runs/digits\n"
