@@ -141,6 +141,14 @@ static inline void scikit_target_weight(scikit_call *c, const gi_json *v) {
     c->o.target_weight = c->target_weight_tensor;
 }
 
+static inline const char *scikit_distance(const char *name) {
+  static const char *const names[][2] = {
+      {"l1", "manhattan"}, {"cityblock", "manhattan"}, {"l2", "euclidean"}};
+  for (size_t i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i][0], name) == 0) return names[i][1];
+  return name;
+}
+
 /* Lists, and what means different things in different functions; false: it is neither. */
 static inline bool scikit_special(scikit_call *c, const char *key, const gi_json *v) {
   const bool list = gi_json_type(v) == GI_JSON_ARRAY;
@@ -164,6 +172,8 @@ static inline bool scikit_special(scikit_call *c, const char *key, const gi_json
     c->o.infinite = !gi_json_bool(v, true);
   else if (strcmp(key, "drop_intermediate") == 0)
     c->o.all_points = !gi_json_bool(v, true);
+  else if (strcmp(key, "metric") == 0)
+    c->o.distance = scikit_distance(gi_json_str(v, NULL));
   else if (strcmp(key, "multilabel") == 0)
     return true; /* the arrays say so */
   else
@@ -184,7 +194,6 @@ static inline bool scikit_option(const char *key, const gi_json *v, void *user) 
       {"multi_class", &c->o.multi_class, NULL, NULL, NULL},
       {"multioutput", &c->o.multioutput, NULL, NULL, NULL},
       {"average_method", &c->o.average_method, NULL, NULL, NULL},
-      {"metric", &c->o.distance, NULL, NULL, NULL},
       {"strategy", &c->o.strategy, NULL, NULL, NULL},
       {"beta", NULL, &c->o.beta, NULL, NULL},
       {"max_fpr", NULL, &c->o.max_fpr, NULL, NULL},

@@ -106,7 +106,8 @@ static inline const char *torch_schedule_name(const char *op) {
 
 static inline bool torch_schedule_option(const char *key, const gi_json *v, void *user) {
   const bool of_others = strcmp(key, "epochs") == 0 || strcmp(key, "steps_per_epoch") == 0 ||
-                         strcmp(key, "last_epoch") == 0 || strcmp(key, "verbose") == 0;
+                         strcmp(key, "last_epoch") == 0 || strcmp(key, "verbose") == 0 ||
+                         strcmp(key, "scale_mode") == 0; /* of a function of one's own */
   return of_others || torch_option(key, v, user);
 }
 

@@ -36,6 +36,7 @@ struct question {
   glia_tensor *given_tensor[MOST];
   glia_value given[MOST], out[MOST];
   glia_tensor *put[MOST]; /* answers without a graph, as out_name */
+  char around[NAME];      /* of q_around */
   const char *why;        /* unanswered */
 };
 
@@ -106,10 +107,31 @@ glia_value q_input(question *q, int i) {
   snprintf(name, sizeof name, "input.%d", i);
   return q_tensor(q, name);
 }
+const char *q_around(question *q, const char *of) {
+  const size_t begin = strlen("param."), n = strlen(of);
+  for (int i = 0; i < glia_safetensors_count(q->file); i++) {
+    const char *name = glia_safetensors_name(q->file, i);
+    const size_t length = strlen(name);
+    if (strncmp(name, "param.", begin) != 0 || length < begin + n + 2 ||
+        name[length - n - 1] != '.' || strcmp(name + length - n, of) != 0)
+      continue;
+    snprintf(q->around, sizeof q->around, "%.*s", (int)(length - n - 1 - begin), name + begin);
+    return q->around;
+  }
+  return "";
+}
+
 glia_value q_param(question *q, const char *of) {
   char name[NAME];
   snprintf(name, sizeof name, "param.%s", of);
+  const glia_value v = q_tensor(q, name);
+  if (v.graph != NULL || q_around(q, of)[0] == '\0') return v;
+  snprintf(name, sizeof name, "param.%.60s.%.60s", q->around, of);
   return q_tensor(q, name);
+}
+glia_value q_param_or(question *q, const char *of, int i) {
+  const glia_value v = q_param(q, of);
+  return v.graph != NULL ? v : q_input(q, i);
 }
 
 static const gi_json *attribute(const question *q, const char *key) {
@@ -119,8 +141,14 @@ glia_value q_named(question *q, const char *key) {
   const char *name = gi_json_str(attribute(q, key), "");
   return strncmp(name, "input.", 6) == 0 ? q_tensor(q, name) : GLIA_NONE;
 }
+/* JSON has no infinity: "inf" is a number too. */
+static double number(const gi_json *j, double fallback) {
+  const char *text = gi_json_str(j, "");
+  if (strcmp(text, "inf") == 0) return (double)INFINITY;
+  return strcmp(text, "-inf") == 0 ? -(double)INFINITY : gi_json_num(j, fallback);
+}
 double q_num(const question *q, const char *key, double fallback) {
-  return gi_json_num(attribute(q, key), fallback);
+  return number(attribute(q, key), fallback);
 }
 int64_t q_int(const question *q, const char *key, int64_t fallback) {
   return gi_json_int(attribute(q, key), fallback);
@@ -148,7 +176,7 @@ void q_ints(const question *q, const char *key, int n, int64_t *out) {
 }
 double q_num_at(const question *q, const char *key, int i) {
   const gi_json *j = attribute(q, key);
-  return gi_json_num(q_count(q, key) > 0 ? gi_json_at(j, (size_t)i) : j, 0);
+  return number(q_count(q, key) > 0 ? gi_json_at(j, (size_t)i) : j, 0);
 }
 bool q_training(const question *q) { return strcmp(q_str(q, "mode", ""), "train") == 0; }
 
@@ -268,6 +296,31 @@ static bool agrees(const question *q, const char *name, const glia_tensor *got) 
   return good && worst <= 1;
 }
 
+/* Is a tensor of the case an answer, not something given? The gradients that an optimiser is
+ * handed begin like the gradients of a layer. */
+static bool is_asked(const question *q, const char *name) {
+  static const char *const begin[] = {"output.", "grad.",    "buffer_after.",
+                                      "after.",  "clipped.", "total_norm",
+                                      "value",   "lr",       "momentum"};
+  if (strcmp(q->group, "optim") == 0 && strncmp(name, "grad.", 5) == 0) return false;
+  for (int i = 0; i < GI_COUNT(begin); i++)
+    if (strncmp(name, begin[i], strlen(begin[i])) == 0) return true;
+  return false;
+}
+
+/* Says what was asked and has no answer. */
+static bool complete(const question *q) {
+  bool good = true;
+  const char *name;
+  for (int i = 0; (name = q_tensor_name(q, i)) != NULL; i++) {
+    bool there = !is_asked(q, name);
+    for (int k = 0; k < q->n_out && !there; k++) there = strcmp(name, q->out_name[k]) == 0;
+    if (!there) printf("%s/%s: no %s\n", q->group, q->name, name);
+    good = good && there;
+  }
+  return good;
+}
+
 /* ---- running ------------------------------------------------------------------------------
  */
 
@@ -285,6 +338,7 @@ static glia_status write_answers(const question *q, const glia_plan *plan, bool 
         q->out_name[i], plan != NULL ? glia_plan_output(plan, q->out_name[i]) : q->put[i]};
     if (q->o->check && !agrees(q, t[i].name, t[i].tensor)) *good = false;
   }
+  if (q->o->check && !complete(q)) *good = false;
   snprintf(path, sizeof path, "%s/%s", q->o->out, q->group);
   GI_TRY(make_folder(path));
   snprintf(path, sizeof path, "%s/%s/%s.safetensors", q->o->out, q->group, q->name);
@@ -408,11 +462,34 @@ static char *read_text(const char *path, size_t *n) {
   return text;
 }
 
+/* Python writes NaN, Infinity and -Infinity, which are no JSON; in place, outside of strings:
+ * "", "inf" and "-inf", and blanks. */
+static void make_strict(char *text, size_t n) {
+  static const char *const words[][2] = {
+      {"NaN", "\"\" "}, {"-Infinity", "\"-inf\"   "}, {"Infinity", "\"inf\"   "}};
+  bool inside = false;
+  for (size_t i = 0; i < n; i++) {
+    if (inside && text[i] == '\\') {
+      i++;
+      continue;
+    }
+    if (text[i] == '"') inside = !inside;
+    for (int w = 0; w < GI_COUNT(words) && !inside; w++) {
+      const size_t length = strlen(words[w][0]);
+      if (n - i < length || strncmp(text + i, words[w][0], length) != 0) continue;
+      memcpy(text + i, words[w][1], length);
+      i += length - 1;
+      break;
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   const options o = parse(argc, argv);
   size_t size = 0;
   gi_json *manifest = NULL;
   char *text = read_text(o.manifest, &size);
+  if (text != NULL) make_strict(text, size);
   if (text == NULL || gi_json_parse(text, size, o.manifest, &manifest) != GLIA_OK ||
       make_folder(o.out) != GLIA_OK) {
     fprintf(stderr, "glia-parity: %s\n", text == NULL ? strerror(errno) : glia_error_message());

@@ -39,7 +39,12 @@ bool q_training(const question *q); /* the case's mode */
 /* A given tensor as an input of the graph; GLIA_NONE if the file has none of that name. */
 glia_value q_tensor(question *q, const char *name);
 glia_value q_input(question *q, int i);
-glia_value q_param(question *q, const char *name); /* "weight" */
+/* "weight", also where another module is around the one that has it: "param.m.weight". */
+glia_value q_param(question *q, const char *name);
+/* That, or input i in the functions that take their weights as arguments. */
+glia_value q_param_or(question *q, const char *name, int i);
+/* The name of the module around "linear1.weight"; "" if there is none. */
+const char *q_around(question *q, const char *name);
 /* A scope whose parameters and buffers are the given ones, for rows that call layers or models.
  * Call it before q_param. */
 glia_scope *q_scope(question *q);
@@ -47,7 +52,7 @@ glia_scope *q_scope(question *q);
 glia_value q_named(question *q, const char *key);
 
 /* Attributes; `fallback` where the case has none, or null. */
-double q_num(const question *q, const char *key, double fallback);
+double q_num(const question *q, const char *key, double fallback); /* "inf" too */
 int64_t q_int(const question *q, const char *key, int64_t fallback);
 bool q_bool(const question *q, const char *key, bool fallback);
 const char *q_str(const question *q, const char *key, const char *fallback);

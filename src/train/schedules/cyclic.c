@@ -35,8 +35,8 @@ static void defaults(glia_schedule *s) {
 static const char *const modes[] = {"triangular", "triangular2", "exp_range", NULL};
 
 static const gi_field fields[] = {
-    GI_SCHEDULE_F64(base_lr, 0, 1e6, "0", "the lowest rate; 0: a tenth of the training's"),
-    GI_SCHEDULE_F64(max_lr, 0, 1e6, "0", "the highest rate; 0: the training's"),
+    GI_SCHEDULE_F64(base_lr, 0, 1e6, "lr / 10", "the lowest rate"),
+    GI_SCHEDULE_F64(max_lr, 0, 1e6, "lr", "the highest rate"),
     GI_SCHEDULE_I64(step_size_up, "2000", "steps up"),
     GI_SCHEDULE_I64(step_size_down, "step_size_up", "steps down"),
     GI_FIELD(NAME, glia_schedule, mode, .choices = modes, .dflt = "triangular",

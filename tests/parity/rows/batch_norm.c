@@ -25,6 +25,18 @@ static void move(question *q, const char *name, glia_value old, glia_value batch
   q_give(q, after, glia_add(old, glia_mul(share, glia_sub(batch, old))));
 }
 
+/* In inference they stay as they are. */
+static void keep(question *q) {
+  static const char *const names[] = {"running_mean", "running_var", "num_batches_tracked"};
+  for (int i = 0; i < GI_COUNT(names); i++) {
+    char before[64], after[64];
+    snprintf(before, sizeof before, "buffer.%s", names[i]);
+    snprintf(after, sizeof after, "buffer_after.%s", names[i]);
+    const glia_value v = q_tensor(q, before);
+    if (v.graph != NULL) q_give(q, after, v);
+  }
+}
+
 static void train(question *q, glia_value x, glia_value gamma, glia_value beta, double eps) {
   glia_value mean, variance,
       share = glia_scalar(q_graph(q), GLIA_F32, q_num(q, "momentum", 0.1));
@@ -60,6 +72,7 @@ static void batch_norm(question *q) {
       q, 0,
       glia_add(glia_mul(glia_sub(x, by_channel(mean, x)), by_channel(glia_mul(r, gamma), x)),
                by_channel(beta, x)));
+  keep(q);
 }
 
 static const parity_row rows[] = {{.op = "BatchNorm1d", .build = batch_norm},

@@ -17,7 +17,8 @@ static void conv(question *q, int axes, bool transposed) {
   q_ints(q, "output_padding", axes, o.output_padding);
   o.same = strcmp(padding, "same") == 0;
   if (padding[0] == '\0') q_ints(q, "padding", axes, o.padding);
-  const glia_value x = q_input(q, 0), w = q_param(q, "weight"), b = q_param(q, "bias");
+  const glia_value x = q_input(q, 0), w = q_param_or(q, "weight", 1),
+                   b = q_param_or(q, "bias", 2);
   q_output(
       q, 0,
       transposed ? glia_conv_transpose_with_opt(x, w, b, &o) : glia_conv_with_opt(x, w, b, &o));
@@ -57,6 +58,12 @@ static const parity_row rows[] = {
     {.op = "ConvTranspose1d", .build = conv1d_transpose},
     {.op = "ConvTranspose2d", .build = conv2d_transpose},
     {.op = "ConvTranspose3d", .build = conv3d_transpose},
+    {.op = "conv1d", .build = conv1d},
+    {.op = "conv2d", .build = conv2d},
+    {.op = "conv3d", .build = conv3d},
+    {.op = "conv_transpose1d", .build = conv1d_transpose},
+    {.op = "conv_transpose2d", .build = conv2d_transpose},
+    {.op = "conv_transpose3d", .build = conv3d_transpose},
     {.op = "unfold", .build = unfold},
     {.op = "Unfold", .build = unfold},
     {.op = "fold", .build = fold},

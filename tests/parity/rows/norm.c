@@ -1,23 +1,42 @@
 /* norm.c - normalisation but by batch. */
+#include <math.h>
+
 #include "parity/parity.h"
 
 static void layer_norm(question *q) {
   const int n = q_count(q, "normalized_shape");
   q_output(q, 0,
-           glia_layer_norm_with(q_input(q, 0), n > 0 ? n : 1, q_param(q, "weight"),
-                                q_param(q, "bias"), q_num(q, "eps", 1e-5)));
+           glia_layer_norm_with(q_input(q, 0), n > 0 ? n : 1, q_param_or(q, "weight", 1),
+                                q_param_or(q, "bias", 2), q_num(q, "eps", 1e-5)));
 }
 /* Without eps PyTorch takes the distance of the floats from 1. */
 static void rms_norm(question *q) {
   const int n = q_count(q, "normalized_shape");
   q_output(q, 0,
-           glia_rms_norm_with(q_input(q, 0), n > 0 ? n : 1, q_param(q, "weight"),
+           glia_rms_norm_with(q_input(q, 0), n > 0 ? n : 1, q_param_or(q, "weight", 1),
                               q_num(q, "eps", 1.1920928955078125e-7)));
 }
 static void group_norm(question *q) {
-  q_output(q, 0,
-           glia_group_norm_with(q_input(q, 0), q_int(q, "num_groups", 1), q_param(q, "weight"),
-                                q_param(q, "bias"), q_num(q, "eps", 1e-5)));
+  q_output(
+      q, 0,
+      glia_group_norm_with(q_input(q, 0), q_int(q, "num_groups", 1), q_param_or(q, "weight", 1),
+                           q_param_or(q, "bias", 2), q_num(q, "eps", 1e-5)));
+}
+
+/* x / max(|x|, eps) along an axis, |x| its p-norm: the root of a sum that is at least eps^p. */
+static void normalize(question *q) {
+  const glia_value x = q_input(q, 0);
+  const double p = q_num(q, "p", 2), eps = q_num(q, "eps", 1e-12);
+  const int axis = (int)q_int(q, "dim", 1);
+  if (!(p > 0) || isinf(p)) {
+    q_cannot(q, "has a norm that is not known");
+    return;
+  }
+  const glia_value power = glia_scalar_like(x, p),
+                   sum = glia_sum(p == 2 ? glia_square(x) : glia_pow(glia_abs(x), power),
+                                  .n = 1, .axes = {axis}, .keep = true);
+  const glia_value norm = glia_pow(sum, glia_scalar_like(x, 1 / p));
+  q_output(q, 0, glia_div(x, glia_maximum(norm, glia_scalar_like(x, eps))));
 }
 
 /* ---- by instance --------------------------------------------------------------------- */
@@ -51,9 +70,9 @@ static void track(question *q, glia_value x) {
 }
 
 static void instance_norm(question *q) {
-  const int axes = strpbrk(q_op(q), "123") != NULL ? *strpbrk(q_op(q), "123") - '0' : 2;
   glia_value x = q_input(q, 0);
-  const int rank = glia_value_rank(x);
+  const char *digit = strpbrk(q_op(q), "123"); /* instance_norm has a batch, always */
+  const int rank = glia_value_rank(x), axes = digit != NULL ? *digit - '0' : rank - 2;
   int64_t shape[GLIA_MAX_RANK] = {1};
   const bool alone = rank == axes + 1; /* no batch axis */
   memcpy(shape + alone, glia_value_shape(x), (size_t)rank * sizeof shape[0]);
@@ -87,6 +106,11 @@ static const parity_row rows[] = {
     {.op = "LayerNorm", .build = layer_norm},
     {.op = "RMSNorm", .build = rms_norm},
     {.op = "GroupNorm", .build = group_norm},
+    {.op = "layer_norm", .build = layer_norm},
+    {.op = "rms_norm", .build = rms_norm},
+    {.op = "group_norm", .build = group_norm},
+    {.op = "normalize", .build = normalize},
+    {.op = "instance_norm", .build = instance_norm},
     {.op = "InstanceNorm1d", .build = instance_norm},
     {.op = "InstanceNorm2d", .build = instance_norm},
     {.op = "InstanceNorm3d", .build = instance_norm},

@@ -202,7 +202,9 @@ static const parity_row rows[] = {
     {.op = "Rprop", .answer = optimise},
     {.op = "LBFGS", .answer = lbfgs},
     {.op = "clip_grad_norm", .build = clip_norm},
+    {.op = "clip_grad_norm_", .build = clip_norm},
     {.op = "clip_grad_value", .build = clip_value},
+    {.op = "clip_grad_value_", .build = clip_value},
 };
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_optim[] = {&all, NULL};

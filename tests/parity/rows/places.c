@@ -5,7 +5,8 @@
 
 static void interpolate(question *q) {
   static const char *const modes[] = {"nearest", "linear", "bicubic", "area"};
-  const char *mode = q_str(q, "mode", "nearest");
+  const bool linear = strcmp(q_op(q), "UpsamplingBilinear2d") == 0; /* it aligns corners */
+  const char *mode = q_str(q, "mode", linear ? "bilinear" : "nearest");
   const glia_value x = q_input(q, 0);
   glia_resize_opts o = {.size = sizeof o};
   if (strcmp(mode, "bilinear") == 0 || strcmp(mode, "trilinear") == 0) mode = "linear";
@@ -21,7 +22,7 @@ static void interpolate(question *q) {
     q_cannot(q, "has a mode that is not known");
     return;
   }
-  if (q_bool(q, "align_corners", false)) o.coordinates = GLIA_ALIGN_CORNERS;
+  if (q_bool(q, "align_corners", linear)) o.coordinates = GLIA_ALIGN_CORNERS;
   o.antialias = q_bool(q, "antialias", false);
   const int axes = glia_value_rank(x) - 2;
   q_ints(q, "size", axes, o.to);
@@ -46,15 +47,24 @@ static void grid_sample(question *q) {
   q_output(q, 0, glia_grid_sample_opt(q_input(q, 0), q_input(q, 1), &o));
 }
 
-/* Negative counts cut, as PyTorch's. */
-static glia_value padded(glia_value x, int64_t *before, int64_t *after, double value) {
+/* Negative counts cut, as PyTorch's; what is left is what goes round. */
+static glia_value cut(glia_value x, int64_t *before, int64_t *after) {
   for (int d = 0; d < glia_value_rank(x); d++) {
     const int64_t n = glia_value_dim(x, d), from = GI_MAX(0, -before[d]);
     x = glia_slice(x, d, from, n - GI_MAX(0, -after[d]), 1);
     before[d] = GI_MAX(0, before[d]);
     after[d] = GI_MAX(0, after[d]);
   }
+  return x;
+}
+static glia_value padded(glia_value x, int64_t *before, int64_t *after, double value) {
+  x = cut(x, before, after);
   return glia_pad(x, before, after, value);
+}
+static glia_value padded_by_edge(glia_value x, int64_t *before, int64_t *after,
+                                 glia_pad_mode mode) {
+  if (mode == GLIA_PAD_CIRCULAR) x = cut(x, before, after);
+  return glia_pad_edge(x, before, after, mode);
 }
 
 /* PyTorch lists pairs from the last axis on. */
@@ -73,10 +83,10 @@ static void pad(question *q) {
     q_output(q, 0, padded(x, before, after, q_num(q, "value", 0)));
   else
     q_output(q, 0,
-             glia_pad_edge(x, before, after,
-                           strcmp(mode, "reflect") == 0     ? GLIA_PAD_REFLECT
-                           : strcmp(mode, "replicate") == 0 ? GLIA_PAD_REPLICATE
-                                                            : GLIA_PAD_CIRCULAR));
+             padded_by_edge(x, before, after,
+                            strcmp(mode, "reflect") == 0     ? GLIA_PAD_REFLECT
+                            : strcmp(mode, "replicate") == 0 ? GLIA_PAD_REPLICATE
+                                                             : GLIA_PAD_CIRCULAR));
 }
 
 /* Modules have the mode in their name, ReflectionPad2d, and one number may stand for all sides.
@@ -96,10 +106,10 @@ static void pad_module(question *q) {
     q_output(q, 0, padded(x, before, after, q_num(q, "value", 0)));
   else
     q_output(q, 0,
-             glia_pad_edge(x, before, after,
-                           strncmp(name, "Ref", 3) == 0 ? GLIA_PAD_REFLECT
-                           : first == 'R'               ? GLIA_PAD_REPLICATE
-                                                        : GLIA_PAD_CIRCULAR));
+             padded_by_edge(x, before, after,
+                            strncmp(name, "Ref", 3) == 0 ? GLIA_PAD_REFLECT
+                            : first == 'R'               ? GLIA_PAD_REPLICATE
+                                                         : GLIA_PAD_CIRCULAR));
 }
 
 static void pixel_shuffle(question *q) {
@@ -153,6 +163,8 @@ static const parity_row rows[] = {
     {.op = "PixelUnshuffle", .build = pixel_unshuffle},
     {.op = "ChannelShuffle", .build = channel_shuffle},
     {.op = "Upsample", .build = interpolate},
+    {.op = "UpsamplingNearest2d", .build = interpolate},
+    {.op = "UpsamplingBilinear2d", .build = interpolate},
     {.op = "affine_grid", .build = affine_grid},
     {.op = "einsum", .build = einsum},
 };

@@ -61,6 +61,24 @@ static void adaptive_avg(question *q) {
   q_output(q, 0, glia_adaptive_avg_pool(q_input(q, 0), axes_of(q), size));
 }
 
+/* Where windows overlap, several of y name one cell. The last of them stays there, but in
+ * PyTorch the cell's gradient reaches all: it is that of the sum of all, whose value is taken
+ * off again. */
+static glia_value put_back(glia_value y, glia_value index, int axes, const int64_t *size) {
+  const int rank = glia_value_rank(y);
+  int64_t flat[GLIA_MAX_RANK], shape[GLIA_MAX_RANK], cells = 1;
+  memcpy(flat, glia_value_shape(y), (size_t)rank * sizeof flat[0]);
+  memcpy(shape, flat, sizeof shape);
+  for (int d = 0; d < axes; d++) cells *= shape[rank - axes + d] = size[d];
+  flat[rank - axes] = -1;
+  const int lead = rank - axes + 1;
+  const glia_value sum = glia_reshape(
+      glia_put_along(glia_reshape(y, lead, flat), glia_reshape(index, lead, flat), -1, cells),
+      rank, shape);
+  return glia_add(glia_max_unpool(glia_stop_gradient(y), index, axes, size),
+                  glia_sub(sum, glia_stop_gradient(sum)));
+}
+
 /* Without output_size, what the pooling was of: (n - 1) stride - 2 padding + kernel. */
 static void max_unpool(question *q) {
   const glia_pool_opts o = window_of(q);
@@ -76,7 +94,7 @@ static void max_unpool(question *q) {
     q_ints(q, "output_size", q_count(q, "output_size"), listed);
     memcpy(size, listed + skip, (size_t)o.axes * sizeof size[0]);
   }
-  q_output(q, 0, glia_max_unpool(y, q_input(q, 1), o.axes, size));
+  q_output(q, 0, put_back(y, q_input(q, 1), o.axes, size));
 }
 
 #define AXES(name, module, fn)                                          \

@@ -5,15 +5,10 @@
 
 #include "nn/recurrent.h"
 
-/* "weight_ih_l0" of the module itself, or of one called r around it. */
 static glia_value given(void *user, const char *name, int rank, const int64_t *shape,
                         double bound) {
-  char inner[64];
-  question *q = user;
   (void)rank, (void)shape, (void)bound;
-  snprintf(inner, sizeof inner, "r.%s", name);
-  const glia_value v = q_param(q, inner);
-  return v.graph != NULL ? v : q_param(q, name);
+  return q_param(user, name);
 }
 
 /* The list as a constant; *longest receives the largest, 0 without a list. */

@@ -18,23 +18,33 @@ static glia_lookup_opts lookup(const question *q) {
 
 static void embedding(question *q) {
   const glia_lookup_opts o = lookup(q);
-  q_output(q, 0, glia_embedding_with(q_param(q, "weight"), q_input(q, 0), &o));
+  q_output(q, 0, glia_embedding_with(q_param_or(q, "weight", 1), q_input(q, 0), &o));
 }
 
-/* index, then offsets of a flat index, then weights where the case has them. */
+/* Offsets of a flat index: a list of the case, or the next input. */
+static glia_value offsets_of(question *q, int *next) {
+  enum { MOST_BAGS = 64 };
+  int64_t at[MOST_BAGS] = {0};
+  const int64_t n = q_count(q, "offsets");
+  if (n == 0 || n > MOST_BAGS) return q_input(q, (*next)++);
+  q_ints(q, "offsets", (int)n, at);
+  return glia_constant(q_graph(q), GLIA_I64, 1, &n, at);
+}
+
+/* index[, the matrix], then offsets of a flat index, then weights where the case has them. */
 static void embedding_bag(question *q) {
   const char *mode = q_str(q, "mode", "mean"), *how = q_str(q, "bag_mode", mode);
-  const glia_value index = q_input(q, 0);
-  int next = 1;
+  const glia_value index = q_input(q, 0), weight = q_param_or(q, "weight", 1);
+  int next = q_param(q, "weight").graph != NULL ? 1 : 2;
   glia_bag_opts o = {.size = sizeof o,
                      .mode = strcmp(how, "sum") == 0   ? GLIA_BAG_SUM
                              : strcmp(how, "max") == 0 ? GLIA_BAG_MAX
                                                        : GLIA_BAG_MEAN,
                      .last_offset = q_bool(q, "include_last_offset", false),
                      .lookup = lookup(q)};
-  if (glia_value_rank(index) == 1) o.offsets = q_input(q, next++);
+  if (glia_value_rank(index) == 1) o.offsets = offsets_of(q, &next);
   o.weights = q_input(q, next);
-  q_output(q, 0, glia_embedding_bag_with(q_param(q, "weight"), index, &o));
+  q_output(q, 0, glia_embedding_bag_with(weight, index, &o));
 }
 
 /* ---- attention --------------------------------------------------------------------------- */
@@ -56,14 +66,14 @@ static void multi_head_attention(question *q) {
   int next = 3;
   glia_value weights = GLIA_NONE;
   glia_scope *s = q_scope(q);
-  const bool outer = q_param(q, "m.out_proj.weight").graph != NULL;
+  const char *around = q_around(q, "out_proj.weight");
   const bool wanted = q_bool(q, "need_weights", true);
   const glia_value mask = mask_of(q, "attn_mask", &next);
   const glia_value y = glia_multi_head_attention(
-      s, outer ? "m" : "", q_input(q, 0), .heads = q_int(q, "num_heads", 1),
-      .key = q_input(q, 1), .value = q_input(q, 2), .mask = mask,
-      .key_mask = mask_of(q, "key_padding_mask", &next), .no_bias = !q_bool(q, "bias", true),
-      .bias_kv = q_bool(q, "add_bias_kv", false), .zero_key = q_bool(q, "add_zero_attn", false),
+      s, around, q_input(q, 0), .heads = q_int(q, "num_heads", 1), .key = q_input(q, 1),
+      .value = q_input(q, 2), .mask = mask, .key_mask = mask_of(q, "key_padding_mask", &next),
+      .no_bias = !q_bool(q, "bias", true), .bias_kv = q_bool(q, "add_bias_kv", false),
+      .zero_key = q_bool(q, "add_zero_attn", false),
       .sequence_first = !q_bool(q, "batch_first", false), .dropout = q_num(q, "dropout", 0),
       .weights = wanted ? &weights : NULL,
       .weights_by_head = !q_bool(q, "average_attn_weights", true));
@@ -83,23 +93,101 @@ static glia_transformer_layer_opts layer_opts(question *q) {
                                        .sequence_first = !q_bool(q, "batch_first", false)};
 }
 
-static void encoder_layer(question *q) {
-  int next = 1;
+static glia_transformer_layer_opts encoder_opts(question *q, int *next) {
   glia_transformer_layer_opts o = layer_opts(q);
-  o.mask = mask_of(q, "src_mask", &next);
-  o.key_mask = mask_of(q, "src_key_padding_mask", &next);
-  q_output(q, 0, glia_transformer_encoder_layer_opt(q_scope(q), "", q_input(q, 0), &o));
+  o.mask = mask_of(q, "src_mask", next);
+  if (o.mask.graph == NULL) o.mask = mask_of(q, "mask", next); /* as TransformerEncoder's */
+  o.key_mask = mask_of(q, "src_key_padding_mask", next);
+  return o;
+}
+static glia_transformer_layer_opts decoder_opts(question *q, int *next) {
+  glia_transformer_layer_opts o = layer_opts(q);
+  o.mask = mask_of(q, "tgt_mask", next);
+  o.memory_mask = mask_of(q, "memory_mask", next);
+  o.key_mask = mask_of(q, "tgt_key_padding_mask", next);
+  o.memory_key_mask = mask_of(q, "memory_key_padding_mask", next);
+  return o;
 }
 
+static void encoder_layer(question *q) {
+  int next = 1;
+  glia_scope *s = q_scope(q);
+  const glia_transformer_layer_opts o = encoder_opts(q, &next);
+  q_output(
+      q, 0,
+      glia_transformer_encoder_layer_opt(s, q_around(q, "linear1.weight"), q_input(q, 0), &o));
+}
 static void decoder_layer(question *q) {
   int next = 2;
-  glia_transformer_layer_opts o = layer_opts(q);
+  glia_scope *s = q_scope(q);
+  glia_transformer_layer_opts o = decoder_opts(q, &next);
   o.memory = q_input(q, 1);
-  o.mask = mask_of(q, "tgt_mask", &next);
-  o.memory_mask = mask_of(q, "memory_mask", &next);
-  o.key_mask = mask_of(q, "tgt_key_padding_mask", &next);
-  o.memory_key_mask = mask_of(q, "memory_key_padding_mask", &next);
-  q_output(q, 0, glia_transformer_decoder_layer_opt(q_scope(q), "", q_input(q, 0), &o));
+  q_output(
+      q, 0,
+      glia_transformer_decoder_layer_opt(s, q_around(q, "linear1.weight"), q_input(q, 0), &o));
+}
+
+/* ---- stacks of layers, "layers.0" ..., and "norm" where they have one ----------------------
+ */
+
+static glia_value stack(question *q, glia_scope *s, const char *before, int64_t layers,
+                        glia_value x, const glia_transformer_layer_opts *o) {
+  char name[64];
+  for (int64_t i = 0; i < layers; i++) {
+    snprintf(name, sizeof name, "%slayers.%d", before, (int)i);
+    x = o->memory.graph != NULL ? glia_transformer_decoder_layer_opt(s, name, x, o)
+                                : glia_transformer_encoder_layer_opt(s, name, x, o);
+  }
+  snprintf(name, sizeof name, "%snorm.weight", before);
+  if (q_param(q, name).graph == NULL) return x;
+  snprintf(name, sizeof name, "%snorm", before);
+  return glia_layer_norm(s, name, x, .eps = o->eps);
+}
+static glia_scope *around(question *q, const char *name) {
+  glia_scope *s = q_scope(q);
+  const char *outer = q_around(q, name);
+  return outer[0] != '\0' ? glia_scope_in(s, outer) : s;
+}
+static void encoder(question *q) {
+  int next = 1;
+  glia_scope *s = around(q, "layers.0.linear1.weight");
+  const glia_transformer_layer_opts o = encoder_opts(q, &next);
+  q_output(q, 0, stack(q, s, "", q_int(q, "num_layers", 1), q_input(q, 0), &o));
+}
+static void decoder(question *q) {
+  int next = 2;
+  glia_scope *s = around(q, "layers.0.linear1.weight");
+  glia_transformer_layer_opts o = decoder_opts(q, &next);
+  o.memory = q_input(q, 1);
+  q_output(q, 0, stack(q, s, "", q_int(q, "num_layers", 1), q_input(q, 0), &o));
+}
+static void transformer(question *q) {
+  int next = 2;
+  glia_scope *s = around(q, "encoder.layers.0.linear1.weight");
+  const glia_transformer_layer_opts e = encoder_opts(q, &next);
+  glia_transformer_layer_opts d = decoder_opts(q, &next);
+  d.memory = stack(q, s, "encoder.", q_int(q, "num_encoder_layers", 6), q_input(q, 0), &e);
+  q_output(q, 0, stack(q, s, "decoder.", q_int(q, "num_decoder_layers", 6), q_input(q, 1), &d));
+}
+
+/* [..., T, D] as [N, heads, T, D]. Here a mask of bools is true where a key is seen. */
+static glia_value by_heads(glia_value v) {
+  const int rank = glia_value_rank(v);
+  const int64_t *d = glia_value_shape(v);
+  if (v.graph == NULL || rank >= 4 || rank < 2) return v;
+  return glia_reshape(v, 4,
+                      (const int64_t[]){rank == 3 ? d[0] : 1, 1, d[rank - 2], d[rank - 1]});
+}
+static void attention(question *q) {
+  const glia_value x = q_input(q, 0), v = q_input(q, 2);
+  int64_t shape[GLIA_MAX_RANK];
+  const int rank = glia_value_rank(x);
+  memcpy(shape, glia_value_shape(x), (size_t)rank * sizeof shape[0]);
+  shape[rank - 1] = glia_value_dim(v, -1);
+  const glia_value y = glia_attention(
+      by_heads(x), by_heads(q_input(q, 1)), by_heads(v), .mask = by_heads(q_input(q, 3)),
+      .causal = q_bool(q, "is_causal", false), .scale = q_num(q, "scale", 0));
+  q_output(q, 0, glia_reshape(y, rank, shape));
 }
 
 /* ---- models ------------------------------------------------------------------------------ */
@@ -127,10 +215,16 @@ static void model(question *q) {
 
 static const parity_row rows[] = {
     {.op = "Embedding", .build = embedding},
+    {.op = "embedding", .build = embedding},
     {.op = "EmbeddingBag", .build = embedding_bag},
+    {.op = "embedding_bag", .build = embedding_bag},
     {.op = "MultiheadAttention", .build = multi_head_attention},
     {.op = "TransformerEncoderLayer", .build = encoder_layer},
     {.op = "TransformerDecoderLayer", .build = decoder_layer},
+    {.op = "TransformerEncoder", .build = encoder},
+    {.op = "TransformerDecoder", .build = decoder},
+    {.op = "Transformer", .build = transformer},
+    {.op = "scaled_dot_product_attention", .build = attention},
     {.op = "BertForSequenceClassification", .build = model},
     {.op = "GPT2LMHeadModel", .build = model},
     {.op = "LlamaForCausalLM", .build = model},

@@ -36,14 +36,14 @@ static void softmax(const float *x, int64_t n, bool logarithm, float *y) {
     sum += e;
   }
   const float s = lanes_sum(sum);
-  const vec by = splat(1 / s), off = m + vector_log(splat(s));
+  const vec by = splat(1 / s), off = vector_log(splat(s)); /* m + off would round off */
   for (int64_t i = 0; i < whole; i += GI_LANES)
-    store(y + i, logarithm ? load(x + i) - off : load(y + i) * by);
+    store(y + i, logarithm ? load(x + i) - m - off : load(y + i) * by);
   if (rest > 0)
-    store_part(
-        y + whole,
-        logarithm ? load_part(x + whole, rest, 0) - off : load_part(y + whole, rest, 0) * by,
-        rest);
+    store_part(y + whole,
+               logarithm ? load_part(x + whole, rest, 0) - m - off
+                         : load_part(y + whole, rest, 0) * by,
+               rest);
 }
 
 /* At most one vector of columns. */
@@ -59,10 +59,10 @@ static inline __attribute__((always_inline)) void softmax_vector(const float *x,
     if (!logarithm) STORE(y + i * step, e);
     sum += e;
   }
-  const vec by = splat(1) / sum, off = top + vector_log(sum);
+  const vec by = splat(1) / sum, off = vector_log(sum);
   for (int64_t i = 0; i < n; i++) {
     if (logarithm)
-      STORE(y + i * step, LOAD(x + i * step) - off);
+      STORE(y + i * step, LOAD(x + i * step) - top - off);
     else
       STORE(y + i * step, LOAD(y + i * step) * by);
   }
@@ -80,7 +80,7 @@ static void softmax_columns(const float *x, int64_t n, int64_t step, int64_t wid
 
 /* ---- cross entropy ---------------------------------------------------------------------- */
 
-static float log_sum_exp(const float *x, int64_t n) {
+static float log_sum_exp(const float *x, int64_t n, float *most) {
   const int64_t whole = n - n % GI_LANES, rest = n - whole;
   vec top = splat(-INFINITY), sum = splat(0);
   for (int64_t i = 0; i < whole; i += GI_LANES) top = larger(top, load(x + i));
@@ -88,7 +88,8 @@ static float log_sum_exp(const float *x, int64_t n) {
   const float m = lanes_max(top);
   for (int64_t i = 0; i < whole; i += GI_LANES) sum += vector_exp(load(x + i) - splat(m));
   if (rest > 0) sum += vector_exp(load_part(x + whole, rest, -INFINITY) - splat(m));
-  return m + vector_log(splat(lanes_sum(sum)))[0];
+  *most = m;
+  return vector_log(splat(lanes_sum(sum)))[0];
 }
 
 static void scaled_exp(const float *x, int64_t n, float l, float scale, float *y) {

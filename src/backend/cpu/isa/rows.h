@@ -11,8 +11,8 @@ typedef struct gi_row_loops {
   /* The same for `width` neighbouring columns of n elements, `step` apart. */
   void (*softmax_columns)(const float *x, int64_t n, int64_t step, int64_t width,
                           bool logarithm, float *y);
-  /* log of the sum of e^x over n elements. */
-  float (*log_sum_exp)(const float *x, int64_t n);
+  /* log of the sum of e^(x - max) over n elements, and that max. */
+  float (*log_sum_exp)(const float *x, int64_t n, float *max);
   /* y = e^(x - l) scale. */
   void (*scaled_exp)(const float *x, int64_t n, float l, float scale, float *y);
 } gi_row_loops;

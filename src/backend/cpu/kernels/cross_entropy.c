@@ -61,8 +61,10 @@ static void loss_part(void *user, int64_t part) {
   float *loss = s->x->out[0], *logs = s->x->out[1];
   for (int64_t i = part * s->group; i < last; i++) {
     const float *x = (const float *)s->x->in[0] + i * s->classes;
-    logs[i] = s->loops->log_sum_exp(x, s->classes);
-    loss[i] = logs[i] - x[target_of(s, i)];
+    float max;
+    const float log = s->loops->log_sum_exp(x, s->classes, &max);
+    logs[i] = max + log;
+    loss[i] = max - x[target_of(s, i)] + log; /* their sum would round a small loss off */
   }
 }
 
