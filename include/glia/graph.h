@@ -414,6 +414,9 @@ typedef struct glia_recurrence_opts {
   glia_value bias;        /* gru: b [H]; GLIA_NONE: none */
   glia_value peepholes;   /* lstm: [3, H], p of the gates i, f, o; GLIA_NONE: none */
   glia_value projection;  /* lstm: V [P, H]; GLIA_NONE: none, P = H */
+  bool reset_before; /* gru: the reset gate comes before the product, U_n (r h) + b, as in the
+                        paper, in Keras with reset_after=False and in ONNX with
+                        linear_before_reset=0. Built of other ops, step by step */
 } glia_recurrence_opts;
 
 /* One layer and direction over all time steps. x [T, N, gates H] is what each step brings, W x

@@ -1,5 +1,6 @@
-/* glia/layers.h - more layers, as glia/nn.h: convolution and pooling along one and three axes,
- * by channel, and weights that are held to a norm.
+/* glia/layers.h - more layers, as glia/nn.h: convolution along one and three axes and by
+ * channel, single steps of recurrent layers, bags of embeddings, and weights that are held to a
+ * norm.
  */
 #ifndef GLIA_LAYERS_H
 #define GLIA_LAYERS_H
@@ -63,6 +64,51 @@ GLIA_API glia_value glia_depthwise_conv2d_opt(glia_scope *s, const char *name, g
 GLIA_API glia_value glia_separable_conv2d_opt(glia_scope *s, const char *name, glia_value x,
                                               const glia_depthwise_opts *opt);
 
+/* ---- recurrent cells --------------------------------------------------------------------- */
+
+typedef struct glia_cell_opts {
+  size_t size;
+  int64_t units;          /* must be given */
+  bool no_bias;           /* leave bias_ih and bias_hh out */
+  const char *activation; /* rnn_cell: "tanh" or "relu"; NULL -> "tanh" */
+  bool reset_before;      /* gru_cell: as in glia_recurrence_opts */
+  glia_value h;           /* the state before, [N, units]; GLIA_NONE: zeros */
+  glia_value c;           /* lstm_cell: the cell before, [N, units]; GLIA_NONE: zeros */
+  glia_value *next_c;     /* lstm_cell: receives the cell after; or NULL */
+} glia_cell_opts;
+/* One step of glia_rnn, glia_gru, glia_lstm, for loops of one's own: x [N, features] -> the
+ * state after it, [N, units]. Parameters as PyTorch's RNNCell, GRUCell and LSTMCell: weight_ih
+ * [gates units, features], weight_hh [gates units, units], bias_ih, bias_hh [gates units]. */
+GLIA_API glia_value glia_rnn_cell_opt(glia_scope *s, const char *name, glia_value x,
+                                      const glia_cell_opts *opt);
+GLIA_API glia_value glia_gru_cell_opt(glia_scope *s, const char *name, glia_value x,
+                                      const glia_cell_opts *opt);
+GLIA_API glia_value glia_lstm_cell_opt(glia_scope *s, const char *name, glia_value x,
+                                       const glia_cell_opts *opt);
+
+/* ---- bags of embeddings ------------------------------------------------------------------ */
+
+typedef struct glia_embedding_bag_opts {
+  size_t size;
+  int64_t rows, width; /* of the weight; must be given */
+  glia_bag_mode mode;
+  glia_value offsets; /* i64 [B], for index [n]: where each bag begins, rising from 0 */
+  bool last_offset;   /* offsets has one more, where the last bag ends: n */
+  glia_value weights; /* of index's shape, times the rows; sum only */
+  bool padded;        /* the row called `padding` begins as zeros, is not learned and is left
+                         out of the bags */
+  int64_t padding;    /* negative numbers count from the last row */
+  double max_norm;    /* rows that are longer are taken as scaled down to this length; 0: they
+                         stay */
+  double norm;        /* which length; 0 -> 2 */
+  bool by_frequency;  /* gradients are divided by how often a row is named in the batch */
+  bool sparse;        /* as in glia_embedding_opts */
+} glia_embedding_bag_opts;
+/* index [B, n], or [n] with offsets -> [B, width]: the mean, sum or largest elements of the
+ * rows of each bag; weight [rows, width], normal at first. See glia_embedding_bag_with. */
+GLIA_API glia_value glia_embedding_bag_opt(glia_scope *s, const char *name, glia_value index,
+                                           const glia_embedding_bag_opts *opt);
+
 /* ---- weights held to a norm -------------------------------------------------------------- */
 
 /* The scope s, but in it each parameter "weight" of two axes or more is g v / |v|, |v| for each
@@ -106,6 +152,15 @@ GLIA_API glia_value glia_alpha_dropout(glia_scope *s, const char *name, glia_val
 #define glia_conv3d_transpose(...)                                         \
   GLIA_NAMED3(glia_conv3d_transpose_opt, glia_conv_axes_opts, __VA_ARGS__, \
               .size = sizeof(glia_conv_axes_opts))
+#define glia_rnn_cell(...) \
+  GLIA_NAMED3(glia_rnn_cell_opt, glia_cell_opts, __VA_ARGS__, .size = sizeof(glia_cell_opts))
+#define glia_gru_cell(...) \
+  GLIA_NAMED3(glia_gru_cell_opt, glia_cell_opts, __VA_ARGS__, .size = sizeof(glia_cell_opts))
+#define glia_lstm_cell(...) \
+  GLIA_NAMED3(glia_lstm_cell_opt, glia_cell_opts, __VA_ARGS__, .size = sizeof(glia_cell_opts))
+#define glia_embedding_bag(...)                                             \
+  GLIA_NAMED3(glia_embedding_bag_opt, glia_embedding_bag_opts, __VA_ARGS__, \
+              .size = sizeof(glia_embedding_bag_opts))
 #define glia_depthwise_conv2d(...)                                         \
   GLIA_NAMED3(glia_depthwise_conv2d_opt, glia_depthwise_opts, __VA_ARGS__, \
               .size = sizeof(glia_depthwise_opts))

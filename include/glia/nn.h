@@ -13,6 +13,7 @@
 #include "glia/graph.h"
 #include "glia/losses.h"
 #include "glia/store.h"
+#include "glia/windows.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -115,6 +116,7 @@ typedef struct glia_conv2d_opts {
   bool same;           /* padding such that stride 1 keeps the size; wants an odd kernel */
   bool no_bias;
   glia_init_kind init;
+  glia_border border; /* what is seen in the padding */
 } glia_conv2d_opts;
 /* x [N, C, H, W] -> [N, filters, OH, OW]; weight [filters, C/groups, KH, KW], bias [filters].
  */
@@ -162,6 +164,8 @@ typedef struct glia_recurrent_opts {
   const char *activation; /* rnn: "tanh" or "relu"; NULL -> "tanh" */
   int64_t projection;     /* lstm: the state has P < H numbers (arXiv:1402.1128); 0 -> none */
   bool peepholes;         /* lstm: gates see the cell (Gers et al. 2002) */
+  bool reset_before;      /* gru: the reset gate comes before the product, see
+                             glia_recurrence_opts */
   double dropout;         /* training: between layers */
   double weight_dropout;  /* training: DropConnect on weight_hh (AWD-LSTM, arXiv:1708.02182) */
   bool variational;       /* dropout with one mask for all time steps (arXiv:1512.05287) */

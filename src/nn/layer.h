@@ -23,5 +23,6 @@ const gi_layer *gi_layer_find(const char *name); /* NULL if there is none */
 const gi_layer *gi_layer_at(int i);
 extern const char *const gi_activation_names[]; /* NULL-terminated */
 extern const char *const gi_init_names[];       /* by glia_init_kind, NULL-terminated */
+extern const char *const gi_border_names[];     /* by glia_border, NULL-terminated */
 
 #endif /* GI_LAYER_H */

@@ -61,6 +61,10 @@ static bool options_fit(const stack *k, glia_value x) {
     gi_latch(k->g, GLIA_INVALID, "%s: projection and peepholes are for lstm", k->who);
     return false;
   }
+  if (o->reset_before && k->kind != GI_GRU) {
+    gi_latch(k->g, GLIA_INVALID, "%s: reset_before is for gru", k->who);
+    return false;
+  }
   if (!gi_null(o->c0) && k->kind != GI_LSTM) {
     gi_latch(k->g, GLIA_INVALID, "%s: c0 is for lstm", k->who);
     return false;
@@ -116,7 +120,7 @@ static glia_value biases(const stack *k, place at, glia_value *inside) {
   const int64_t n = k->gates * k->units;
   const glia_value in = weight(k, "bias_ih", at, n, 0);
   glia_value hidden = weight(k, "bias_hh", at, n, 0);
-  if (k->kind == GI_GRU) {
+  if (k->kind == GI_GRU && !k->o->reset_before) {
     const int64_t none[] = {0}, more[] = {k->units};
     *inside = glia_slice(hidden, 0, 2 * k->units, n, 1);
     hidden = glia_pad(glia_slice(hidden, 0, 0, 2 * k->units, 1), none, more, 0);
@@ -141,7 +145,8 @@ static glia_value direction(const stack *k, place at, glia_value x, glia_value *
   glia_recurrence_opts op = {.size = sizeof op,
                              .reverse = at.reverse,
                              .activation = o->activation,
-                             .lengths = o->lengths};
+                             .lengths = o->lengths,
+                             .reset_before = o->reset_before};
   const glia_value all = projected(k, at, x, &op.bias), u = recurrent_weight(k, at);
   const glia_value h0 = first_state(k, o->h0, at, k->state, x);
   if (k->kind == GI_RNN) return glia_rnn_with(all, u, h0, &op, h);

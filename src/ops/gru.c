@@ -1,5 +1,6 @@
 /* gru.c - the gated recurrent unit over all time steps, and its gradient (ops/recurrent.h).
- * (Cho et al., arXiv:1406.1078, with the reset gate behind the product, as PyTorch and Keras)
+ * (Cho et al., arXiv:1406.1078, with the reset gate behind the product, as PyTorch and Keras;
+ * gru_reset.c has it before)
  *
  *   [a_r a_z m] = U h[t - 1],   m += bias
  *   r = sigmoid(x_r + a_r),  z = sigmoid(x_z + a_z),  n = tanh(x_n + r m)
@@ -223,5 +224,8 @@ const gi_op *const gi_ops_gru[] = {&gi_op_gru, &gi_op_gru_grad, NULL};
 
 glia_value glia_gru_with(glia_value x, glia_value weight, glia_value h0,
                          const glia_recurrence_opts *opt, glia_value *last) {
+  glia_recurrence_opts o;
+  gi_opts(&o, sizeof o, opt);
+  if (o.reset_before) return gi_gru_reset_before(x, weight, h0, &o, last);
   return gi_recurrence_emit(&gi_op_gru, opt, x, weight, h0, GLIA_NONE, last, NULL);
 }

@@ -148,6 +148,10 @@ glia_value gi_recurrent_at(const gi_back_step *s, gi_recurrent_value i);
 glia_value gi_recurrent_before_step(const gi_back_step *s, gi_recurrent_value all,
                                     gi_recurrent_value first);
 
+/* gru with the reset gate before the product, written out in other ops (gru_reset.c). */
+glia_value gi_gru_reset_before(glia_value x, glia_value weight, glia_value h0,
+                               const glia_recurrence_opts *o, glia_value *last);
+
 /* ---- reference --------------------------------------------------------------------------- */
 
 /* One sequence at a time, in double. */

@@ -92,6 +92,30 @@ static void test_names_and_shapes(void **state) {
   net_free(&n);
 }
 
+/* The second layer "a" has the first one's weights. */
+static void test_borders_of_images(void **state) {
+  (void)state;
+  const glia_border borders[] = {GLIA_BORDER_REFLECT, GLIA_BORDER_REPLICATE,
+                                 GLIA_BORDER_CIRCULAR};
+  const glia_pad_mode modes[] = {GLIA_PAD_REFLECT, GLIA_PAD_REPLICATE, GLIA_PAD_CIRCULAR};
+  const int64_t around[] = {0, 0, 2, 1};
+  for (int i = 0; i < 3; i++) {
+    net n = net_new(false);
+    glia_tensor *most = NULL;
+    const glia_value x =
+        glia_random_normal(n.g, GLIA_F32, 4, (const int64_t[]){1, 2, 6, 5}, 0, 1, 3);
+    const glia_value y = glia_conv2d(n.s, "a", x, .filters = 3, .kernel = {3, 3},
+                                     .padding = {2, 1}, .stride = {2, 1}, .border = borders[i]);
+    const glia_value z = glia_conv2d(n.s, "a", glia_pad_edge(x, around, around, modes[i]),
+                                     .filters = 3, .kernel = {3, 3}, .stride = {2, 1});
+    EXPECT_SHAPE(y, 1, 3, 4, 5);
+    OK(glia_eval(glia_max(glia_abs(glia_sub(y, z))), &most));
+    NEAR(glia_tensor_get(most, 0), 0, 1e-6);
+    glia_tensor_free(most);
+    net_free(&n);
+  }
+}
+
 /* ---- as text ---------------------------------------------------------------------------- */
 
 static void expect_net(const char *text, int rank, const int64_t *shape, int out_rank,
@@ -120,6 +144,8 @@ static void test_as_text(void **state) {
   expect_net("conv3d_transpose 4 2 stride=2\nmin_pool3d 4\nadaptive_avg_pool3d 2\n", 5, volume,
              5, (const int64_t[]){1, 4, 2, 2, 2});
   expect_net("adaptive_max_pool3d 3\nglobal_max_pool\n", 5, volume, 2, (const int64_t[]){1, 2});
+  expect_net("conv2d 5 3x3 relu border=circular padding=2\n", 4, image, 4,
+             (const int64_t[]){2, 5, 10, 10});
   expect_net("depthwise_conv2d 3x3 relu same\nseparable_conv2d 5 3 mish\nlp_pool2d 2\n", 4,
              image, 4, (const int64_t[]){2, 5, 3, 3});
 }
@@ -360,6 +386,7 @@ static void test_drop_connect(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names_and_shapes),
+      cmocka_unit_test(test_borders_of_images),
       cmocka_unit_test(test_as_text),
       cmocka_unit_test(test_weight_norm),
       cmocka_unit_test(test_spectral_norm),

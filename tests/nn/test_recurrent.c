@@ -128,6 +128,25 @@ static void test_parameters_as_pytorch(void **state) {
   net_free(&n);
 }
 
+static void test_parameters_of_cells(void **state) {
+  (void)state;
+  net n = net_new(true);
+  glia_value c = GLIA_NONE;
+  const glia_value x =
+      glia_reshape(glia_slice(n.x, 0, 0, 1, 1), 2, (const int64_t[]){N, FEATURES});
+  const glia_value h = glia_lstm_cell(n.s, "a", x, .units = 4, .next_c = &c);
+  glia_lstm_cell(n.s, "a", x, .units = 4, .h = h, .c = c); /* the same parameters */
+  glia_gru_cell(n.s, "b", x, .units = 4, .reset_before = true, .no_bias = true);
+  OK(glia_graph_status(n.g));
+  assert_int_equal(glia_value_rank(h), 2);
+  assert_int_equal(glia_value_dim(c, 1), 4);
+  expect_parameter(&n, "a.weight_ih", 2, 16, 3, 0.5);
+  expect_parameter(&n, "a.bias_hh", 1, 16, 0, 0.5);
+  expect_parameter(&n, "b.weight_hh", 2, 12, 4, 0.5);
+  assert_null(glia_store_get(n.store, "b.bias_ih"));
+  net_free(&n);
+}
+
 static double sum_of(glia_value v) {
   glia_tensor *t = NULL;
   OK(glia_eval(glia_sum(glia_abs(v)), &t));
@@ -199,6 +218,11 @@ static void test_refused(void **state) {
   n = net_new(true);
   refuses(glia_gru(n.s, "a", n.x, .units = 3, .projection = 2), &n, GLIA_INVALID, "lstm");
   n = net_new(true);
+  refuses(glia_lstm(n.s, "a", n.x, .units = 3, .reset_before = true), &n, GLIA_INVALID,
+          "reset_before is for gru");
+  n = net_new(true);
+  refuses(glia_gru_cell(n.s, "a", n.x, .units = 3), &n, GLIA_SHAPE, "gru_cell: x has rank 3");
+  n = net_new(true);
   refuses(glia_rnn(n.s, "a", n.x, .units = 3, .activation = "gelu"), &n, GLIA_INVALID,
           "tanh or relu");
   n = net_new(true);
@@ -242,6 +266,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       GOLDEN_TESTS(suite),
       cmocka_unit_test(test_parameters_as_pytorch),
+      cmocka_unit_test(test_parameters_of_cells),
       cmocka_unit_test(test_last_state_alone),
       cmocka_unit_test(test_dropout_is_for_training),
       cmocka_unit_test(test_refused),

@@ -83,6 +83,30 @@ static void test_the_row_of_padding_begins_as_zeros(void **state) {
   net_free(&n);
 }
 
+/* Of a bag the row of padding is left out: what is left of {4, 1} is row 1. */
+static void test_bags(void **state) {
+  const int64_t shape[] = {2, 2}, index[] = {4, 1, 0, 2};
+  static const glia_bag_mode modes[] = {GLIA_BAG_MEAN, GLIA_BAG_SUM, GLIA_BAG_MAX};
+  (void)state;
+  for (int m = 0; m < 3; m++) {
+    net n = net_new(true);
+    glia_tensor *t = NULL;
+    const glia_value y =
+        glia_embedding_bag(n.s, "b", glia_constant(n.g, GLIA_I64, 2, shape, index), .rows = 5,
+                           .width = 3, .mode = modes[m], .padded = true, .padding = -1);
+    OK(glia_eval(y, &t));
+    const glia_tensor *w = glia_store_get(n.store, "b.weight");
+    for (int k = 0; k < 3; k++) {
+      const double a = glia_tensor_get(w, k), b = glia_tensor_get(w, 6 + k);
+      NEAR(glia_tensor_get(w, 12 + k), 0, 0);
+      NEAR(glia_tensor_get(t, k), glia_tensor_get(w, 3 + k), 1e-6);
+      NEAR(glia_tensor_get(t, 3 + k), m == 0 ? (a + b) / 2 : m == 1 ? a + b : fmax(a, b), 1e-6);
+    }
+    glia_tensor_free(t);
+    net_free(&n);
+  }
+}
+
 /* ---- running statistics ------------------------------------------------------------------ */
 
 /* x [2, 1, 3] = 1 2 3 | 5 5 8: means 2 and 6, variances without bias 1 and 3. */
@@ -179,6 +203,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_parameters_are_pytorchs),
       cmocka_unit_test(test_the_row_of_padding_begins_as_zeros),
+      cmocka_unit_test(test_bags),
       cmocka_unit_test(test_instance_norm_tracks),
       cmocka_unit_test(test_dropout_acts_in_training_alone),
       cmocka_unit_test(test_what_is_refused),

@@ -16,8 +16,10 @@ foreach(backend IN LISTS backends)
   set_tests_properties(parity_${backend} PROPERTIES SKIP_RETURN_CODE 77)
 endforeach()
 # The same program against answers of PyTorch's that are kept here, in f64 (tools/golden_*.py).
-set(golden ${CMAKE_CURRENT_SOURCE_DIR}/golden/transformer)
-add_test(NAME parity_golden COMMAND glia-parity ${golden}/manifest.json
-  --out ${CMAKE_BINARY_DIR}/scratch/parity_golden --backend ref --check)
-set_tests_properties(parity_golden PROPERTIES
-  PASS_REGULAR_EXPRESSION "[1-9][0-9]* answered, 0 failed, 0 unknown")
+foreach(golden transformer parity)
+  add_test(NAME parity_golden_${golden} COMMAND glia-parity
+    ${CMAKE_CURRENT_SOURCE_DIR}/golden/${golden}/manifest.json
+    --out ${CMAKE_BINARY_DIR}/scratch/parity_golden_${golden} --backend ref --check)
+  set_tests_properties(parity_golden_${golden} PROPERTIES
+    PASS_REGULAR_EXPRESSION "[1-9][0-9]* answered, 0 failed, 0 unknown")
+endforeach()

@@ -57,12 +57,13 @@ static glia_value build(glia_scope *s, glia_value x, glia_conv2d_opts *o) {
   const glia_value b = o->no_bias
                            ? GLIA_NONE
                            : glia_parameter(s, "bias", 1, shape, (glia_init){.fan_in = fan_in});
-  const glia_window_opts window = {.size = sizeof window,
-                                   .stride = {o->stride[0], o->stride[1]},
-                                   .padding = {o->padding[0], o->padding[1]},
-                                   .dilation = {o->dilation[0], o->dilation[1]},
-                                   .groups = o->groups};
-  return glia_activation(glia_conv2d_with(x, w, b, &window), o->activation);
+  const glia_conv_opts window = {.size = sizeof window,
+                                 .stride = {o->stride[0], o->stride[1]},
+                                 .padding = {o->padding[0], o->padding[1]},
+                                 .dilation = {o->dilation[0], o->dilation[1]},
+                                 .groups = o->groups,
+                                 .border = o->border};
+  return glia_activation(glia_conv_with_opt(x, w, b, &window), o->activation);
 }
 
 glia_value glia_conv2d_opt(glia_scope *s, const char *name, glia_value x,
@@ -88,11 +89,13 @@ static const gi_field fields[] = {
     GI_FIELD(PAIR, glia_conv2d_opts, stride, .min = 1, .max = 1024, .dflt = "1",
              .doc = "steps of the window"),
     GI_FIELD(PAIR, glia_conv2d_opts, padding, .min = 0, .max = 1024, .dflt = "0",
-             .doc = "zeros on both sides"),
+             .doc = "on both sides"),
     GI_FIELD(PAIR, glia_conv2d_opts, dilation, .min = 1, .max = 1024, .dflt = "1",
              .doc = "distance of the kernel's cells"),
     GI_FIELD(I64, glia_conv2d_opts, groups, .min = 1, .max = 1e6, .dflt = "1",
              .doc = "independent groups of channels"),
+    GI_FIELD(CHOICE, glia_conv2d_opts, border, .dflt = "zeros",
+             .doc = "what is seen in the padding", .choices = gi_border_names),
     GI_FIELD(BOOL, glia_conv2d_opts, same, .doc = "pad so that stride 1 keeps the size"),
     GI_FIELD(BOOL, glia_conv2d_opts, no_bias, .doc = "leave the bias out"),
     GI_FIELD(CHOICE, glia_conv2d_opts, init, .dflt = "default", .doc = "initial weights",

@@ -84,7 +84,7 @@ static glia_value layer(const kind *k, glia_scope *s, const char *name, glia_val
 
 /* ---- rows ---------------------------------------------------------------------------- */
 
-static const char *const borders[] = {"zeros", "reflect", "replicate", "circular", NULL};
+const char *const gi_border_names[] = {"zeros", "reflect", "replicate", "circular", NULL};
 
 /* Of an array the first number is read; the others follow it. */
 #define FIELD(kind_, member, ...) GI_FIELD(kind_, glia_conv_axes_opts, member, __VA_ARGS__)
@@ -109,7 +109,7 @@ static const gi_field fields[] = {
           .doc = "on both sides of each axis"),
     FIELD(BOOL, same, .doc = "pad so that stride 1 keeps the size"),
     FIELD(CHOICE, border, .dflt = "zeros", .doc = "what is seen in the padding",
-          .choices = borders),
+          .choices = gi_border_names),
     {.name = NULL},
 };
 static const gi_field fields_transposed[] = {

@@ -67,7 +67,12 @@ static const gi_field rnn_fields[] = {
              .choices = activations),
     {.name = NULL},
 };
-static const gi_field gru_fields[] = {COMMON, {.name = NULL}};
+static const gi_field gru_fields[] = {
+    COMMON,
+    GI_FIELD(BOOL, glia_recurrent_opts, reset_before,
+             .doc = "the reset gate comes before the product of the state"),
+    {.name = NULL},
+};
 static const gi_field lstm_fields[] = {
     COMMON,
     GI_FIELD(I64, glia_recurrent_opts, projection, .min = 1, .max = 1e6, .dflt = "none",

@@ -8,12 +8,9 @@ static glia_value by_channel(glia_value v, glia_value x) {
   return glia_reshape(v, glia_value_rank(x), shape);
 }
 
-static glia_value filled(question *q, glia_value x, double with) {
+static glia_value or_filled(glia_value v, glia_value x, double with) {
   const int64_t n = glia_value_dim(x, 1);
-  return glia_broadcast_to(glia_scalar(q_graph(q), GLIA_F32, with), 1, &n);
-}
-static glia_value or_filled(question *q, glia_value v, glia_value x, double with) {
-  return v.graph != NULL ? v : filled(q, x, with);
+  return v.graph != NULL ? v : glia_broadcast_to(glia_scalar_like(x, with), 1, &n);
 }
 
 /* new = (1 - share) old + share batch; momentum null: the mean of all batches so far. */
@@ -38,15 +35,14 @@ static void keep(question *q) {
 }
 
 static void train(question *q, glia_value x, glia_value gamma, glia_value beta, double eps) {
-  glia_value mean, variance,
-      share = glia_scalar(q_graph(q), GLIA_F32, q_num(q, "momentum", 0.1));
+  glia_value mean, variance, share = glia_scalar_like(x, q_num(q, "momentum", 0.1));
   q_output(q, 0, glia_batch_norm_train(x, gamma, beta, eps, &mean, &variance));
   const glia_value tracked = q_tensor(q, "buffer.num_batches_tracked");
   if (q_null(q, "momentum"))
     share = tracked.graph == NULL
-                ? glia_scalar(q_graph(q), GLIA_F32, 1)
-                : glia_reciprocal(glia_add(glia_cast(tracked, GLIA_F32),
-                                           glia_scalar(q_graph(q), GLIA_F32, 1)));
+                ? glia_scalar_like(x, 1)
+                : glia_reciprocal(glia_add(glia_cast(tracked, glia_value_dtype(x)),
+                                           glia_scalar_like(x, 1)));
   double m = 1;
   for (int d = 0; d < glia_value_rank(x); d++) m *= d == 1 ? 1 : (double)glia_value_dim(x, d);
   move(q, "running_mean", q_tensor(q, "buffer.running_mean"), mean, share);
@@ -60,8 +56,8 @@ static void train(question *q, glia_value x, glia_value gamma, glia_value beta, 
 static void batch_norm(question *q) {
   const glia_value x = q_input(q, 0), mean = q_tensor(q, "buffer.running_mean"),
                    variance = q_tensor(q, "buffer.running_var");
-  const glia_value gamma = or_filled(q, q_param(q, "weight"), x, 1),
-                   beta = or_filled(q, q_param(q, "bias"), x, 0);
+  const glia_value gamma = or_filled(q_param(q, "weight"), x, 1),
+                   beta = or_filled(q_param(q, "bias"), x, 0);
   const double eps = q_num(q, "eps", 1e-5);
   if (q_training(q) || mean.graph == NULL) {
     train(q, x, gamma, beta, eps);

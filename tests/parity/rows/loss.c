@@ -34,7 +34,7 @@ ROW(l1, glia_mae_loss(A, B, R))
 ROW(huber, glia_huber_loss(A, B, q_num(q, "delta", 1), R))
 ROW(smooth_l1, glia_smooth_l1_loss(A, B, q_num(q, "beta", 1), R))
 ROW(cross_entropy,
-    glia_value_dtype(B) == GLIA_F32
+    glia_dtype_is_float(glia_value_dtype(B))
         ? glia_cross_entropy_loss(A, B, R, W, .label_smoothing = q_num(q, "label_smoothing", 0))
         : glia_cross_entropy_loss(A, B, R, W, IGNORE,
                                   .label_smoothing = q_num(q, "label_smoothing", 0)))

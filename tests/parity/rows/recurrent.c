@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "glia/layers.h"
 #include "nn/recurrent.h"
 
 static glia_value given(void *user, const char *name, int rank, const int64_t *shape,
@@ -52,6 +53,7 @@ static void answer(question *q, gi_recurrent_kind kind) {
                            .no_bias = !q_bool(q, "bias", true),
                            .activation = q_str(q, "nonlinearity", "tanh"),
                            .projection = q_int(q, "proj_size", 0),
+                           .reset_before = q_bool(q, "reset_before", false), /* ours */
                            .lengths = lengths_of(q, &longest),
                            .h0 = q_input(q, 1),
                            .final_h = &h};
@@ -73,7 +75,30 @@ static void rnn(question *q) { answer(q, GI_RNN); }
 static void gru(question *q) { answer(q, GI_GRU); }
 static void lstm(question *q) { answer(q, GI_LSTM); }
 
+/* One step, by the layer itself: x, h(, c) -> h(, c). */
+static void cell(question *q) {
+  glia_scope *s = q_scope(q);
+  glia_value c = GLIA_NONE;
+  const bool lstm = strcmp(q_op(q), "LSTMCell") == 0;
+  const glia_cell_opts o = {.size = sizeof o,
+                            .units = q_int(q, "hidden_size", 0),
+                            .no_bias = !q_bool(q, "bias", true),
+                            .activation = q_str(q, "nonlinearity", "tanh"),
+                            .h = q_input(q, 1),
+                            .c = lstm ? q_input(q, 2) : GLIA_NONE,
+                            .next_c = lstm ? &c : NULL};
+  const char *name = q_around(q, "weight_ih");
+  const glia_value x = q_input(q, 0);
+  q_output(q, 0,
+           lstm                              ? glia_lstm_cell_opt(s, name, x, &o)
+           : strcmp(q_op(q), "GRUCell") == 0 ? glia_gru_cell_opt(s, name, x, &o)
+                                             : glia_rnn_cell_opt(s, name, x, &o));
+  if (lstm) q_output(q, 1, c);
+}
+
 static const parity_row rows[] = {
-    {.op = "RNN", .build = rnn}, {.op = "GRU", .build = gru}, {.op = "LSTM", .build = lstm}};
+    {.op = "RNN", .build = rnn},      {.op = "GRU", .build = gru},
+    {.op = "LSTM", .build = lstm},    {.op = "RNNCell", .build = cell},
+    {.op = "GRUCell", .build = cell}, {.op = "LSTMCell", .build = cell}};
 static const parity_rows all = {GI_COUNT(rows), rows};
 const parity_rows *const gi_parity_recurrent[] = {&all, NULL};
