@@ -277,9 +277,26 @@ def detection():
              boxes=spread.tolist(), image=image.tolist(), **o)
 
 
+def detection_by_box():
+    """Boxes that reach over the border, lie outside, and have no area."""
+    x, image = rand(2, 3, 9, 11), torch.tensor([1, 0, 1, 0, 1])
+    spread = torch.tensor([[-2.3, 1.2, 7.6, 12.4], [2.1, 3.7, 9.9, 5.2], [12.5, 10.1, 14.3, 13.0],
+                           [3.0, 4.0, 3.0, 4.0], [0.4, 0.6, 10.8, 8.7]], dtype=torch.float64)
+    rois = torch.cat([image[:, None].double(), spread], 1)
+    for o in (dict(spatial_scale=1.0, aligned=False), dict(spatial_scale=0.7, aligned=True)):
+        o = dict(o, output_size=[3, 2], sampling_ratio=-1)
+        case("roi_align", lambda v: boxes.roi_align(v, rois, **o), [x],
+             boxes=spread.tolist(), image=image.tolist(), **o)
+    for o in (dict(output_size=[3, 2], spatial_scale=1.0),
+              dict(output_size=[2, 4], spatial_scale=0.7)):
+        case("roi_pool", lambda v: boxes.roi_pool(v, rois, **o), [x],
+             boxes=spread.tolist(), image=image.tolist(), **o)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    for group in (convolutions, pooling, columns, order, by_index, more, sound, mel, detection):
+    for group in (convolutions, pooling, columns, order, by_index, more, sound, mel, detection,
+                  detection_by_box):
         torch.manual_seed(4)
         group()
 

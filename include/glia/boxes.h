@@ -31,20 +31,28 @@ typedef struct glia_roi_opts {
   size_t size;
   int64_t height, width; /* of the result; must be given */
   double scale;          /* of the boxes' pixels to x's; 0 -> 1 */
-  int64_t sampling;      /* places looked at along each side of a cell; 0 -> 2 */
+  int64_t sampling;      /* places looked at along each side of a cell; 0 -> 2; -1: by box, as
+                            many as a cell of it has pixels (torchvision's sampling_ratio 0) */
   bool aligned;          /* pixel i spans i - 1/2 .. i + 1/2, boxes may be small; false: boxes
                             are at least one pixel wide, as in older models */
 } glia_roi_opts;
 /* The insides of boxes, at one size (arXiv:1703.06870): x [N, C, H, W], boxes [K, 4], image (of
  * each box, i64 [K]) -> [K, C, height, width]: means of sampling^2 places a cell, between
  * pixels interpolated, 0 outside. As torchvision's roi_align; differentiable in x, and in the
- * boxes as far as the places move with them. */
+ * boxes as far as the places move with them (but not with sampling by box). */
 GLIA_API glia_value glia_roi_align_opt(glia_value x, glia_value boxes, glia_value image,
                                        const glia_roi_opts *opt);
+/* The largest pixel of each cell in place of a mean, 0 where a cell has none
+ * (arXiv:1504.08083): boxes are rounded to pixels, both ends included, and cells to the pixels
+ * that they touch. As torchvision's roi_pool; differentiable in x. No sampling, not aligned. */
+GLIA_API glia_value glia_roi_pool_opt(glia_value x, glia_value boxes, glia_value image,
+                                      const glia_roi_opts *opt);
 
 #ifndef __cplusplus /* glia_nms(boxes, scores, GLIA_NONE, &count, .iou = 0.7) */
 #define glia_nms(...) \
   GLIA_NAMED4(glia_nms_opt, glia_nms_opts, __VA_ARGS__, .size = sizeof(glia_nms_opts))
+#define glia_roi_pool(...) \
+  GLIA_NAMED3(glia_roi_pool_opt, glia_roi_opts, __VA_ARGS__, .size = sizeof(glia_roi_opts))
 #define glia_roi_align(...) \
   GLIA_NAMED3(glia_roi_align_opt, glia_roi_opts, __VA_ARGS__, .size = sizeof(glia_roi_opts))
 #endif

@@ -7,6 +7,7 @@
 
 #include "ops/attrs.h"
 #include "ops/ref.h"
+#include "ops/roi.h"
 
 /* ---- overlap ------------------------------------------------------------------------- */
 
@@ -142,7 +143,8 @@ glia_value glia_roi_align_opt(glia_value x, glia_value boxes, glia_value image,
   if (gi_null(x) || gi_null(boxes) || gi_null(image) || !are_boxes(boxes, "roi_align"))
     return GLIA_NONE;
   if (o.scale == 0) o.scale = 1;
-  if (o.sampling == 0) o.sampling = 2;
+  const bool by_box = o.sampling < 0;
+  if (o.sampling <= 0) o.sampling = 2;
   const gi_type t = gi_value_type(x), ti = gi_value_type(image);
   char tx[GI_TEXT], text[GI_TEXT];
   if (t.rank != 4 || t.dim[2] < 1 || t.dim[3] < 1 || t.dim[2] > INT32_MAX ||
@@ -160,5 +162,5 @@ glia_value glia_roi_align_opt(glia_value x, glia_value boxes, glia_value image,
                     "roi_align: %" PRId64 " x %" PRId64 " cells, %" PRId64
                     " places a side, scale %g; wanted 1 or more, and > 0",
                     o.height, o.width, o.sampling, o.scale);
-  return insides(x, boxes, image, &o);
+  return by_box ? gi_roi_by_box(x, boxes, image, &o) : insides(x, boxes, image, &o);
 }

@@ -233,7 +233,7 @@ static void nms(function *f) {
   f->out[0] =
       glia_nms(f->in[0], f->in[1], input_or_none(f, 2), &f->count, .iou = number(f, "iou", 0));
 }
-static void roi_align(function *f) {
+static void insides(function *f, bool pool) {
   const gi_json *list = attribute(f, "boxes");
   const int64_t n = (int64_t)gi_json_count(list), shape[] = {n, 4};
   double box[4 * 8];
@@ -244,11 +244,18 @@ static void roi_align(function *f) {
   for (int64_t i = 0; i < 4 * n; i++)
     box[i] = gi_json_num(gi_json_at(gi_json_at(list, (size_t)(i / 4)), (size_t)(i % 4)), NAN);
   const glia_value boxes = glia_cast(glia_constant(f->g, GLIA_F64, 2, shape, box), f->dtype);
-  f->out[0] = glia_roi_align(
-      f->in[0], boxes, glia_constant(f->g, GLIA_I64, 1, &n, image), .height = size[0],
-      .width = size[1], .scale = number(f, "spatial_scale", 0),
-      .sampling = whole(f, "sampling_ratio", 0), .aligned = flag(f, "aligned", false));
+  const glia_roi_opts o = {.size = sizeof o,
+                           .height = size[0],
+                           .width = size[1],
+                           .scale = number(f, "spatial_scale", 0),
+                           .sampling = whole(f, "sampling_ratio", 0),
+                           .aligned = flag(f, "aligned", false)};
+  const glia_value of = glia_constant(f->g, GLIA_I64, 1, &n, image);
+  f->out[0] = pool ? glia_roi_pool_opt(f->in[0], boxes, of, &o)
+                   : glia_roi_align_opt(f->in[0], boxes, of, &o);
 }
+static void roi_align(function *f) { insides(f, false); }
+static void roi_pool(function *f) { insides(f, true); }
 
 static const struct {
   const char *op;
@@ -287,6 +294,7 @@ static const struct {
     {"box_giou", box_giou},
     {"nms", nms},
     {"roi_align", roi_align},
+    {"roi_pool", roi_pool},
 };
 
 /* ---- one file ------------------------------------------------------------------------ */

@@ -79,6 +79,17 @@ static void test_indices_out_of_range(void **state) {
                       glia_roi_align(zeros(g, SHAPE(2, 1, 4, 4)), zeros(g, SHAPE(1, 4)),
                                      INDICES(g, 2), .height = 1, .width = 1),
                       "is not in 0 .. 31");
+  g = graph();
+  expect_out_of_range(g,
+                      glia_roi_pool(zeros(g, SHAPE(2, 1, 4, 4)), zeros(g, SHAPE(2, 4)),
+                                    INDICES(g, 1, 2), .height = 1, .width = 1),
+                      "image 2 at position 1 is not in 0 .. 1");
+  g = graph();
+  expect_out_of_range(
+      g,
+      glia_roi_align(zeros(g, SHAPE(1, 1, 4, 4)), glia_full_like(zeros(g, SHAPE(1, 4)), 1e30),
+                     INDICES(g, 0), .height = 1, .width = 1, .sampling = -1),
+      "box 0 ends at 1e+30");
 }
 
 /* ---- refusals ------------------------------------------------------------------------- */
@@ -174,6 +185,9 @@ static void test_places_are_refused_by_name(void **state) {
   REFUSED(glia_box_iou(zeros(g, SHAPE(2, 4)), zeros(g, SHAPE(2, 5))), GLIA_SHAPE, "box_iou");
   REFUSED(glia_roi_align(zeros(g, SHAPE(1, 1, 4, 4)), zeros(g, SHAPE(1, 4)), INDICES(g, 0)),
           GLIA_INVALID, "roi_align");
+  REFUSED(glia_roi_pool(zeros(g, SHAPE(1, 1, 4, 4)), zeros(g, SHAPE(1, 4)), INDICES(g, 0),
+                        .height = 1, .width = 1, .sampling = 2),
+          GLIA_INVALID, "roi_pool");
   REFUSED(glia_random_exponential(g, GLIA_F32, SHAPE(3), 0, 1), GLIA_INVALID,
           "random_exponential");
   REFUSED(glia_categorical(zeros(g, SHAPE(3)), 4, false, 1), GLIA_SHAPE, "categorical");
