@@ -349,7 +349,7 @@ static glia_status compute(question *q, bool *good) {
   glia_plan *plan = NULL;
   GI_TRY(glia_graph_status(q->graph));
   GI_TRY(add_gradients(q));
-  GI_TRY(glia_compile(q->graph, &plan, .backend = q->o->backend, .deterministic = true));
+  GI_TRY(glia_compile(q->graph, &plan, .backend = q->o->backend));
   glia_status s = GLIA_OK;
   for (int i = 0; i < q->n_given && s == GLIA_OK; i++)
     s = glia_plan_bind(plan, q->given_name[i], q->given_tensor[i]);
