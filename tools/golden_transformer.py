@@ -218,8 +218,8 @@ def heads(x, n, t, h):
     return x.view(n, t, h, -1).transpose(1, 2)
 
 
-def attend(q, k, v, scale, hidden=None):
-    scores = q @ k.transpose(-1, -2) * scale
+def attend(q, k, v, scale, hidden=None, extra=0):
+    scores = q @ k.transpose(-1, -2) * scale + extra
     if hidden is not None:
         scores = scores.masked_fill(hidden, -math.inf)
     y = scores.softmax(-1) @ v
@@ -243,14 +243,24 @@ def bert(c, x, p):
                             p[name + ".LayerNorm.bias"], c["layer_norm_eps"])
 
     v = F.embedding(x[0], p[e + "word_embeddings.weight"], padding_idx=0)
-    v = v + p[e + "position_embeddings.weight"][:t]
+    kind = c.get("position_embedding_type", "absolute")
+    if kind == "absolute":
+        v = v + p[e + "position_embeddings.weight"][:t]
     v = v + F.embedding(x[1], p[e + "token_type_embeddings.weight"])
     v = norm(e[:-1], v)
     for i in range(c["num_hidden_layers"]):
         b = f"bert.encoder.layer.{i}."
         q, k, w = (heads(linear(b + "attention.self." + m, v), n, t, c["num_attention_heads"])
                    for m in ("query", "key", "value"))
-        y = attend(q, k, w, q.shape[-1] ** -0.5, x[2][:, None, None, :] == 0)
+        scale, extra = q.shape[-1] ** -0.5, 0
+        if kind != "absolute":
+            place = torch.arange(t)
+            table = p[b + "attention.self.distance_embedding.weight"][
+                place[:, None] - place + c["max_position_embeddings"] - 1]
+            extra = torch.einsum("bhld,lrd->bhlr", q, table) * scale
+        if kind == "relative_key_query":
+            extra = extra + torch.einsum("bhrd,lrd->bhlr", k, table) * scale
+        y = attend(q, k, w, scale, x[2][:, None, None, :] == 0, extra)
         v = norm(b + "attention.output", linear(b + "attention.output.dense", y) + v)
         h = ACTS[c["hidden_act"]](linear(b + "intermediate.dense", v))
         v = norm(b + "output", linear(b + "output.dense", h) + v)
@@ -275,6 +285,9 @@ def bert_params(c):
         for m in ("attention.self.query", "attention.self.key", "attention.self.value",
                   "attention.output.dense"):
             linear(b + m, w, w)
+        if c.get("position_embedding_type", "absolute") != "absolute":
+            s[b + "attention.self.distance_embedding.weight"] = (
+                2 * c["max_position_embeddings"] - 1, w // c["num_attention_heads"])
         norm(b + "attention.output")
         linear(b + "intermediate.dense", h, w)
         linear(b + "output.dense", w, h)
@@ -346,7 +359,25 @@ def frequencies(c, d, t):
         mixed = (1 - smooth) * f / factor + smooth * f
         f = torch.where(length > old / low, f / factor,
                         torch.where(length < old / high, f, mixed))
+    if kind == "yarn":
+        old = scaling.get("original_max_position_embeddings", most)
+
+        def pair(turns):
+            return d * math.log(old / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+        low = max(math.floor(pair(scaling.get("beta_fast", 32))), 0)
+        high = min(math.ceil(pair(scaling.get("beta_slow", 1))), d - 1)
+        ramp = (torch.arange(d // 2, dtype=torch.float64) - low) / (high - low or 0.001)
+        ramp = ramp.clamp(0, 1)
+        f = f / factor * ramp + f * (1 - ramp)
     return f
+
+
+def attention_factor(c):
+    scaling = c.get("rope_scaling") or {}
+    if scaling.get("rope_type") != "yarn":
+        return 1
+    return scaling.get("attention_factor", 0.1 * math.log(scaling["factor"]) + 1)
 
 
 def llama(c, x, p):
@@ -362,7 +393,8 @@ def llama(c, x, p):
         return v * (v.square().mean(-1, keepdim=True) + c["rms_norm_eps"]).rsqrt() * p[name]
 
     angle = torch.arange(t, dtype=torch.float64)[:, None] * frequencies(c, d, t)
-    cos, sin = (f(torch.cat([angle, angle], -1)) for f in (torch.cos, torch.sin))
+    cos, sin = (f(torch.cat([angle, angle], -1)) * attention_factor(c)
+                for f in (torch.cos, torch.sin))
 
     def turn(v):
         a, b = v.chunk(2, -1)
@@ -448,6 +480,26 @@ def models():
                    [tokens] + ([mask] if name == "shared" else []))
 
 
+def positions():
+    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])
+    tokens, types = torch.randint(0, 9, (2, 5)), torch.randint(0, 2, (2, 5))
+    for kind in ("relative_key", "relative_key_query"):
+        c = {"vocab_size": 9, "hidden_size": 6, "num_hidden_layers": 2,
+             "num_attention_heads": 2, "intermediate_size": 5, "max_position_embeddings": 6,
+             "type_vocab_size": 2, "layer_norm_eps": 1e-12, "num_labels": 2,
+             "hidden_act": "gelu", "position_embedding_type": kind}
+        model_case(f"bert_{kind}", "BertForSequenceClassification", c, bert, bert_params(c),
+                   [tokens, types, mask])
+    for name, more in (("", {"original_max_position_embeddings": 64}),
+                       ("_betas", {"original_max_position_embeddings": 64, "beta_fast": 4,
+                                   "beta_slow": 2, "attention_factor": 1.3})):
+        c = {"vocab_size": 9, "hidden_size": 16, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "intermediate_size": 5, "rms_norm_eps": 1e-6,
+             "rope_theta": 1000.0,
+             "rope_scaling": {"rope_type": "yarn", "factor": 4.0, **more}}
+        model_case(f"llama_yarn{name}", "LlamaForCausalLM", c, llama, llama_params(c), [tokens])
+
+
 def main():
     torch.manual_seed(11)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -456,6 +508,7 @@ def main():
     layers()
     models()
     instances()
+    positions()
     tolerance = {"rtol": 1e-10, "atol": 1e-11}
     manifest = {"about": f"made by tools/golden_transformer.py with PyTorch {torch.__version__}",
                 "tolerance": {"output": tolerance, "grad": tolerance}, "cases": CASES}

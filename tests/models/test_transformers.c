@@ -57,10 +57,12 @@ static void test_configurations(void **state) {
   refused("{\"tie_word_embeddings\": 1}", "GPT2LMHeadModel", GLIA_MODEL, "is no flag");
   refused("{\"num_key_value_heads\": 3}", "LlamaForCausalLM", GLIA_MODEL,
           "num_key_value_heads 3");
-  refused("{\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2}}", "LlamaForCausalLM",
-          GLIA_MODEL, "\"yarn\"");
-  refused("{\"position_embedding_type\": \"relative_key\"}", "BertForSequenceClassification",
-          GLIA_MODEL, "relative_key");
+  refused("{\"rope_scaling\": {\"type\": \"longrope\", \"factor\": 2}}", "LlamaForCausalLM",
+          GLIA_MODEL, "\"longrope\"");
+  refused("{\"rope_scaling\": {\"type\": \"yarn\", \"beta_fast\": 0}}", "LlamaForCausalLM",
+          GLIA_MODEL, "beta_fast is 0");
+  refused("{\"position_embedding_type\": \"relative\"}", "BertForSequenceClassification",
+          GLIA_MODEL, "\"relative\"");
 }
 
 /* ---- graphs that cannot be --------------------------------------------------------------- */

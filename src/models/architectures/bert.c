@@ -14,6 +14,11 @@ typedef struct bert {
   char hidden_act[GI_KEY_TEXT_MAX], position_embedding_type[GI_KEY_TEXT_MAX];
 } bert;
 
+/* Of positions. */
+static bool is_kind(const bert *c, const char *name) {
+  return strcmp(c->position_embedding_type, name) == 0;
+}
+
 /* Labels may be told by their names alone. */
 static glia_status settle(void *config, const gi_json *all) {
   bert *c = config;
@@ -24,9 +29,13 @@ static glia_status settle(void *config, const gi_json *all) {
   if (c->hidden_size % c->num_attention_heads != 0)
     return gi_fail(GLIA_MODEL, "hidden_size is %lld, num_attention_heads %lld: no divisor",
                    (long long)c->hidden_size, (long long)c->num_attention_heads);
-  if (strcmp(c->position_embedding_type, "absolute") != 0)
-    return gi_fail(GLIA_MODEL, "position_embedding_type is \"%s\", wanted \"absolute\"",
-                   c->position_embedding_type);
+  if (!is_kind(c, "absolute") && !is_kind(c, "relative_key") &&
+      !is_kind(c, "relative_key_query"))
+    return gi_fail(
+        GLIA_MODEL,
+        "position_embedding_type is \"%s\", wanted \"absolute\", \"relative_key\" or "
+        "\"relative_key_query\"",
+        c->position_embedding_type);
   return gi_check_act("hidden_act", c->hidden_act);
 }
 
@@ -40,7 +49,8 @@ static glia_value joined(glia_scope *s, const bert *c, glia_value y, glia_value 
   return norm(s, c, glia_add(glia_dropout(s, "dropout", d, c->hidden_dropout_prob), x));
 }
 
-/* Words, positions and segments: rows [N T, hidden_size]. */
+/* Words, positions and segments: rows [N T, hidden_size]. Where distances count in place of
+ * positions, checkpoints have a table of positions all the same. */
 static glia_value embedded(glia_scope *s, const bert *c, glia_value tokens,
                            const glia_transformer_opts *o) {
   const int64_t t = glia_value_dim(tokens, 1), w = c->hidden_size;
@@ -57,8 +67,30 @@ static glia_value embedded(glia_scope *s, const bert *c, glia_value tokens,
   }
   const glia_value segments =
       glia_embedding(s, "token_type_embeddings", types, .rows = c->type_vocab_size, .width = w);
-  const glia_value x = norm(s, c, glia_add(glia_add(words, segments), places));
+  const glia_value sum = glia_add(words, segments);
+  const glia_value x = norm(s, c, is_kind(c, "absolute") ? glia_add(sum, places) : sum);
   return gi_as_rows(glia_dropout(s, "dropout", x, c->hidden_dropout_prob));
+}
+
+/* What the distance between a query at l and a key at r adds to their score, [N, H, T, T]: the
+ * product of the query, and with relative_key_query of the key too, with row l - r + most - 1
+ * of a learned table (arXiv:1803.02155, arXiv:2009.13658). */
+static glia_value of_distances(glia_scope *self, const bert *c, glia_value q, glia_value k,
+                               int64_t t) {
+  const int64_t most = c->max_position_embeddings,
+                width = c->hidden_size / c->num_attention_heads;
+  const glia_value place = glia_range(q.graph, t, GLIA_I64);
+  const glia_value from = glia_reshape(place, 2, (const int64_t[]){t, 1}),
+                   to = glia_reshape(place, 2, (const int64_t[]){1, t});
+  const glia_value distance = glia_sub(from, to);
+  const glia_value table =
+      glia_embedding(self, "distance_embedding",
+                     glia_add(distance, glia_scalar_like(distance, (double)(most - 1))),
+                     .rows = 2 * most - 1, .width = width); /* [l, r, d] */
+  glia_value sum = glia_einsum("nhld,lrd->nhlr", (const glia_value[]){q, table}, 2);
+  if (is_kind(c, "relative_key_query"))
+    sum = glia_add(sum, glia_einsum("nhrd,lrd->nhlr", (const glia_value[]){k, table}, 2));
+  return glia_mul(sum, glia_scalar_like(sum, 1 / sqrt((double)width)));
 }
 
 static glia_value attention(glia_scope *s, const bert *c, glia_value x, int64_t n, int64_t t,
@@ -70,6 +102,8 @@ static glia_value attention(glia_scope *s, const bert *c, glia_value x, int64_t 
   for (int i = 0; i < 3; i++)
     in[i] = gi_to_heads(gi_linear_layer(self, names[i], x, c->hidden_size, true), n, t,
                         c->num_attention_heads, false);
+  if (!is_kind(c, "absolute"))
+    mask = gi_both_masks(of_distances(self, c, in[0], in[1], t), mask);
   const glia_value y = glia_attention(in[0], in[1], in[2], .mask = mask, .dropout = p,
                                       .stream = p > 0 ? gi_dropout_stream(self) : 0);
   return joined(glia_scope_in(s, "output"), c, gi_from_heads(y, false), x);

@@ -18,12 +18,33 @@ typedef struct llama {
   /* of rope_scaling */
   char rope_type[GI_KEY_TEXT_MAX];
   double factor, low_freq_factor, high_freq_factor, original_positions;
+  double beta_fast, beta_slow, attention_factor; /* of yarn; attention_factor: else 1 */
 } llama;
 
 /* ---- configuration ----------------------------------------------------------------------- */
 
+static double given(const gi_json *scaling, const char *key, double fallback) {
+  return gi_json_num(gi_json_get(scaling, key), fallback);
+}
+
+/* arXiv:2309.00071, with the names that checkpoints give to its numbers. */
+static glia_status settle_yarn(llama *c, const gi_json *scaling) {
+  const double rise = 0.1 * log(c->factor), all = given(scaling, "mscale_all_dim", 0);
+  const double own = given(scaling, "mscale", 0) * rise + 1;
+  c->beta_fast = given(scaling, "beta_fast", 32);
+  c->beta_slow = given(scaling, "beta_slow", 1);
+  c->attention_factor = given(scaling, "attention_factor",
+                              all != 0 && own != 1 ? own / (all * rise + 1) : rise + 1);
+  if (c->beta_fast > 0 && c->beta_slow > 0 && c->attention_factor > 0 && c->rope_theta > 1)
+    return GLIA_OK;
+  return gi_fail(GLIA_MODEL,
+                 "rope_scaling: beta_fast is %g, beta_slow %g, attention_factor %g, rope_theta "
+                 "%g; wanted > 0, the last > 1",
+                 c->beta_fast, c->beta_slow, c->attention_factor, c->rope_theta);
+}
+
 static glia_status settle_positions(llama *c, const gi_json *scaling) {
-  static const char *const known[] = {"default", "linear", "dynamic", "llama3"};
+  static const char *const known[] = {"default", "linear", "dynamic", "llama3", "yarn"};
   const char *type = gi_json_str(gi_json_get(scaling, "rope_type"),
                                  gi_json_str(gi_json_get(scaling, "type"), "default"));
   c->factor = gi_json_num(gi_json_get(scaling, "factor"), 1);
@@ -40,10 +61,12 @@ static glia_status settle_positions(llama *c, const gi_json *scaling) {
   for (int i = 0; i < GI_COUNT(known); i++)
     if (strcmp(type, known[i]) == 0) {
       memcpy(c->rope_type, known[i], strlen(known[i]) + 1);
-      return GLIA_OK;
+      c->attention_factor = 1;
+      return strcmp(type, "yarn") == 0 ? settle_yarn(c, scaling) : GLIA_OK;
     }
   return gi_fail(GLIA_MODEL,
-                 "rope_scaling: the type is \"%s\", wanted default, linear, dynamic or llama3",
+                 "rope_scaling: the type is \"%s\", wanted default, linear, dynamic, llama3 or "
+                 "yarn",
                  type);
 }
 
@@ -79,6 +102,21 @@ static double llama3_frequency(const llama *c, double f) {
   return (1 - part) * f / c->factor + part * f;
 }
 
+/* The pair of numbers that turns so often over the length that the model was trained on. */
+static double pair_of(const llama *c, double turns) {
+  const double pi = 3.14159265358979323846;
+  return (double)c->head_dim * log(c->original_positions / (turns * 2 * pi)) /
+         (2 * log(c->rope_theta));
+}
+/* yarn: the same by pairs; those between are so in proportion to their number. */
+static double yarn_frequency(const llama *c, int64_t i, double f) {
+  const double low = fmax(floor(pair_of(c, c->beta_fast)), 0),
+               end = fmin(ceil(pair_of(c, c->beta_slow)), (double)c->head_dim - 1),
+               high = end > low || end < low ? end : low + 0.001;
+  const double slowed = fmin(fmax(((double)i - low) / (high - low), 0), 1);
+  return slowed * f / c->factor + (1 - slowed) * f;
+}
+
 /* dynamic: the base grows with what a sequence has more than the model was trained on. */
 static void frequencies(const llama *c, int64_t t, double *out) {
   const double d = (double)c->head_dim, most = (double)c->max_position_embeddings;
@@ -89,6 +127,7 @@ static void frequencies(const llama *c, int64_t t, double *out) {
     const double f = pow(base, -2 * (double)i / d);
     out[i] = strcmp(c->rope_type, "linear") == 0   ? f / c->factor
              : strcmp(c->rope_type, "llama3") == 0 ? llama3_frequency(c, f)
+             : strcmp(c->rope_type, "yarn") == 0   ? yarn_frequency(c, i, f)
                                                    : f;
   }
 }
@@ -117,8 +156,9 @@ static glia_value attention(glia_scope *s, const llama *c, glia_value x, glia_va
       gi_to_heads(gi_linear_layer(s, "k_proj", x, g * d, bias), n, t, g, false);
   const glia_value v =
       gi_to_heads(gi_linear_layer(s, "v_proj", x, g * d, bias), n, t, g, false);
+  const double scale = c->attention_factor * c->attention_factor / sqrt((double)d);
   const glia_value y =
-      gi_causal(s, turned(q, r), turned(k, r), v, 1 / sqrt((double)d), c->attention_dropout, o);
+      gi_causal(s, turned(q, r), turned(k, r), v, scale, c->attention_dropout, o);
   return gi_linear_layer(s, "o_proj", gi_from_heads(y, false), c->hidden_size, bias);
 }
 
