@@ -172,6 +172,9 @@ static inline bool scikit_special(scikit_call *c, const char *key, const gi_json
     c->o.infinite = !gi_json_bool(v, true);
   else if (strcmp(key, "drop_intermediate") == 0)
     c->o.all_points = !gi_json_bool(v, true);
+  else if (strcmp(key, "multi_class") == 0)
+    c->o.multi_class =
+        strcmp(gi_json_str(v, "raise"), "raise") == 0 ? NULL : gi_json_str(v, NULL);
   else if (strcmp(key, "metric") == 0)
     c->o.distance = scikit_distance(gi_json_str(v, NULL));
   else if (strcmp(key, "multilabel") == 0)
@@ -191,7 +194,6 @@ static inline bool scikit_option(const char *key, const gi_json *v, void *user) 
     bool *flag;
   } plain[] = {
       {"weights", &c->o.weights, NULL, NULL, NULL},
-      {"multi_class", &c->o.multi_class, NULL, NULL, NULL},
       {"multioutput", &c->o.multioutput, NULL, NULL, NULL},
       {"average_method", &c->o.average_method, NULL, NULL, NULL},
       {"strategy", &c->o.strategy, NULL, NULL, NULL},

@@ -46,8 +46,12 @@ static inline const char *torch_key(const char *key) {
 }
 
 static inline bool torch_option(const char *key, const gi_json *v, void *user) {
+  /* of how a step is computed, not of what */
+  static const char *const ways[] = {"foreach", "capturable", "differentiable", "fused"};
   torch_words *w = user;
   if (gi_json_type(v) == GI_JSON_NULL) return true;
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+    if (strcmp(key, ways[i]) == 0) return true;
   static const char *const pairs[][3] = {{"betas", " beta1=", " beta2="},
                                          {"etas", " eta_minus=", " eta_plus="},
                                          {"step_sizes", " step_min=", " step_max="}};

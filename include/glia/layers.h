@@ -54,6 +54,7 @@ typedef struct glia_depthwise_opts {
   bool same;           /* padding such that stride 1 keeps the size; wants an odd kernel */
   bool no_bias;
   glia_init_kind init;
+  glia_border border; /* what is seen in the padding */
 } glia_depthwise_opts;
 /* Each channel convolved on its own: x [N, C, H, W] -> [N, C filters, OH, OW]; weight [C
  * filters, 1, KH, KW]. */

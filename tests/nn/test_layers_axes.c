@@ -146,6 +146,10 @@ static void test_as_text(void **state) {
   expect_net("adaptive_max_pool3d 3\nglobal_max_pool\n", 5, volume, 2, (const int64_t[]){1, 2});
   expect_net("conv2d 5 3x3 relu border=circular padding=2\n", 4, image, 4,
              (const int64_t[]){2, 5, 10, 10});
+  expect_net(
+      "depthwise_conv2d 3x3 border=reflect padding=1\nseparable_conv2d 5 3 "
+      "border=replicate padding=2\n",
+      4, image, 4, (const int64_t[]){2, 5, 10, 10});
   expect_net("depthwise_conv2d 3x3 relu same\nseparable_conv2d 5 3 mish\nlp_pool2d 2\n", 4,
              image, 4, (const int64_t[]){2, 5, 3, 3});
 }

@@ -15,6 +15,7 @@ static glia_conv2d_opts conv_of(const glia_depthwise_opts *o, glia_value x, int6
                             .padding = {o->padding[0], o->padding[1]},
                             .dilation = {o->dilation[0], o->dilation[1]},
                             .same = o->same,
+                            .border = o->border,
                             .init = o->init};
 }
 
@@ -58,18 +59,20 @@ static glia_value build_separable(glia_scope *s, const char *name, glia_value x,
 }
 
 #define FIELD(kind, member, ...) GI_FIELD(kind, glia_depthwise_opts, member, __VA_ARGS__)
-#define WINDOW                                                                                \
-  FIELD(PAIR, kernel, .positional = true, .required = true, .min = 1, .max = 1024,            \
-        .doc = "rows x columns"),                                                             \
-      FIELD(NAME, activation, .positional = true, .dflt = "linear", .doc = "what follows",    \
-            .choices = gi_activation_names),                                                  \
-      FIELD(PAIR, stride, .min = 1, .max = 1024, .dflt = "1", .doc = "steps of the window"),  \
-      FIELD(PAIR, padding, .min = 0, .max = 1024, .dflt = "0", .doc = "zeros on both sides"), \
-      FIELD(PAIR, dilation, .min = 1, .max = 1024, .dflt = "1",                               \
-            .doc = "distance of the kernel's cells"),                                         \
-      FIELD(BOOL, same, .doc = "pad so that stride 1 keeps the size"),                        \
-      FIELD(BOOL, no_bias, .doc = "leave the bias out"),                                      \
-      FIELD(CHOICE, init, .dflt = "default", .doc = "initial weights",                        \
+#define WINDOW                                                                               \
+  FIELD(PAIR, kernel, .positional = true, .required = true, .min = 1, .max = 1024,           \
+        .doc = "rows x columns"),                                                            \
+      FIELD(NAME, activation, .positional = true, .dflt = "linear", .doc = "what follows",   \
+            .choices = gi_activation_names),                                                 \
+      FIELD(PAIR, stride, .min = 1, .max = 1024, .dflt = "1", .doc = "steps of the window"), \
+      FIELD(PAIR, padding, .min = 0, .max = 1024, .dflt = "0", .doc = "on both sides"),      \
+      FIELD(CHOICE, border, .dflt = "zeros", .doc = "what is seen in the padding",           \
+            .choices = gi_border_names),                                                     \
+      FIELD(PAIR, dilation, .min = 1, .max = 1024, .dflt = "1",                              \
+            .doc = "distance of the kernel's cells"),                                        \
+      FIELD(BOOL, same, .doc = "pad so that stride 1 keeps the size"),                       \
+      FIELD(BOOL, no_bias, .doc = "leave the bias out"),                                     \
+      FIELD(CHOICE, init, .dflt = "default", .doc = "initial weights",                       \
             .choices = gi_init_names)
 static const gi_field fields_depthwise[] = {
     WINDOW,
