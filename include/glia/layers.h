@@ -1,6 +1,6 @@
 /* glia/layers.h - more layers, as glia/nn.h: convolution along one and three axes and by
- * channel, single steps of recurrent layers, bags of embeddings, and weights that are held to a
- * norm.
+ * channel, single steps of recurrent layers, products of two inputs, bags of embeddings, and
+ * weights that are held to a norm.
  */
 #ifndef GLIA_LAYERS_H
 #define GLIA_LAYERS_H
@@ -87,6 +87,20 @@ GLIA_API glia_value glia_gru_cell_opt(glia_scope *s, const char *name, glia_valu
 GLIA_API glia_value glia_lstm_cell_opt(glia_scope *s, const char *name, glia_value x,
                                        const glia_cell_opts *opt);
 
+/* ---- products of two inputs -------------------------------------------------------------- */
+
+typedef struct glia_bilinear_opts {
+  size_t size;
+  int64_t units; /* outputs; must be given */
+  const char *activation;
+  bool no_bias;
+} glia_bilinear_opts;
+/* y[.., u] = act(sum over i, j of a[.., i] W[u, i, j] b[.., j] + bias[u]): a [..., I], b [...,
+ * J] -> [..., units]; weight [units, I, J], bias [units], uniform in +-1/sqrt(I), as PyTorch's
+ * Bilinear. */
+GLIA_API glia_value glia_bilinear_opt(glia_scope *s, const char *name, glia_value a,
+                                      glia_value b, const glia_bilinear_opts *opt);
+
 /* ---- bags of embeddings ------------------------------------------------------------------ */
 
 typedef struct glia_embedding_bag_opts {
@@ -159,6 +173,9 @@ GLIA_API glia_value glia_alpha_dropout(glia_scope *s, const char *name, glia_val
   GLIA_NAMED3(glia_gru_cell_opt, glia_cell_opts, __VA_ARGS__, .size = sizeof(glia_cell_opts))
 #define glia_lstm_cell(...) \
   GLIA_NAMED3(glia_lstm_cell_opt, glia_cell_opts, __VA_ARGS__, .size = sizeof(glia_cell_opts))
+#define glia_bilinear(...)                                        \
+  GLIA_NAMED4(glia_bilinear_opt, glia_bilinear_opts, __VA_ARGS__, \
+              .size = sizeof(glia_bilinear_opts))
 #define glia_embedding_bag(...)                                             \
   GLIA_NAMED3(glia_embedding_bag_opt, glia_embedding_bag_opts, __VA_ARGS__, \
               .size = sizeof(glia_embedding_bag_opts))

@@ -72,9 +72,15 @@ typedef enum glia_init_kind {
 
 typedef struct glia_init {
   glia_init_kind kind;
-  double a, b;    /* of constant, uniform, normal */
+  double a, b;    /* of constant, uniform, normal; a of glorot, he, lecun, orthogonal: a gain,
+                     0 -> 1 */
   int64_t fan_in; /* 0: from the shape */
 } glia_init;
+
+/* By how much an activation wants weights larger so that values keep their size from layer to
+ * layer, as PyTorch's calculate_gain: tanh 5/3, relu sqrt(2), leaky_relu sqrt(2 / (1 +
+ * slope^2)), selu 3/4, others (and NULL) 1. slope: of leaky_relu; 0 -> 0.01. */
+GLIA_API double glia_gain(const char *activation, double slope);
 
 /* Fills a contiguous float tensor; element i depends on (seed, name, i) only. GLIA_DTYPE for
  * other types, GLIA_INVALID for strided ones. */

@@ -70,8 +70,9 @@ static void orthonormalise(double *a, int64_t count, int64_t len) {
   }
 }
 
-/* The tensor as a matrix [dim 0, rest]; the shorter side's vectors become orthonormal. */
-static glia_status fill_orthogonal(glia_tensor *t, const gi_rng *r) {
+/* The tensor as a matrix [dim 0, rest]; the shorter side's vectors become orthogonal, and as
+ * long as the gain. */
+static glia_status fill_orthogonal(glia_tensor *t, const gi_rng *r, double gain) {
   const int64_t n = glia_tensor_count(t);
   if (glia_tensor_rank(t) < 2 || n == 0)
     return gi_fail(GLIA_SHAPE, "orthogonal: wants a tensor of rank 2 or more with elements");
@@ -83,9 +84,18 @@ static glia_status fill_orthogonal(glia_tensor *t, const gi_rng *r) {
   orthonormalise(a, wide ? rows : cols, wide ? cols : rows);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < cols; j++)
-      glia_tensor_set(t, i * cols + j, wide ? a[i * cols + j] : a[j * rows + i]);
+      glia_tensor_set(t, i * cols + j, gain * (wide ? a[i * cols + j] : a[j * rows + i]));
   gi_free(a);
   return GLIA_OK;
+}
+
+double glia_gain(const char *activation, double slope) {
+  const char *name = activation != NULL ? activation : "";
+  if (slope == 0) slope = 0.01;
+  if (strcmp(name, "tanh") == 0) return 5.0 / 3;
+  if (strcmp(name, "relu") == 0) return sqrt(2);
+  if (strcmp(name, "leaky_relu") == 0) return sqrt(2 / (1 + slope * slope));
+  return strcmp(name, "selu") == 0 ? 0.75 : 1;
 }
 
 glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const char *name) {
@@ -97,6 +107,7 @@ glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const
                    glia_dtype_name(type.dtype));
   if (!glia_tensor_is_contiguous(t))
     return gi_fail(GLIA_INVALID, "%s: initial values are for contiguous tensors", name);
+  const double gain = init.a != 0 ? init.a : 1;
   double bound = 0;
   switch (init.kind) {
     case GLIA_INIT_ZEROS: fill(t, 0); return GLIA_OK;
@@ -105,15 +116,15 @@ glia_status glia_initialise(glia_tensor *t, glia_init init, uint64_t seed, const
     case GLIA_INIT_UNIFORM: fill_uniform(t, &r, init.a, init.b); return GLIA_OK;
     case GLIA_INIT_NORMAL: fill_normal(t, &r, init.a, init.b); return GLIA_OK;
     case GLIA_INIT_GLOROT_NORMAL:
-      fill_normal(t, &r, 0, sqrt(2 / (f.in + f.out)));
+      fill_normal(t, &r, 0, gain * sqrt(2 / (f.in + f.out)));
       return GLIA_OK;
-    case GLIA_INIT_HE_NORMAL: fill_normal(t, &r, 0, sqrt(2 / f.in)); return GLIA_OK;
-    case GLIA_INIT_LECUN_NORMAL: fill_normal(t, &r, 0, sqrt(1 / f.in)); return GLIA_OK;
-    case GLIA_INIT_ORTHOGONAL: return fill_orthogonal(t, &r);
+    case GLIA_INIT_HE_NORMAL: fill_normal(t, &r, 0, gain * sqrt(2 / f.in)); return GLIA_OK;
+    case GLIA_INIT_LECUN_NORMAL: fill_normal(t, &r, 0, gain * sqrt(1 / f.in)); return GLIA_OK;
+    case GLIA_INIT_ORTHOGONAL: return fill_orthogonal(t, &r, gain);
     case GLIA_INIT_DEFAULT: bound = sqrt(1 / f.in); break;
-    case GLIA_INIT_GLOROT_UNIFORM: bound = sqrt(6 / (f.in + f.out)); break;
-    case GLIA_INIT_HE_UNIFORM: bound = sqrt(6 / f.in); break;
-    case GLIA_INIT_LECUN_UNIFORM: bound = sqrt(3 / f.in); break;
+    case GLIA_INIT_GLOROT_UNIFORM: bound = gain * sqrt(6 / (f.in + f.out)); break;
+    case GLIA_INIT_HE_UNIFORM: bound = gain * sqrt(6 / f.in); break;
+    case GLIA_INIT_LECUN_UNIFORM: bound = gain * sqrt(3 / f.in); break;
     default:
       return gi_fail(GLIA_INVALID, "%s: no initialiser has number %d", name, (int)init.kind);
   }

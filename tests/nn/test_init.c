@@ -154,6 +154,30 @@ static bool equal(const glia_tensor *a, const glia_tensor *b) {
   return memcmp(glia_tensor_data(a), glia_tensor_data(b), glia_tensor_bytes(a)) == 0;
 }
 
+static void test_gains(void **state) {
+  const glia_init_kind kinds[] = {GLIA_INIT_GLOROT_UNIFORM, GLIA_INIT_GLOROT_NORMAL,
+                                  GLIA_INIT_HE_UNIFORM,     GLIA_INIT_HE_NORMAL,
+                                  GLIA_INIT_LECUN_UNIFORM,  GLIA_INIT_LECUN_NORMAL,
+                                  GLIA_INIT_ORTHOGONAL};
+  const int64_t shape[] = {7, 5};
+  (void)state;
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    glia_tensor *one = filled(2, shape, (glia_init){.kind = kinds[k]}, 3, "w");
+    glia_tensor *two = filled(2, shape, (glia_init){.kind = kinds[k], .a = 2}, 3, "w");
+    for (int i = 0; i < 35; i++)
+      NEAR(glia_tensor_get(two, i), 2 * glia_tensor_get(one, i), 1e-6);
+    glia_tensor_free(one);
+    glia_tensor_free(two);
+  }
+  NEAR(glia_gain(NULL, 0), 1, 0);
+  NEAR(glia_gain("sigmoid", 0), 1, 0);
+  NEAR(glia_gain("tanh", 0), 5.0 / 3, 1e-15);
+  NEAR(glia_gain("relu", 0), sqrt(2), 1e-15);
+  NEAR(glia_gain("leaky_relu", 0), sqrt(2 / 1.0001), 1e-15);
+  NEAR(glia_gain("leaky_relu", 1), 1, 1e-15);
+  NEAR(glia_gain("selu", 0), 0.75, 1e-15);
+}
+
 static void test_seed_and_name(void **state) {
   static const glia_init_kind kinds[] = {GLIA_INIT_DEFAULT, GLIA_INIT_HE_NORMAL,
                                          GLIA_INIT_ORTHOGONAL};
@@ -236,6 +260,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_variance_by_fans),
       cmocka_unit_test(test_given_numbers),
+      cmocka_unit_test(test_gains),
       cmocka_unit_test(test_tails_of_normal_numbers),
       cmocka_unit_test(test_orthogonal),
       cmocka_unit_test(test_seed_and_name),

@@ -89,6 +89,10 @@ static void test_names_and_shapes(void **state) {
   STORED(&n, "g.pointwise.weight", 5, 3, 1, 1);
   STORED(&n, "g.pointwise.bias", 5);
   assert_null(glia_store_get(n.store, "g.depthwise.bias"));
+  EXPECT_SHAPE(glia_bilinear(n.s, "h", image, glia_slice(image, 3, 0, 5, 1), .units = 4), 2, 3,
+               8, 4);
+  STORED(&n, "h.weight", 4, 8, 5);
+  STORED(&n, "h.bias", 4);
   net_free(&n);
 }
 
@@ -144,6 +148,10 @@ static void test_as_text(void **state) {
   expect_net("conv3d_transpose 4 2 stride=2\nmin_pool3d 4\nadaptive_avg_pool3d 2\n", 5, volume,
              5, (const int64_t[]){1, 4, 2, 2, 2});
   expect_net("adaptive_max_pool3d 3\nglobal_max_pool\n", 5, volume, 2, (const int64_t[]){1, 2});
+  expect_net("upsample 2 mode=linear\nlocal_response_norm 3\nprelu by_channel\n", 4, image, 4,
+             (const int64_t[]){2, 3, 16, 16});
+  expect_net("conv1d 8 1\nprelu\nupsample 1.5\n", 3, series, 3, (const int64_t[]){2, 8, 24});
+  expect_net("conv2d 12 1x1\npixel_shuffle 2\n", 4, image, 4, (const int64_t[]){2, 3, 16, 16});
   expect_net("conv2d 5 3x3 relu border=circular padding=2\n", 4, image, 4,
              (const int64_t[]){2, 5, 10, 10});
   expect_net(

@@ -2,6 +2,7 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "glia/layers.h"
 #include "parity/parity.h"
 
 static glia_value plus(glia_value y, glia_value bias) {
@@ -26,28 +27,18 @@ static void linear(question *q) {
                    rank, shape));
 }
 
-/* y[.., o] = sum_ij a[.., i] w[o, i, j] b[.., j] + bias[o], by the products a[.., i] b[.., j].
- */
+/* The module by the layer, the function by its formula. */
 static void bilinear(question *q) {
-  glia_value a = q_input(q, 0), b = q_input(q, 1);
-  const glia_value w = q_param_or(q, "weight", 2);
-  int64_t shape[GLIA_MAX_RANK];
-  const int rank = glia_value_rank(a);
-  if (rank < 1) {
-    q_cannot(q, "has inputs without axes");
+  const glia_value a = q_input(q, 0), b = q_input(q, 1);
+  glia_scope *s = q_scope(q);
+  if (strcmp(q_op(q), "Bilinear") == 0) {
+    q_output(q, 0,
+             glia_bilinear(s, q_around(q, "weight"), a, b, .units = q_int(q, "out_features", 0),
+                           .no_bias = !q_bool(q, "bias", true)));
     return;
   }
-  memcpy(shape, glia_value_shape(a), (size_t)rank * sizeof shape[0]);
-  const int64_t i = glia_value_dim(a, -1), j = glia_value_dim(b, -1);
-  a = glia_reshape(a, 3, (const int64_t[]){-1, i, 1});
-  b = glia_reshape(b, 3, (const int64_t[]){-1, 1, j});
-  const glia_value pairs = glia_reshape(glia_mul(a, b), 2, (const int64_t[]){-1, i * j});
-  const glia_value flat = glia_reshape(w, 2, (const int64_t[]){glia_value_dim(w, 0), i * j});
-  shape[rank - 1] = glia_value_dim(w, 0);
-  q_output(q, 0,
-           glia_reshape(
-               plus(glia_matmul(pairs, flat, .transpose_b = true), q_param_or(q, "bias", 3)),
-               rank, shape));
+  const glia_value of[] = {a, q_input(q, 2), b};
+  q_output(q, 0, plus(glia_einsum("...i,uij,...j->...u", of, 3), q_input(q, 3)));
 }
 
 /* ---- how far, how alike ------------------------------------------------------------------ */
