@@ -5,35 +5,39 @@
 
 /* ---- upsample, pixel_shuffle ------------------------------------------------------------- */
 
-typedef struct factor_opts {
+typedef struct upsample_opts {
   size_t size;
   double factor;
   int mode;
-} factor_opts;
+} upsample_opts;
+typedef struct shuffle_opts {
+  size_t size;
+  int64_t factor;
+} shuffle_opts;
 
 static const char *const modes[] = {"nearest", "linear", "cubic", "area", NULL};
 
 static glia_value build_upsample(glia_scope *s, const char *name, glia_value x, const void *o) {
   const gi_entered e = gi_enter(s, name);
-  const factor_opts *opts = o;
+  const upsample_opts *opts = o;
   glia_resize_opts r = {.size = sizeof r, .mode = (glia_resize_mode)opts->mode};
   for (int d = 0; d < GLIA_MAX_RANK; d++) r.scale[d] = opts->factor;
   return gi_leave(&e, glia_resize_opt(x, &r));
 }
 static glia_value build_shuffle(glia_scope *s, const char *name, glia_value x, const void *o) {
   const gi_entered e = gi_enter(s, name);
-  return gi_leave(&e, glia_pixel_shuffle(x, (int64_t)((const factor_opts *)o)->factor));
+  return gi_leave(&e, glia_pixel_shuffle(x, ((const shuffle_opts *)o)->factor));
 }
 
 static const gi_field upsample_fields[] = {
-    GI_FIELD(F64, factor_opts, factor, .positional = true, .required = true, .min = 1e-3,
+    GI_FIELD(F64, upsample_opts, factor, .positional = true, .required = true, .min = 1e-3,
              .max = 1e3, .doc = "so many times as large along each axis"),
-    GI_FIELD(CHOICE, factor_opts, mode, .dflt = "nearest", .doc = "how it lies between",
+    GI_FIELD(CHOICE, upsample_opts, mode, .dflt = "nearest", .doc = "how it lies between",
              .choices = modes),
     {.name = NULL},
 };
 static const gi_field shuffle_fields[] = {
-    GI_FIELD(F64, factor_opts, factor, .positional = true, .required = true, .min = 1,
+    GI_FIELD(I64, shuffle_opts, factor, .positional = true, .required = true, .min = 1,
              .max = 1e3, .doc = "so many times as large, out of its square as many channels"),
     {.name = NULL},
 };
@@ -89,13 +93,13 @@ static const gi_field prelu_fields[] = {
 static const gi_layer upsample = {.name = "upsample",
                                   .doc = "makes series, images or volumes larger",
                                   .nameless = true,
-                                  .opts_size = sizeof(factor_opts),
+                                  .opts_size = sizeof(upsample_opts),
                                   .fields = upsample_fields,
                                   .build = build_upsample};
 static const gi_layer pixel_shuffle = {.name = "pixel_shuffle",
                                        .doc = "channels become pixels of a larger image",
                                        .nameless = true,
-                                       .opts_size = sizeof(factor_opts),
+                                       .opts_size = sizeof(shuffle_opts),
                                        .fields = shuffle_fields,
                                        .build = build_shuffle};
 static const gi_layer response = {.name = "local_response_norm",
