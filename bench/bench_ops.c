@@ -271,6 +271,9 @@ static void run_elementwise(const options *o) {
       {"op_exp_2048x768", &gi_op_exp, 1},
       {"op_sigmoid_2048x768", &gi_op_sigmoid, 1},
       {"op_log_2048x768", &gi_op_log, 1},
+      {"op_silu_2048x768", &gi_op_silu, 1},
+      {"op_softplus_2048x768", &gi_op_softplus, 1},
+      {"op_mish_2048x768", &gi_op_mish, 1},
       {"op_add_2048x768", &gi_op_add, 2},
   };
   const gi_type x = f32(2, 2048, 768, 0, 0), big = f32(1, 10000000, 0, 0, 0);
@@ -293,6 +296,8 @@ static void run_rows(const options *o) {
   const gi_axis_attr last = {3}, second = {1};
   CASE("op_softmax_16x12x128x128", &gi_op_softmax, &last, false, f32(4, 16, 12, 128, 128));
   CASE("log_softmax_64x10", &gi_op_log_softmax, &second, false, f32(2, 64, 10, 0, 0));
+  CASE("op_softmax_2048x768", &gi_op_softmax, &second, false, f32(2, 2048, 768, 0, 0));
+  CASE("softmax_16x128x28x28", &gi_op_softmax, &second, false, f32(4, 16, 128, 28, 28));
   const gi_elementwise_attr drop = {.a = 0.1, .stream = 3};
   CASE("op_dropout_train_2048x768", &gi_op_dropout, &drop, false, f32(2, 2048, 768, 0, 0));
   CASE("dropout_64x64x12x12_nhwc", &gi_op_dropout, &drop, true, f32(4, 64, 64, 12, 12));
@@ -342,6 +347,20 @@ static void run_rows(const options *o) {
   CASE("sum_to_channels_nhwc", &gi_op_sum, &but_c, true, x);
   CASE("max_inner_56", &gi_op_max, &inner, false, x);
   CASE("sum_outer_16", &gi_op_sum, &outer, false, x);
+}
+
+/* What language models do at their ends: logits of 10000 tokens; embeddings of 400 numbers. */
+static void run_language(const options *o) {
+  const gi_type logits = f32(2, 1400, 10000, 0, 0), each = f32(1, 1400, 0, 0, 0),
+                table = f32(2, 10000, 400, 0, 0), rows = f32(2, 1400, 400, 0, 0);
+  gi_type tokens = each;
+  tokens.dtype = GLIA_I64;
+  CASE("cross_entropy_1400x10000", &gi_op_cross_entropy, NULL, false, logits, tokens);
+  CASE("cross_entropy_grad_1400x10000", &gi_op_cross_entropy_grad, NULL, false, logits, tokens,
+       each, each);
+  const gi_gather_attr a = {0, 10000};
+  CASE("embedding_1400x400", &gi_op_gather, &a, false, table, tokens);
+  CASE("embedding_grad_1400x400", &gi_op_scatter_add, &a, false, rows, tokens);
 }
 
 /* Layers of the workloads of workloads/lstm.c, without what one product does for all steps. */
@@ -483,6 +502,7 @@ int main(int argc, char **argv) {
   run_elementwise(&o);
   run_in_double(&o);
   run_rows(&o);
+  run_language(&o);
   run_recurrent(&o);
   run_images(&o);
   run_products(&o);

@@ -1,4 +1,7 @@
 /* test_cpu_elementwise.c - elementwise ops and fused groups on the cpu backend. */
+#include <float.h>
+
+#include "backend/cpu/group.h"
 #include "kernels.h"
 #include "ops/attrs.h"
 
@@ -478,6 +481,81 @@ static void test_refused(void **state) {
   gi_str_free(&why);
 }
 
+/* ---- accuracy of the functions ----------------------------------------------------------- */
+
+/* How many units of the last place y is from what is wanted. */
+static double units_off(double want, float y) {
+  const float w = (float)want;
+  if (isnan(want) || isnan(y)) return isnan(want) && isnan(y) ? 0 : INFINITY;
+  if (isinf(w) || isinf(y)) return w == y ? 0 : INFINITY;
+  const float size = fmaxf(fabsf(w), FLT_MIN);
+  return fabs(want - (double)y) / ((double)nextafterf(size, INFINITY) - (double)size);
+}
+
+static double log1p_of(double x) { return log1p(x); }
+static double expm1_of(double x) { return expm1(x); }
+
+typedef struct accuracy {
+  const char *name;
+  double (*f)(double);
+  float from, to;
+  double most; /* units, as vector.h says */
+} accuracy;
+
+/* Floats of every size between two bounds: their patterns at even steps. */
+static void check_accuracy(const gi_isa *isa, const accuracy *a) {
+  enum { N = 64 };
+  gi_micro_loop *loop = gi_group_loop(isa, a->name);
+  double worst = 0;
+  float x[N], y[N], at = 0;
+  uint32_t from, to;
+  memcpy(&from, &a->from, sizeof from);
+  memcpy(&to, &a->to, sizeof to);
+  for (uint32_t k = 0, step = (to - from) / 200000 + 1; from + k * step < to; k += N) {
+    for (uint32_t i = 0; i < N; i++) {
+      const uint32_t bits = from + (k + i) * step < to ? from + (k + i) * step : to;
+      memcpy(&x[i], &bits, sizeof bits);
+    }
+    const gi_micro_call call = {.src = {x}, .step = {isa->lanes}, .out = y};
+    loop(&call, N);
+    for (int i = 0; i < N; i++) {
+      const double off = units_off(a->f((double)x[i]), y[i]);
+      if (off > worst) worst = off, at = x[i];
+    }
+  }
+  if (worst > a->most)
+    fail_msg("%s (%s): %g units of the last place off at %.9g, wanted at most %g", a->name,
+             isa->name, worst, (double)at, a->most);
+}
+
+static void test_accuracy(void **state) {
+  (void)state;
+  static const accuracy cases[] = {
+      {"exp", exp, 0, 90, 2},
+      {"exp", exp, -0.0f, -110, 2},
+      {"expm1", expm1_of, 0, 90, 3},
+      {"expm1", expm1_of, -0.0f, -110, 3},
+      {"log", log, 0, INFINITY, 2},
+      {"log", log, -0.0f, -INFINITY, 2},
+      {"log1p", log1p_of, 0, INFINITY, 3},
+      {"log1p", log1p_of, -0.0f, -INFINITY, 3},
+      {"tanh", tanh, 0, 30, 5},
+      {"erf", erf, 0, 30, 6},
+  };
+  const gi_isa *sets[] = {
+    &gi_isa_base,
+#if defined(__x86_64__)
+    &gi_isa_avx2,
+    &gi_isa_avx512,
+#endif
+  };
+  const int best = gi_cpu_best_isa() == &gi_isa_base ? 1
+                   : gi_cpu_best_isa()->lanes == 8   ? 2
+                                                     : 3;
+  for (int i = 0; i < best; i++)
+    for (int k = 0; k < GI_COUNT(cases); k++) check_accuracy(sets[i], &cases[k]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_op),       cmocka_unit_test(test_lengths),
@@ -486,6 +564,7 @@ int main(void) {
       cmocka_unit_test(test_odd_outputs),    cmocka_unit_test(test_random_programs),
       cmocka_unit_test(test_refused),        cmocka_unit_test(test_awkward_values),
       cmocka_unit_test(test_many_registers), cmocka_unit_test(test_folds),
+      cmocka_unit_test(test_accuracy),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,34 @@ static void test_softmax(void **state) {
   }
 }
 
+/* Rows of several pieces, the largest in any of them; tokens that cannot be (-infinity) in
+ * whole pieces; nothing but them, or a NaN, is NaN. */
+static void test_long_rows(void **state) {
+  (void)state;
+  const gi_type shapes[] = {F32(7, 1), F32(5, 10), F32(64, 33), F32(9, 2048), F32(3, 6151)};
+  for (int i = 0; i < GI_COUNT(shapes); i++) {
+    const gi_type x = shapes[i], each = F32(x.dim[0]);
+    trial t = {.op = &gi_op_cross_entropy, .n_in = 2, .in = {x, with_dtype(each, GLIA_I64)}};
+    t.low[0] = -30, t.high[0] = 30, t.high[1] = (double)x.dim[1];
+    try_kernel(&t, 45);
+    t.op = &gi_op_cross_entropy_grad;
+    t.n_in = 4;
+    t.in[2] = t.in[3] = each;
+    t.low[0] = -8, t.high[0] = 0, t.low[2] = 1, t.high[2] = 8;
+    try_kernel(&t, 46);
+  }
+  enum { N = 4100 };
+  static float row[N];
+  const gi_row_loops *loops = gi_cpu_isa()->row;
+  for (int i = 0; i < N; i++) row[i] = i < 2100 ? -INFINITY : (float)(i % 5);
+  double sum = 0;
+  for (int i = 2100; i < N; i++) sum += exp((double)row[i]);
+  assert_true(fabs((double)loops->log_sum_exp(row, N) - log(sum)) < 1e-5);
+  assert_true(isnan(loops->log_sum_exp(row, 2100)));
+  row[3] = NAN;
+  assert_true(isnan(loops->log_sum_exp(row, N)));
+}
+
 static void test_batch_norm(void **state) {
   (void)state;
   const gi_batch_norm_attr a = {1e-5};
@@ -328,6 +356,7 @@ static void test_bad_index(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_softmax),
+      cmocka_unit_test(test_long_rows),
       cmocka_unit_test(test_batch_norm),
       cmocka_unit_test(test_batch_norm_act),
       cmocka_unit_test(test_signs),

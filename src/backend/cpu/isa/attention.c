@@ -6,19 +6,6 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE float lanes_max(vec v) {
-  float m = v[0];
-  for (int i = 1; i < GI_LANES; i++) m = m > v[i] || m != m ? m : v[i];
-  return m;
-}
-INLINE float lanes_sum(vec v) {
-  float lane[GI_LANES];
-  store(lane, v);
-  for (int half = GI_LANES / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  return lane[0];
-}
-
 /* ---- scores ------------------------------------------------------------------------------ */
 
 /* The m <= GI_LANES scores from i on; -infinity where a key is not seen and behind them. */
@@ -55,19 +42,29 @@ static float soften(const gi_scores *r, gi_running *w) {
     for (int64_t i = 0; i < r->n; i += GI_LANES) store(r->s + i, splat(0));
     return 1;
   }
-  for (int64_t i = 0; i < r->n; i += GI_LANES) {
-    const vec e = vector_exp(load(r->s + i) - splat(m));
-    store(r->s + i, e);
-    sum += e;
+  for (int64_t i = 0; i < r->n; i += 2 * GI_LANES) {
+    const bool both = i + GI_LANES < r->n;
+    vec e[2] = {load(r->s + i) - splat(m),
+                both ? load(r->s + i + GI_LANES) - splat(m) : splat(-INFINITY)};
+    exp_normal_of_two(e);
+    sum += e[0] + e[1];
+    store(r->s + i, e[0]);
+    if (both) store(r->s + i + GI_LANES, e[1]);
   }
-  const float factor = before == m ? 1 : vector_exp(splat(before - m))[0];
+  const float factor = before == m ? 1 : vector_exp_normal(splat(before - m))[0];
   w->sum = w->sum * factor + lanes_sum(sum);
   return factor;
 }
 
 static void again(const gi_scores *r, float l) {
-  for (int64_t i = 0; i < r->n; i += GI_LANES)
-    store(r->s + i, vector_exp(scores_at(r, i, at_most(r->n - i)) - splat(l)));
+  for (int64_t i = 0; i < r->n; i += 2 * GI_LANES) {
+    const int64_t next = i + GI_LANES;
+    vec p[2] = {scores_at(r, i, at_most(r->n - i)) - splat(l), splat(-INFINITY)};
+    if (next < r->n) p[1] = scores_at(r, next, at_most(r->n - next)) - splat(l);
+    exp_normal_of_two(p);
+    store(r->s + i, p[0]);
+    if (next < r->n) store(r->s + next, p[1]);
+  }
 }
 
 /* ---- elements ---------------------------------------------------------------------------- */

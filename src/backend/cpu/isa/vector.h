@@ -118,11 +118,25 @@ static inline void store_bf16(uint16_t *p, vec a) {
 /* n < GI_LANES floats; what is loaded is filled up with `rest`. */
 static inline vec load_part(const float *p, int64_t n, float rest) {
   vec v = splat(rest);
+#if defined(__AVX512F__)
+  v = (vec)_mm512_mask_loadu_ps((__m512)v, (__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  const ivec here = (ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+  v = (vec)_mm256_blendv_ps((__m256)v, _mm256_maskload_ps(p, (__m256i)here), (__m256)here);
+#else
   memcpy(&v, p, (size_t)n * sizeof *p);
+#endif
   return v;
 }
 static inline void store_part(float *p, vec v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__)
+  const ivec here = (ivec){0, 1, 2, 3, 4, 5, 6, 7} < (int32_t)n;
+  _mm256_maskstore_ps(p, (__m256i)here, (__m256)v);
+#else
   memcpy(p, &v, (size_t)n * sizeof *p);
+#endif
 }
 /* As many of n floats as a vector holds, filled up with zeros; none if n <= 0. */
 static inline vec load_most(const float *p, int64_t n) {
@@ -196,9 +210,46 @@ static inline vec vector_sqrt(vec a) {
 
 static inline vec vector_abs(vec a) { return (vec)((ivec)a & 0x7fffffff); }
 
+/* Lanes folded to one: each half onto the other. */
+#if GI_ISA_BYTES == 64
+#define GI_FOLD_LANES(v, join)                                                                \
+  do {                                                                                        \
+    v = join(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, \
+                                        6, 7));                                               \
+    v = join(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9,   \
+                                        10, 11));                                             \
+    v = join(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15,   \
+                                        12, 13));                                             \
+    v = join(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12,   \
+                                        15, 14));                                             \
+  } while (0)
+#elif GI_ISA_BYTES == 32
+#define GI_FOLD_LANES(v, join)                                          \
+  do {                                                                  \
+    v = join(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3)); \
+    v = join(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5)); \
+    v = join(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)); \
+  } while (0)
+#else
+#define GI_FOLD_LANES(v, join)                              \
+  do {                                                      \
+    v = join(v, __builtin_shufflevector(v, v, 2, 3, 0, 1)); \
+    v = join(v, __builtin_shufflevector(v, v, 1, 0, 3, 2)); \
+  } while (0)
+#endif
+static inline vec sum_of(vec a, vec b) { return a + b; }
+static inline float lanes_sum(vec v) {
+  GI_FOLD_LANES(v, sum_of);
+  return v[0];
+}
+
 /* The larger and the smaller; unlike the processor's own, a NaN on either side wins. */
 static inline vec larger(vec a, vec b) { return choose((a > b) | (a != a), a, b); }
 static inline vec smaller(vec a, vec b) { return choose((a < b) | (a != a), a, b); }
+static inline float lanes_max(vec v) {
+  GI_FOLD_LANES(v, larger);
+  return v[0];
+}
 
 /* SLEEF's functions, 1 unit in the last place: Sleef_expf8_u10avx2 and so on. */
 #if defined(__AVX512F__)
@@ -216,9 +267,8 @@ typedef float32x4_t sleef_vec;
 #endif
 #define GI_SLEEF1(name, sleef, accuracy) \
   static inline vec name(vec a) { return (vec)GI_SLEEF(sleef, accuracy)((sleef_vec)a); }
-GI_SLEEF1(vector_expm1, expm1, u10)
-GI_SLEEF1(vector_log, log, u10)
-GI_SLEEF1(vector_log1p, log1p, u10)
+GI_SLEEF1(sleef_log, log, u10)
+GI_SLEEF1(sleef_log1p, log1p, u10)
 GI_SLEEF1(vector_sin, sin, u10)
 GI_SLEEF1(vector_cos, cos, u10)
 static inline vec vector_pow(vec a, vec b) {
@@ -229,23 +279,119 @@ static inline vec vector_pow(vec a, vec b) {
  * Those that networks live in: several times as fast as SLEEF's, for a few units of the last
  * place. Coefficients are fitted to the least largest relative error, which is named. */
 
-/* e^x = 2^n e^r, n the whole number next to x / ln 2, e^r = 1 + r + r^2 p(r): 3e-9, at most 2
- * units of the last place off. 2^n is multiplied in two halves, so that results go to
- * denormals, 0 and infinity as they should. NaN stays. */
+/* Sums with it are rounded to whole numbers, which then stand in the lower bits: 1.5 * 2^23. */
+#define GI_WHOLE 12582912.0f
+
+/* e^r for |r| <= ln 2 / 2, as 1 + r + r^2 p(r): 3e-9. Its terms are joined two by two, so that
+ * they need not wait for one another. */
+static inline vec exp_near_zero(vec r) {
+  const vec z = r * r;
+  const vec low = multiply_add(r, splat(1.6666520690e-1f), splat(4.9999993452e-1f));
+  const vec high = multiply_add(r, splat(8.3687098426e-3f), splat(4.1668387367e-2f));
+  const vec p = multiply_add(multiply_add(z, splat(1.3814612984e-3f), high), z, low);
+  return multiply_add(p, z, r + 1);
+}
+
+/* x - n ln 2; the first part of ln 2 is short, so that its product is exact. */
+static inline vec without_powers(vec x, vec n) {
+  return multiply_add(n, splat(2.12194440e-4f), multiply_add(n, splat(-0.693359375f), x));
+}
+
+/* e^x = 2^n e^r, n the whole number next to x / ln 2: at most 2 units of the last place off.
+ * 2^n is multiplied in two halves, so that results go to denormals, 0 and infinity as they
+ * should. NaN stays. */
 static inline vec vector_exp(vec x) {
-  const vec round = splat(12582912); /* 1.5 * 2^23: sums with it are rounded to whole numbers */
+  const vec round = splat(GI_WHOLE + 254), round_half = splat(GI_WHOLE + 127);
   const vec a = not_above(splat(100), not_below(splat(-110), x));
-  const vec shifted = multiply_add(a, splat(1.44269504f), round), n = shifted - round;
-  vec r = multiply_add(n, splat(-0.693359375f), a); /* ln 2, the first part without rounding */
-  r = multiply_add(n, splat(2.12194440e-4f), r);
-  vec p = splat(1.3814612984e-3f);
-  p = multiply_add(p, r, splat(8.3687098426e-3f));
-  p = multiply_add(p, r, splat(4.1668387367e-2f));
-  p = multiply_add(p, r, splat(1.6666520690e-1f));
-  p = multiply_add(p, r, splat(4.9999993452e-1f));
-  p = multiply_add(p * r, r, r) + 1;
-  const ivec power = (ivec)shifted - (ivec)round, half = power >> 1;
-  return p * (vec)((half + 127) << 23) * (vec)((power - half + 127) << 23);
+  const vec shifted = multiply_add(a, splat(1.44269504f), round);
+  const vec half = multiply_add(a, splat(0.72134752f), round_half);
+  const vec e = exp_near_zero(without_powers(a, shifted - round));
+  return e * (vec)((ivec)half << 23) * (vec)(((ivec)shifted - (ivec)half) << 23);
+}
+
+/* The same of two vectors, where a result is a normal number; what is smaller becomes 0, what
+ * is larger than 2^127.5 infinity. For softmax, whose results are compared with 1. Step by step
+ * for both, since one alone waits for its own results most of the time. */
+static inline void exp_normal_of_two(vec *v) {
+  const vec round = splat(GI_WHOLE + 127);
+  vec shifted[2], r[2], z[2], low[2], high[2];
+  for (int k = 0; k < 2; k++) r[k] = not_above(splat(88.5f), not_below(splat(-88), v[k]));
+  for (int k = 0; k < 2; k++) shifted[k] = multiply_add(r[k], splat(1.44269504f), round);
+  for (int k = 0; k < 2; k++) z[k] = shifted[k] - round;
+  for (int k = 0; k < 2; k++) r[k] = multiply_add(z[k], splat(-0.693359375f), r[k]);
+  for (int k = 0; k < 2; k++) r[k] = multiply_add(z[k], splat(2.12194440e-4f), r[k]);
+  for (int k = 0; k < 2; k++) z[k] = r[k] * r[k];
+  for (int k = 0; k < 2; k++)
+    low[k] = multiply_add(r[k], splat(1.6666520690e-1f), splat(4.9999993452e-1f));
+  for (int k = 0; k < 2; k++)
+    high[k] = multiply_add(r[k], splat(8.3687098426e-3f), splat(4.1668387367e-2f));
+  for (int k = 0; k < 2; k++) high[k] = multiply_add(z[k], splat(1.3814612984e-3f), high[k]);
+  for (int k = 0; k < 2; k++) low[k] = multiply_add(high[k], z[k], low[k]);
+  for (int k = 0; k < 2; k++) low[k] = multiply_add(low[k], z[k], r[k] + 1);
+  for (int k = 0; k < 2; k++) v[k] = low[k] * (vec)((ivec)shifted[k] << 23);
+}
+static inline vec vector_exp_normal(vec x) {
+  vec v[2] = {x, x};
+  exp_normal_of_two(v);
+  return v[0];
+}
+
+/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), e^r - 1 = r + r^2 p(r): 1.3e-8, at most 3 units of the
+ * last place off, near 0 too. Half of it is computed, since 2^n may be above all floats. */
+static inline vec vector_expm1(vec x) {
+  const vec round = splat(GI_WHOLE + 126);
+  const vec a = not_above(splat(89), not_below(splat(-20), x));
+  const vec shifted = multiply_add(a, splat(1.44269504f), round);
+  const vec r = without_powers(a, shifted - round), half = (vec)((ivec)shifted << 23);
+  vec p = splat(1.3882497461e-3f);
+  p = multiply_add(p, r, splat(8.3666467944e-3f));
+  p = multiply_add(p, r, splat(4.1667203919e-2f));
+  p = multiply_add(p, r, splat(1.6666542684e-1f));
+  p = multiply_add(p, r, splat(4.9999998133e-1f));
+  return 2 * multiply_add(multiply_add(p * r, r, r), half, half - splat(0.5f));
+}
+
+/* k ln 2 + log(1 + f) for f from -1/3 to 1/3, as f + f^2 p(f): 4.5e-9. */
+static inline vec log_near_one(vec f, vec k) {
+  const vec z = f * f;
+  const vec p01 = multiply_add(f, splat(3.3333208417e-1f), splat(-5.0000001208e-1f));
+  const vec p23 = multiply_add(f, splat(2.0010747591e-1f), splat(-2.4999717459e-1f));
+  const vec p45 = multiply_add(f, splat(1.4001160662e-1f), splat(-1.6682305746e-1f));
+  const vec p67 = multiply_add(f, splat(1.4004757001e-1f), splat(-1.2167153815e-1f));
+  const vec above = multiply_add(multiply_add(z, splat(-1.2948966044e-1f), p67), z, p45);
+  const vec p = multiply_add(multiply_add(above, z, p23), z, p01);
+  const vec rest = multiply_add(k, splat(-2.12194440e-4f), p * z);
+  return multiply_add(k, splat(0.693359375f), f + rest);
+}
+
+/* The power of two by which a > 0 is divided to lie from 2/3 to 4/3. */
+static inline ivec power_of(vec a) { return ((ivec)a - 0x3f2aaaab) >> 23; }
+
+/* What a logarithm is of x where it is not between 0 and infinity: -infinity of 0, NaN below.
+ */
+static inline vec log_of_end(vec x, vec r) {
+  const vec end = choose(x == 0, splat(-INFINITY), choose(x < 0, splat(NAN), x));
+  return choose((x > 0) & (x < splat(INFINITY)), r, end);
+}
+
+/* At most 2 units of the last place off; of denormals too. */
+static inline vec vector_log(vec x) {
+  const ivec small = x < splat(0x1p-126f);
+  const vec a = choose(small, x * splat(0x1p23f), x);
+  const ivec power = power_of(a);
+  const vec f = (vec)((ivec)a - (power << 23)) - 1;
+  const ivec k = power - (small & 23);
+  return log_of_end(x, log_near_one(f, __builtin_convertvector(k, vec)));
+}
+
+/* log(1 + x), at most 3 units of the last place off, near 0 too: 1 + f = (1 + x) / 2^k is made
+ * of x itself, since the sum has lost its last digits. */
+static inline vec vector_log1p(vec x) {
+  const vec sum = x + 1;
+  const ivec power = power_of(sum);
+  const vec quarter = (vec)((129 - power) << 23); /* 4 / 2^k: 1 / 2^k may be no normal number */
+  const vec f = (vec)((ivec)x - (power << 23)) + multiply_add(quarter, splat(0.25f), splat(-1));
+  return log_of_end(sum, log_near_one(f, __builtin_convertvector(power, vec)));
 }
 
 /* x P(x^2) / Q(x^2), within -1 .. 1, up to the x where that is all that a float can tell. */
@@ -268,7 +414,7 @@ static inline vec vector_tanh(vec x) {
   return odd_ratio(x, 9, over, under, 4);
 }
 
-/* 1.9e-8; at most 5 units of the last place off. NaN stays. */
+/* 1.9e-8; at most 6 units of the last place off. NaN stays. */
 static inline vec vector_erf(vec x) {
   static const float over[] = {1.1283791461f,    1.9040714351e-1f, 5.2748799532e-2f,
                                3.7656423480e-3f, 2.8488269592e-4f, 2.0500737908e-6f};

@@ -84,13 +84,10 @@ static float scale_of(const state *s, float variance) {
 
 static void write_part(void *user, int64_t block) {
   const state *s = user;
-  const gi_fold_loops *fold = s->loops->fold;
-  const float share = 1 / (float)s->n;
   for (int64_t row = block * s->per_block; row < last_row(s, block); row++) {
     gi_layer l = row_of(s, row);
-    l.mean = s->centred ? fold->row(GI_FOLD_SUM, l.x, 1, s->n, s->n, 0) * share : 0;
+    s->loops->layer->moments(&l, s->centred, &l.mean, &s->variance[row]);
     s->mean[row] = l.mean;
-    s->variance[row] = fold->row(GI_FOLD_SQUARES, l.x, 1, s->n, s->n, l.mean) * share;
     l.scale = scale_of(s, s->variance[row]);
     s->loops->layer->write(&l);
   }

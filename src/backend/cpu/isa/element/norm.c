@@ -9,14 +9,6 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE float lanes_sum(vec v) {
-  float lane[GI_LANES];
-  store(lane, v);
-  for (int half = GI_LANES / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  return lane[0];
-}
-
 /* ---- bits ------------------------------------------------------------------------------- */
 
 /* One bit for each lane. */
