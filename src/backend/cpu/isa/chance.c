@@ -13,8 +13,9 @@
 enum {
   BLOCKS = 128,            /* of a chunk: 2 KiB */
   WIDE = GI_ISA_BYTES / 8, /* blocks of a vector */
-  SIDE = 2,                /* vectors at a time: each waits long for its products */
-  AT_ONCE = SIDE * WIDE,   /* blocks, which may be drawn beyond the end of a run */
+  SIDE = 2,                /* vectors at a time, since each waits long for its products, */
+  DENSE = 4,               /* and where their words stay in order */
+  AT_ONCE = DENSE * WIDE,  /* blocks, which may be drawn beyond the end of a run */
   ROUNDS = 10,
   ALIKE = 3 /* rounds of which a part is the same for all blocks */
 };
@@ -84,13 +85,13 @@ static inline wide swap_halves(wide a) {
 #endif
 }
 
-/* The blocks numbered by `first` and, SIDE - 1 times, by what lies `apart` from it: words 0 and
- * 1 side by side, then words 2 and 3. */
+/* The blocks numbered by `first` and, sides - 1 times, by what lies `apart` from it: words 0
+ * and 1 side by side, then words 2 and 3. sides is a constant where this is called. */
 static inline __attribute__((always_inline)) void philox(const schedule *k, wide first,
-                                                         wide apart, wide to[SIDE][2]) {
+                                                         wide apart, int sides, wide (*to)[2]) {
   const wide f0 = (wide){0} + factor[0], f1 = (wide){0} + factor[1];
-  wide c[SIDE][4];
-  for (int i = 0; i < SIDE; i++, first += apart) {
+  wide c[DENSE][4];
+  for (int i = 0; i < sides; i++, first += apart) {
     const wide p0 = multiply_low(first, f0);
     const wide p1 = multiply_low((p0 >> 32) ^ k->alike[0], f1);
     const wide w0 = (p1 >> 32) ^ k->alike[1], w2 = p0 ^ k->alike[2];
@@ -103,7 +104,7 @@ static inline __attribute__((always_inline)) void philox(const schedule *k, wide
 #pragma GCC unroll 10
   for (int round = ALIKE; round < ROUNDS - 1; round++) {
 #pragma GCC unroll 4
-    for (int i = 0; i < SIDE; i++) {
+    for (int i = 0; i < sides; i++) {
       const wide p0 = multiply_low(c[i][0], f0), p1 = multiply_low(c[i][2], f1);
       c[i][0] = (p1 >> 32) ^ (c[i][1] ^ k->key[round][0]);
       c[i][2] = (p0 >> 32) ^ (c[i][3] ^ k->key[round][1]);
@@ -111,7 +112,7 @@ static inline __attribute__((always_inline)) void philox(const schedule *k, wide
       c[i][3] = p0;
     }
   }
-  for (int i = 0; i < SIDE; i++) {
+  for (int i = 0; i < sides; i++) {
     const wide p0 = multiply_low(c[i][0], f0), p1 = multiply_low(c[i][2], f1);
     const wide low = (wide){0} + 0xffffffffu;
     to[i][0] = swap_halves(p1) ^ ((c[i][1] & low) ^ k->key[ROUNDS - 1][0]);
@@ -130,11 +131,11 @@ static int64_t alike(uint64_t first, uint64_t step, int64_t n) {
  * whole blocks: to[] are whole vectors of words. Blocks lie in the lanes so that joining the
  * lower and the upper lanes of both halves gives them in order. */
 static inline __attribute__((always_inline)) void dense_words(const schedule *k, uint64_t first,
-                                                              uvec to[SIDE * 2]) {
-  wide pair[SIDE][2], c = (wide){0} + first;
+                                                              uvec to[DENSE * 2]) {
+  wide pair[DENSE][2], c = (wide){0} + first;
   for (int i = 0; i < WIDE; i++) c[i] += (uint64_t)(i % 2 * (WIDE / 2) + i / 2);
-  philox(k, c, (wide){0} + WIDE, pair);
-  for (int v = 0; v < SIDE; v++) {
+  philox(k, c, (wide){0} + WIDE, DENSE, pair);
+  for (int v = 0; v < DENSE; v++) {
     const wide a = pair[v][0], b = pair[v][1];
 #if GI_ISA_BYTES == 64
     to[2 * v] = (uvec)__builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
@@ -155,7 +156,7 @@ static void draw_dense(const gi_stream *s, uint64_t first, int64_t n, uint32_t *
     m = alike(first, 1, n);
     const schedule key = schedule_of(s, (uint32_t)(first >> 32), 0);
     for (int64_t i = 0; i < m; i += AT_ONCE) {
-      uvec words[2 * SIDE];
+      uvec words[2 * DENSE];
       dense_words(&key, first + (uint64_t)i, words);
       memcpy(out + 4 * i, words, sizeof words);
     }
@@ -177,22 +178,21 @@ static inline uvec odd_words(wide a, wide b) {
   return even_words(swap_halves(a), swap_halves(b));
 }
 
-/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to AT_ONCE), into word[][i]. */
+/* Blocks first + i * step, i = 0 .. n - 1 (rounded up to SIDE * WIDE), into word[][i]. */
 static void draw(const gi_stream *s, uint64_t first, uint64_t step, int64_t n, chunk *out) {
   for (int64_t at = 0, m; at < n; at += m, first += (uint64_t)m * step) {
     m = alike(first, step, n - at);
     const schedule key = schedule_of(s, (uint32_t)(first >> 32), 0);
     wide c = (wide){0} + first;
     for (int i = 0; i < WIDE; i++) c[i] += (uint64_t)i * step;
-    for (int64_t i = 0; i < m; i += AT_ONCE, c += AT_ONCE * step) {
+    for (int64_t i = 0; i < m; i += SIDE * WIDE, c += SIDE * WIDE * step) {
       wide pair[SIDE][2];
-      philox(&key, c, (wide){0} + WIDE * step, pair);
-      for (int v = 0; v < SIDE; v += 2)
-        for (int k = 0; k < 4; k++) {
-          const wide a = pair[v][k / 2], b = pair[v + 1][k / 2];
-          const uvec w = k % 2 == 0 ? even_words(a, b) : odd_words(a, b);
-          memcpy(out->word[k] + at + i + v * WIDE, &w, sizeof w);
-        }
+      philox(&key, c, (wide){0} + WIDE * step, SIDE, pair);
+      for (int k = 0; k < 4; k++) {
+        const wide a = pair[0][k / 2], b = pair[1][k / 2];
+        const uvec w = k % 2 == 0 ? even_words(a, b) : odd_words(a, b);
+        memcpy(out->word[k] + at + i, &w, sizeof w);
+      }
     }
   }
 }
@@ -219,9 +219,9 @@ static void keep_whole(const gi_stream *s, uint64_t first, int64_t n, uint32_t l
   const schedule key = schedule_of(s, (uint32_t)(first >> 32), sign);
   const ivec below = splat_i32((int32_t)((least << 8) ^ sign) - 1);
   for (int64_t i = 0; i < n; i += AT_ONCE, mask += 4 * AT_ONCE) {
-    uvec words[2 * SIDE];
+    uvec words[2 * DENSE];
     dense_words(&key, first + (uint64_t)i, words);
-    for (int v = 0; v < 2 * SIDE; v++)
+    for (int v = 0; v < 2 * DENSE; v++)
       store(mask + v * GI_LANES, (vec)((ivec)words[v] > below));
   }
 }
