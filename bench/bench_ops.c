@@ -9,6 +9,7 @@
  * disturb. Cases that PyTorch's script of the same kind has (torch_ops.py) bear its names.
  */
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -33,6 +34,7 @@ typedef struct bench_case {
   gi_type in[IN];
   bool last;     /* rank-4 inputs are at hand channels-last */
   bool in_place; /* output k lies where input k lies */
+  int64_t below; /* whole numbers are 0 .. below - 1; 0: 4 */
 } bench_case;
 
 static gi_type f32(int rank, int64_t a, int64_t b, int64_t c, int64_t d) {
@@ -51,12 +53,12 @@ static void *memory(size_t bytes) {
   return p;
 }
 
-static void fill(const gi_type *t, void *p, uint64_t stream) {
+static void fill(const gi_type *t, void *p, uint64_t stream, int64_t below) {
   const gi_rng r = {1, stream, 0};
   for (int64_t i = 0; i < gi_type_count(t); i++) {
     const double u = gi_rng_uniform(&r, (uint64_t)i);
     gi_store(t->dtype, p, i,
-             glia_dtype_is_float(t->dtype) ? 0.1 + u : (double)(int64_t)(u * 4));
+             glia_dtype_is_float(t->dtype) ? 0.1 + u : floor(u * (double)below));
   }
 }
 
@@ -146,7 +148,7 @@ static void run_kernel(asked *a, const gi_kernel *k, int choice) {
   void *held[IN], *out[GI_MAX_OUT], *scratch = memory(made.scratch + 64);
   for (int i = 0; i < b->n_in; i++) {
     in[i] = held[i] = memory(gi_type_bytes(&b->in[i]));
-    fill(&b->in[i], held[i], (uint64_t)i);
+    fill(&b->in[i], held[i], (uint64_t)i, b->below > 0 ? b->below : 4);
   }
   for (int i = 0; i < p.n_out; i++)
     out[i] = b->in_place ? held[i] : memory(gi_type_bytes(&p.out[i]));
@@ -175,6 +177,11 @@ static void run_kernel(asked *a, const gi_kernel *k, int choice) {
   run_case(                                                                             \
       &(bench_case){                                                                    \
           .name = name_, .op = op_, .attr = attr_, .last = last_, INPUTS(__VA_ARGS__)}, \
+      o)
+#define INDEXED(name_, op_, attr_, below_, ...)                                           \
+  run_case(                                                                               \
+      &(bench_case){                                                                      \
+          .name = name_, .op = op_, .attr = attr_, .below = below_, INPUTS(__VA_ARGS__)}, \
       o)
 #define UPDATE(name_, op_, attr_, ...) /* in place */                                      \
   run_case(                                                                                \
@@ -355,12 +362,25 @@ static void run_language(const options *o) {
                 table = f32(2, 10000, 400, 0, 0), rows = f32(2, 1400, 400, 0, 0);
   gi_type tokens = each;
   tokens.dtype = GLIA_I64;
-  CASE("cross_entropy_1400x10000", &gi_op_cross_entropy, NULL, false, logits, tokens);
-  CASE("cross_entropy_grad_1400x10000", &gi_op_cross_entropy_grad, NULL, false, logits, tokens,
-       each, each);
+  INDEXED("cross_entropy_1400x10000", &gi_op_cross_entropy, NULL, 10000, logits, tokens);
+  INDEXED("cross_entropy_grad_1400x10000", &gi_op_cross_entropy_grad, NULL, 10000, logits,
+          tokens, each, each);
   const gi_gather_attr a = {0, 10000};
-  CASE("embedding_1400x400", &gi_op_gather, &a, false, table, tokens);
-  CASE("embedding_grad_1400x400", &gi_op_scatter_add, &a, false, rows, tokens);
+  INDEXED("embedding_1400x400", &gi_op_gather, &a, 10000, table, tokens);
+  INDEXED("embedding_grad_1400x400", &gi_op_scatter_add, &a, 10000, rows, tokens);
+}
+
+/* A batch of spoken sentences; one head of a long text. */
+static void run_sequences(const options *o) {
+  const gi_type each = f32(1, 32, 0, 0, 0), x = f32(3, 40, 32, 41, 0);
+  gi_type letters = f32(2, 32, 40, 0, 0), lengths = each;
+  letters.dtype = lengths.dtype = GLIA_I64;
+  const gi_ctc_attr blank = {40};
+  INDEXED("ctc_40x32x41", &gi_op_ctc, &blank, 40, x, letters, lengths, lengths);
+  const gi_attention_attr a = {.scale = 0.125};
+  const gi_type q = f32(4, 1, 1, 2048, 64), row = f32(3, 1, 1, 2048, 0);
+  CASE("attention_1x1x2048x64", &gi_op_attention, &a, false, q, q, q);
+  CASE("attention_grad_1x1x2048x64", &gi_op_attention_grad, &a, false, q, q, q, row, row, q);
 }
 
 /* Layers of the workloads of workloads/lstm.c, without what one product does for all steps. */
@@ -503,6 +523,7 @@ int main(int argc, char **argv) {
   run_in_double(&o);
   run_rows(&o);
   run_language(&o);
+  run_sequences(&o);
   run_recurrent(&o);
   run_images(&o);
   run_products(&o);

@@ -129,6 +129,7 @@ static void test_as_in_plain_ops(void **state) {
       {1, 2, 1, 257, 257, 32, 32, .causal = true},
       {1, 8, 2, 1, 150, 64, 64, .causal = true, .offset = 149},
       {1, 2, 2, 60, 190, 16, 8, .causal = true, .offset = 130, .mask = 1},
+      {1, 1, 1, 150, 1300, 8, 8, .causal = true, .offset = 1150},
   };
   (void)state;
   for (int i = 0; i < GI_COUNT(problems); i++) check(&problems[i]);

@@ -9,7 +9,8 @@
  *
  * Backward, a part is all rows and keys of one head of k. For each tile of keys it goes through
  * the blocks of rows, makes the probabilities anew from the stored logarithm, and adds up dk
- * and dv of the tile, and dq in the result.
+ * and dv of the tile, and dq in the result. Where heads are few, every so many tiles of keys
+ * are a part: each adds up a dq of its own, and these are added up in order.
  *
  * Parts and their order are fixed by the problem: the same bits for any number of threads.
  */
@@ -23,6 +24,8 @@ enum {
   KEYS = 128,    /* of a tile: whole panels */
   FEW = 4,       /* so many rows are not worth packing keys for */
   SIDE = 4,      /* tiles of rows gathered at a time */
+  FEW_HEADS = 8, /* so many parts at least, backward */
+  CHUNK = 4096,  /* floats of dq that are added up together */
   SLACK = 32,    /* floats behind a tile that gathering rows may read */
   PART = 1 << 16 /* operations worth a thread */
 };
@@ -40,7 +43,8 @@ typedef struct state {
   int64_t mask_step[4];
   int64_t rows, heads_a_block, row_blocks; /* of a block, at most; blocks of a head */
   int64_t blocks;                          /* of one head of k */
-  int64_t lane_floats;
+  int64_t lane_floats, lanes;
+  int64_t cuts; /* of the keys, backward */
   int threads;
   const gi_attention_loops *loops;
   const gi_product_loops *product;
@@ -308,6 +312,7 @@ typedef struct back_room {
   float *keys_turned, *values_turned;   /* panels of KEYS columns */
   float *keys, *queries, *dy;           /* panels of D, D, E columns */
   float *dk, *dv, *side, *line, *drawn; /* sums of the tile; gathered rows */
+  float *dq;                            /* of the part's queries */
 } back_room;
 
 static int64_t lay_out_back(const state *s, float *at, back_room *r) {
@@ -356,8 +361,7 @@ static void back_block(const state *s, const block *b, back_room *m, int64_t fro
   multiply_turned(s, m->left, n, b->rows, m->dy, s->wide_e, m->dv, m->side);
   pack(s, (matrix){q, s->d, 1}, b->rows, s->d, m->queries);
   multiply_turned(s, m->dp, n, b->rows, m->queries, s->wide_d, m->dk, m->side);
-  multiply(s, m->dp, KEYS, b->rows, n, m->keys, s->d, s->dq + query_of(s, b, 0) * s->d, s->d,
-           true);
+  multiply(s, m->dp, KEYS, b->rows, n, m->keys, s->d, m->dq + b->first * s->d, s->d, true);
 }
 
 static void give_keys(const float *from, int64_t wide, int64_t rows, int64_t n, float *to) {
@@ -365,13 +369,21 @@ static void give_keys(const float *from, int64_t wide, int64_t rows, int64_t n, 
     memcpy(to + i * n, from + i * wide, (size_t)n * sizeof *to);
 }
 
-static void backward_part(void *user, int64_t group) {
+/* Floats of dq of one head of k. */
+static int64_t query_floats(const state *s) { return s->shared * s->t * s->d; }
+
+static float *partial_dq(const state *s, int64_t part) {
+  return s->scratch + s->lanes * s->lane_floats + part * query_floats(s);
+}
+
+static void backward_part(void *user, int64_t part) {
   const state *s = user;
+  const int64_t group = part / s->cuts, rows = query_floats(s);
   back_room m;
   lay_out_back(s, s->scratch + gi_cpu_lane() * s->lane_floats, &m);
-  const int64_t rows = s->shared * s->t * s->d;
-  memset(s->dq + group * rows, 0, (size_t)rows * sizeof *s->dq);
-  for (int64_t from = 0; from < s->s; from += KEYS) {
+  m.dq = s->cuts > 1 ? partial_dq(s, part) : s->dq + group * rows;
+  memset(m.dq, 0, (size_t)rows * sizeof *m.dq);
+  for (int64_t from = part % s->cuts * KEYS; from < s->s; from += s->cuts * KEYS) {
     const int64_t n = GI_MIN(KEYS, s->s - from), key = group * s->s + from;
     const float *k = s->k + key * s->d, *v = s->v + key * s->e;
     pack(s, (matrix){k, 1, s->d}, s->d, n, m.keys_turned);
@@ -385,6 +397,19 @@ static void backward_part(void *user, int64_t group) {
     }
     give_keys(m.dk, s->wide_d, n, s->d, s->dk + key * s->d);
     give_keys(m.dv, s->wide_e, n, s->e, s->dv + key * s->e);
+  }
+}
+
+/* A chunk of dq from the parts of its head. */
+static void add_part(void *user, int64_t chunk) {
+  const state *s = user;
+  const int64_t rows = query_floats(s), chunks = (rows + CHUNK - 1) / CHUNK;
+  const int64_t group = chunk / chunks, at = chunk % chunks * CHUNK,
+                n = GI_MIN(CHUNK, rows - at);
+  float *to = s->dq + group * rows + at;
+  for (int64_t cut = 0; cut < s->cuts; cut++) {
+    const float *from = partial_dq(s, group * s->cuts + cut) + at;
+    for (int64_t i = 0; i < n; i++) to[i] = cut == 0 ? from[i] : to[i] + from[i];
   }
 }
 
@@ -403,7 +428,9 @@ static glia_status run_backward(const gi_exec *x) {
   s->dv = x->out[2];
   s->scratch = x->scratch;
   s->drawn = (gi_stream){x->clock->seed ^ s->stream, x->clock->step};
-  gi_cpu_for(s->threads, s->n * s->groups, backward_part, s);
+  const int64_t groups = s->n * s->groups, rows = query_floats(s);
+  gi_cpu_for(s->threads, groups * s->cuts, backward_part, s);
+  if (s->cuts > 1) gi_cpu_for(s->threads, groups * ((rows + CHUNK - 1) / CHUNK), add_part, s);
   return GLIA_OK;
 }
 
@@ -470,10 +497,11 @@ static state *new_state(const gi_problem *p, int mask) {
 }
 
 static glia_status finish(const gi_problem *p, state *s, gi_prepared *out) {
+  const int64_t partial = s->cuts > 1 ? s->n * s->groups * s->cuts * query_floats(s) : 0;
+  s->lanes = s->threads > 1 ? p->threads : 1;
   out->state = s;
   out->threads = s->threads;
-  out->scratch =
-      (size_t)(s->threads > 1 ? p->threads : 1) * (size_t)s->lane_floats * sizeof(float);
+  out->scratch = (size_t)(s->lanes * s->lane_floats + partial) * sizeof(float);
   return GLIA_OK;
 }
 
@@ -490,6 +518,8 @@ static glia_status prepare_backward(const gi_problem *p, gi_prepared *out) {
   back_room r;
   if (s == NULL) return gi_fail_nomem(sizeof *s);
   s->lane_floats = lay_out_back(s, NULL, &r);
+  const int64_t groups = s->n * s->groups, tiles = (s->s + KEYS - 1) / KEYS;
+  s->cuts = GI_MIN(tiles, (FEW_HEADS + groups - 1) / groups);
   return finish(p, s, out);
 }
 
