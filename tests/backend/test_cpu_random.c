@@ -35,10 +35,25 @@ static void test_numbers(void **state) {
   }
 }
 
+static void test_integers(void **state) {
+  (void)state;
+  static const int64_t lengths[] = {0, 1, 5, 511, 513, 4097, 70001};
+  static const glia_dtype dtypes[] = {GLIA_I64, GLIA_I32, GLIA_U8, GLIA_F32, GLIA_F64};
+  for (int i = 0; i < GI_COUNT(lengths); i++)
+    for (int k = 0; k < GI_COUNT(dtypes); k++) {
+      const gi_random_integers_attr a = {with_dtype(F32(lengths[i]), dtypes[k]), 3, 120, 9};
+      trial t = {.op = &gi_op_random_integers, .attr = &a, .clock = clocks[i % 3]};
+      t.kernel = "philox_integers";
+      t.tolerance = 1e-12;
+      try_kernel(&t, 1);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dropout),
       cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_integers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

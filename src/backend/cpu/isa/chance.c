@@ -299,4 +299,9 @@ static void normal(const gi_stream *s, uint64_t first, int64_t n, float a, float
   }
 }
 
-const gi_chance_loops GI_ISA(gi_chance_loops) = {keep, keep_rows, uniform, normal};
+static void words(const gi_stream *s, uint64_t first, int64_t n, uint32_t *to) {
+  draw_dense(s, first / 4, (n + 3) / 4, to);
+}
+
+const gi_chance_loops GI_ISA(gi_chance_loops) = {
+    .keep = keep, .keep_rows = keep_rows, .words = words, .uniform = uniform, .normal = normal};
