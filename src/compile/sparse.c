@@ -265,4 +265,7 @@ static glia_status run(const glia_graph *from, glia_graph *to, const gi_target *
 }
 
 const gi_pass gi_pass_sparse = {
-    "sparse", "updates of few rows, where all others come out as they went in", run};
+    .name = "sparse",
+    .doc = "updates of few rows, where all others come out as they went in",
+    .run = run,
+};

@@ -12,14 +12,6 @@ enum {
   DEEP = 8  /* rows of w that a run of columns is made of at once */
 };
 
-INLINE float lanes_sum(vec v) {
-  float lane[GI_LANES];
-  store(lane, v);
-  for (int half = GI_LANES / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  return lane[0];
-}
-
 /* ---- along rows of w --------------------------------------------------------------------- */
 
 /* `columns` columns from j on, `apart` from one to the next. */
