@@ -87,7 +87,7 @@ static glia_status optimise(question *q) {
 
 typedef struct given {
   question *q;
-  int64_t step;
+  int64_t step, n; /* elements of all parameters */
 } given;
 
 /* The tensors NAME.0, NAME.1, ... one behind the other. Returns how many elements; v NULL: only
@@ -111,6 +111,8 @@ static glia_status given_gradient(void *user, const double *x, double *f, double
   (void)x;
   *f = 0;
   snprintf(name, sizeof name, "grad.%lld", (long long)of->step);
+  if (gather(of->q, name, NULL) != of->n)
+    return gi_fail(GLIA_DATA, "%s: the gradients are not as many as the parameters", name);
   gather(of->q, name, g);
   return GLIA_OK;
 }
@@ -142,7 +144,8 @@ static glia_status lbfgs(question *q) {
                       .line_search = q_str(q, "line_search_fn", NULL)}};
   double loss = 0;
   glia_status s = gi_lbfgs_resolve(&l.o);
-  if (s == GLIA_OK) s = gi_lbfgs_open(&l, gather(q, "param", NULL), given_gradient, &of);
+  of.n = gather(q, "param", NULL);
+  if (s == GLIA_OK) s = gi_lbfgs_open(&l, of.n, given_gradient, &of);
   if (s == GLIA_OK) gather(q, "param", l.x);
   for (of.step = 0; of.step < q_steps(q) && s == GLIA_OK; of.step++) {
     s = gi_lbfgs_step(&l, &loss);

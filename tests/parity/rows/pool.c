@@ -82,8 +82,13 @@ static glia_value put_back(glia_value y, glia_value index, int axes, const int64
 /* Without output_size, what the pooling was of: (n - 1) stride - 2 padding + kernel. */
 static void max_unpool(question *q) {
   const glia_pool_opts o = window_of(q);
-  const glia_value y = q_input(q, 0);
+  const glia_value y = q_input(q, 0), index = q_input(q, 1);
   int64_t size[3] = {0};
+  if (y.graph == NULL || index.graph == NULL || glia_value_rank(y) < o.axes ||
+      glia_value_rank(index) != glia_value_rank(y)) {
+    q_cannot(q, "has no values, or no index of their rank");
+    return;
+  }
   for (int d = 0; d < o.axes; d++) {
     const int64_t stride = o.stride[d] != 0 ? o.stride[d] : o.kernel[d];
     size[d] = (glia_value_dim(y, d - o.axes) - 1) * stride - 2 * o.padding[d] + o.kernel[d];
@@ -94,7 +99,7 @@ static void max_unpool(question *q) {
     q_ints(q, "output_size", q_count(q, "output_size"), listed);
     memcpy(size, listed + skip, (size_t)o.axes * sizeof size[0]);
   }
-  q_output(q, 0, put_back(y, q_input(q, 1), o.axes, size));
+  q_output(q, 0, put_back(y, index, o.axes, size));
 }
 
 #define AXES(name, module, fn)                                          \
