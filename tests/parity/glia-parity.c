@@ -381,6 +381,8 @@ static glia_status ask(question *q, const char *folder, bool *good) {
     GI_TRY(row->answer(q));
     return q->why != NULL ? GLIA_OK : write_answers(q, NULL, good);
   }
+  if (strcmp(q->group, "optim") != 0 && glia_safetensors_find(q->file, "input.0") < 0)
+    return q_cannot(q, "has no input.0"), GLIA_OK;
   GI_TRY(glia_graph_new(&q->graph));
   row->build(q);
   return q->why != NULL ? GLIA_OK : compute(q, good);

@@ -70,7 +70,7 @@ static glia_value padded_by_edge(glia_value x, int64_t *before, int64_t *after,
 /* PyTorch lists pairs from the last axis on. */
 static void pad(question *q) {
   const glia_value x = q_input(q, 0);
-  const int rank = glia_value_rank(x), n = q_count(q, "pad");
+  const int rank = glia_value_rank(x), n = GI_MIN(q_count(q, "pad"), 2 * rank);
   const char *mode = q_str(q, "mode", "constant");
   int64_t pairs[2 * GLIA_MAX_RANK] = {0}, before[GLIA_MAX_RANK] = {0},
                     after[GLIA_MAX_RANK] = {0};
