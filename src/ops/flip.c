@@ -39,7 +39,8 @@ static glia_status ref(gi_ref *c) {
   const int64_t run = last < 0 ? gi_type_count(&head) : strides[last];
   const size_t bytes = (size_t)run * glia_dtype_size(head.dtype);
   head.rank = last + 1;
-  const int64_t count = run > 0 ? gi_type_count(&head) : 0;
+  const bool empty = gi_type_count(&c->in[0].t) == 0; /* strides do not tell */
+  const int64_t count = empty ? 0 : gi_type_count(&head);
   for (int64_t e = 0; e < count; e++, gi_next(&head, at)) {
     for (int d = 0; d < head.rank; d++) from[d] = flipped[d] ? head.dim[d] - 1 - at[d] : at[d];
     const int64_t first = gi_offset(head.rank, from, strides);
@@ -63,6 +64,7 @@ static const gi_sample samples[] = {
     {&none, 1, {{2, {2, 3}, R}}, GLIA_OK},
     {&axis0, 1, {{2, {0, 3}, R}}, GLIA_OK},
     {&axis0, 1, {{2, {3, 0}, R}}, GLIA_OK},
+    {&axis0, 1, {{3, {3, 0, 2}, R}}, GLIA_OK},
     {&axis0, 1, {{1, {9}, 0, 9, GLIA_I64}}, GLIA_OK},
     {&axis3, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
     {&twice, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
