@@ -365,7 +365,7 @@ static void run_language(const options *o) {
   INDEXED("cross_entropy_1400x10000", &gi_op_cross_entropy, NULL, 10000, logits, tokens);
   INDEXED("cross_entropy_grad_1400x10000", &gi_op_cross_entropy_grad, NULL, 10000, logits,
           tokens, each, each);
-  const gi_gather_attr a = {0, 10000};
+  const gi_gather_attr a = {.axis = 0, .size = 10000};
   INDEXED("embedding_1400x400", &gi_op_gather, &a, 10000, table, tokens);
   INDEXED("embedding_grad_1400x400", &gi_op_scatter_add, &a, 10000, rows, tokens);
 }

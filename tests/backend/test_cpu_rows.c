@@ -43,14 +43,15 @@ static void test_long_rows(void **state) {
   }
   enum { N = 4100 };
   static float row[N];
+  float top;
   const gi_row_loops *loops = gi_cpu_isa()->row;
   for (int i = 0; i < N; i++) row[i] = i < 2100 ? -INFINITY : (float)(i % 5);
   double sum = 0;
   for (int i = 2100; i < N; i++) sum += exp((double)row[i]);
-  assert_true(fabs((double)loops->log_sum_exp(row, N) - log(sum)) < 1e-5);
-  assert_true(isnan(loops->log_sum_exp(row, 2100)));
+  assert_true(fabs((double)loops->log_sum_exp(row, N, &top) + top - log(sum)) < 1e-5);
+  assert_true(isnan(loops->log_sum_exp(row, 2100, &top)));
   row[3] = NAN;
-  assert_true(isnan(loops->log_sum_exp(row, N)));
+  assert_true(isnan(loops->log_sum_exp(row, N, &top)));
 }
 
 static void test_batch_norm(void **state) {
