@@ -28,7 +28,7 @@ static void with_index(question *q, glia_value y, glia_value index) {
 
 static void max_pool(question *q) {
   const glia_pool_opts o = window_of(q);
-  glia_value index;
+  glia_value index = GLIA_NONE;
   const bool wanted = q_bool(q, "return_indices", false);
   const glia_value y = glia_max_pool_opt(q_input(q, 0), wanted ? &index : NULL, &o);
   with_index(q, y, index);
@@ -48,7 +48,7 @@ static void size_of(const question *q, int64_t *size) {
 }
 static void adaptive_max(question *q) {
   int64_t size[3] = {0};
-  glia_value index;
+  glia_value index = GLIA_NONE;
   size_of(q, size);
   const bool wanted = q_bool(q, "return_indices", false);
   const glia_value y =
