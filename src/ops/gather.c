@@ -53,7 +53,7 @@ static glia_status infer_scatter(gi_infer *c) {
   char ty[GI_TEXT], ti[GI_TEXT];
   GI_TRY(want_index(c, "scatter_add"));
   GI_TRY(want_numbers(c, "scatter_add"));
-  bool fits = a->axis >= 0 && a->axis + index->rank <= y->rank;
+  bool fits = a->axis >= 0 && a->axis <= y->rank - index->rank;
   for (int d = 0; fits && d < index->rank; d++) fits = y->dim[a->axis + d] == index->dim[d];
   if (!fits)
     return gi_fail(GLIA_SHAPE,

@@ -189,6 +189,7 @@ glia_value glia_slice(glia_value x, int axis, int64_t begin, int64_t end, int64_
   if (end < 0) end = end < -n ? 0 : end + n;
   end = GI_MIN(end, n);
   begin = GI_MIN(begin, n);
+  step = GI_MIN(step, GI_MAX(n, 1)); /* one element is taken then, as with any larger step */
   if (begin == 0 && end == n && step == 1) return x;
   const gi_slice_attr a = {at, begin, GI_MAX(begin, end), step};
   return gi_emit1(&gi_op_slice, &a, x);
