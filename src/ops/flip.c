@@ -58,16 +58,11 @@ static const gi_permute_attr axis0 = {{1, {0}}}, axis1 = {{1, {1}}}, axes02 = {{
                              axis3 = {{1, {3}}}, twice = {{2, {1, 1}}}, none = {{0, {0}}};
 #define R -2, 2, GLIA_F32
 static const gi_sample samples[] = {
-    {&axis1, 1, {{2, {2, 3}, R}}, GLIA_OK},
-    {&axes02, 1, {{3, {3, 5, 7}, R}}, GLIA_OK},
-    {&axis0, 1, {{3, {4, 1, 9}, R}}, GLIA_OK},
-    {&none, 1, {{2, {2, 3}, R}}, GLIA_OK},
-    {&axis0, 1, {{2, {0, 3}, R}}, GLIA_OK},
-    {&axis0, 1, {{2, {3, 0}, R}}, GLIA_OK},
-    {&axis0, 1, {{3, {3, 0, 2}, R}}, GLIA_OK},
-    {&axis0, 1, {{1, {9}, 0, 9, GLIA_I64}}, GLIA_OK},
-    {&axis3, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
-    {&twice, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
+    {&axis1, 1, {{2, {2, 3}, R}}, GLIA_OK},    {&axes02, 1, {{3, {3, 5, 7}, R}}, GLIA_OK},
+    {&axis0, 1, {{3, {4, 1, 9}, R}}, GLIA_OK}, {&none, 1, {{2, {2, 3}, R}}, GLIA_OK},
+    {&axis0, 1, {{2, {0, 3}, R}}, GLIA_OK},    {&axis0, 1, {{2, {3, 0}, R}}, GLIA_OK},
+    {&axis0, 1, {{3, {3, 0, 2}, R}}, GLIA_OK}, {&axis0, 1, {{1, {9}, 0, 9, GLIA_I64}}, GLIA_OK},
+    {&axis3, 1, {{2, {2, 3}, R}}, GLIA_SHAPE}, {&twice, 1, {{2, {2, 3}, R}}, GLIA_SHAPE},
 };
 #undef R
 
