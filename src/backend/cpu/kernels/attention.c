@@ -1,6 +1,6 @@
 /* attention.c - attention by tiles of rows and keys, forward and backward (arXiv:2205.14135,
  * arXiv:2307.08691): a tile of scores is made by a product, used and forgotten, so that memory
- * does not grow with T x S, nor scratch with T or S.
+ * does not grow with T x S, nor scratch with T or S (but with T in the gradient of few heads).
  *
  * Forward, a part is a block of rows of one head (of several, where heads share keys and rows
  * are few: their queries lie side by side). It goes through the keys a tile at a time; the
