@@ -437,7 +437,7 @@ static void run_products(const options *o) {
                                       {64, 128, 10},    {512, 784, 512},    {128, 768, 768},
                                       {1, 784, 512},    {1400, 1152, 4608}, {2048, 256, 10000},
                                       {2048, 256, 256}, {2048, 1024, 256},  {2048, 256, 1024},
-                                      {256, 768, 3072}, {1, 768, 50257},    {1, 3072, 768}};
+                                      {256, 768, 3072}, {1, 768, 50257},    {1, 3072, 768},    {128, 3072, 768}};
   const gi_matmul_attr nn = {.activation = ""}, nt = {.transpose_b = true, .activation = ""},
                        tn = {.transpose_a = true, .activation = ""};
   for (int i = 0; i < GI_COUNT(shapes); i++) {

@@ -127,7 +127,7 @@ static glia_status ref_winner(gi_ref *c) {
   const gi_type *t = &c->in[0].t;
   for (int64_t k = 0; k < c->in[1].t.dim[0]; k++) {
     const int64_t image = gi_index_at(&c->in[2], k);
-    double x[2], y[2];
+    double x[2] = {0, 0}, y[2] = {0, 0};
     if (image < 0 || image >= t->dim[0])
       return gi_fail(GLIA_INVALID,
                      "roi_winner: image %" PRId64 " at position %" PRId64
@@ -174,7 +174,7 @@ static glia_status ref_weights(gi_ref *c) {
   double *w = gi_alloc((size_t)a->pixels * sizeof *w);
   glia_status s = w != NULL ? GLIA_OK : gi_fail_nomem((size_t)a->pixels * sizeof *w);
   for (int64_t k = 0; k < c->in[0].t.dim[0] && s == GLIA_OK; k++) {
-    double side[2];
+    double side[2] = {0, 0};
     s = sides(&c->in[0], k, a->axis, a->scale, "roi_weights", side);
     if (s != GLIA_OK) break;
     const double from = side[0] - (a->aligned ? 0.5 : 0);

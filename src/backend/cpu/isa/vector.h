@@ -365,7 +365,9 @@ static inline vec log_near_one(vec f, vec k) {
 }
 
 /* The power of two by which a > 0 is divided to lie from 2/3 to 4/3. */
-static inline ivec power_of(vec a) { return ((ivec)a - 0x3f2aaaab) >> 23; }
+static inline ivec power_of(vec a) { return (ivec)((uvec)a - 0x3f2aaaabu) >> 23; }
+/* a / 2^power, of normal numbers. */
+static inline vec divided(vec a, ivec power) { return (vec)((uvec)a - ((uvec)power << 23)); }
 
 /* What a logarithm is of x where it is not between 0 and infinity: -infinity of 0, NaN below.
  */
@@ -379,7 +381,7 @@ static inline vec vector_log(vec x) {
   const ivec small = x < splat(0x1p-126f);
   const vec a = choose(small, x * splat(0x1p23f), x);
   const ivec power = power_of(a);
-  const vec f = (vec)((ivec)a - (power << 23)) - 1;
+  const vec f = divided(a, power) - 1;
   const ivec k = power - (small & 23);
   return log_of_end(x, log_near_one(f, __builtin_convertvector(k, vec)));
 }
@@ -389,8 +391,9 @@ static inline vec vector_log(vec x) {
 static inline vec vector_log1p(vec x) {
   const vec sum = x + 1;
   const ivec power = power_of(sum);
-  const vec quarter = (vec)((129 - power) << 23); /* 4 / 2^k: 1 / 2^k may be no normal number */
-  const vec f = (vec)((ivec)x - (power << 23)) + multiply_add(quarter, splat(0.25f), splat(-1));
+  const vec quarter =
+      (vec)((uvec)(129 - power) << 23); /* 4 / 2^k: 1 / 2^k may be no normal number */
+  const vec f = divided(x, power) + multiply_add(quarter, splat(0.25f), splat(-1));
   return log_of_end(sum, log_near_one(f, __builtin_convertvector(power, vec)));
 }
 
