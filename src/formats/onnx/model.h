@@ -2,14 +2,16 @@
  *
  * Messages become plain structs in one arena; names are copied, the elements of tensors stay
  * where the mapped file (or the external file beside it) has them. Field names and numbers are
- * onnx.proto's. What holds of a model once gi_onnx_read has returned GLIA_OK:
+ * onnx.proto's. What holds of a model once gi_onnx_open has returned GLIA_OK:
  *
- *  - nothing lies deeper than GI_PROTOBUF_DEPTH messages; all counts are of things that are there
- *  - every tensor's rank is at most GLIA_MAX_RANK, its shape's product and bytes do not overflow,
- *    and as many elements are there as its shape says
- *  - a name is made (by an initializer, an input of its graph, a node's output) at most once in a
- *    graph, and made before it is used, in this graph or one around it: no cycles, nothing missing
+ *  - nothing lies deeper than GI_PROTOBUF_DEPTH messages; all counts are of what is there
+ *  - every tensor's rank is at most GLIA_MAX_RANK, its count and bytes do not overflow, and as
+ *    many elements are there as its shape says
+ *  - a name is made (by an initializer, an input of its graph, a node's output) at most once in
+ *    a graph, and made before it is used, in this graph or one around it: no cycles, nothing
+ *    missing
  *  - external data lies in the model's own folder, within its file
+ *  - functions do not call themselves, and written out leave at most GI_ONNX_NODES nodes
  *
  * Operators, versions and attributes that glia does not know are found later (operator.h).
  */
@@ -18,6 +20,10 @@
 
 #include "base/base.h"
 #include "tensor/tensor.h"
+
+/* A graph with every function written out; a few lines of functions that call each other twice
+ * would else stand for more nodes than there is memory. */
+enum { GI_ONNX_NODES = 1 << 20 };
 
 /* TensorProto.DataType */
 typedef enum gi_onnx_type {
@@ -38,9 +44,9 @@ typedef enum gi_onnx_type {
   GI_ONNX_COMPLEX64 = 14,
   GI_ONNX_COMPLEX128 = 15,
   GI_ONNX_BFLOAT16 = 16
-  /* 17 to 26: 8-, 4- and 2-bit types, known by name only */
+  /* 17 to 26: 8-, 4- and 2-bit types, known by name and size only */
 } gi_onnx_type;
-const char *gi_onnx_type_name(int type); /* "float", "uint8"; "type 99" is "?" */
+const char *gi_onnx_type_name(int type); /* "float", "uint8"; "?" for no type */
 /* Bytes of an element; 0 for strings and types that are not whole bytes or not known. */
 size_t gi_onnx_type_size(int type);
 /* The dtype that carries elements of a type in glia's graphs: its own where there is one, the
@@ -56,8 +62,8 @@ typedef struct gi_onnx_tensor {
   int rank;
   int64_t dim[GLIA_MAX_RANK];
   int64_t count;
-  /* Little-endian elements, as many as the shape says, not aligned: in the file, or decoded into
-   * the arena (typed fields: float_data, int32_data...). NULL for strings. */
+  /* Little-endian elements, as many as the shape says, not aligned: in the file, or decoded
+   * into the arena (typed fields: float_data, int32_data...). NULL for strings. */
   const void *data;
   size_t bytes;
   bool sparse; /* of a sparse initializer: decoded, dense, in the arena */
@@ -85,9 +91,9 @@ typedef struct gi_onnx_attr {
   int64_t i;
   const char *s; /* strings may hold NUL: s_n bytes, and a NUL behind */
   size_t s_n;
-  const gi_onnx_tensor *t;         /* TENSOR, SPARSE_TENSOR */
-  const struct gi_onnx_graph *g;   /* GRAPH */
-  int n;                           /* of the lists */
+  const gi_onnx_tensor *t;       /* TENSOR, SPARSE_TENSOR */
+  const struct gi_onnx_graph *g; /* GRAPH */
+  int n;                         /* of the lists */
   const double *floats;
   const int64_t *ints;
   const char *const *strings;
@@ -97,19 +103,19 @@ typedef struct gi_onnx_node {
   const char *op, *domain; /* domain "" for ai.onnx */
   const char *name;        /* "" if it has none */
   int n_in, n_out, n_attr;
-  const char *const *in;   /* "": not given */
-  const char *const *out;  /* "": not wanted */
+  const char *const *in;  /* "": not given */
+  const char *const *out; /* "": not wanted */
   const gi_onnx_attr *attr;
 } gi_onnx_node;
 
 /* An input, output or inner value with what the file says of its type. */
 typedef struct gi_onnx_info {
   const char *name;
-  int type; /* of its elements; GI_ONNX_UNDEFINED: not said, or no tensor */
-  bool is_tensor; /* not a sequence, map or optional */
-  int rank; /* -1: not said */
-  int64_t dim[GLIA_MAX_RANK];          /* -1: not said, or a name */
-  const char *symbol[GLIA_MAX_RANK];   /* "batch"; NULL: none */
+  int type;                   /* of its elements; GI_ONNX_UNDEFINED: not said, or no tensor */
+  bool is_tensor;             /* not a sequence, map or optional */
+  int rank;                   /* -1: not said */
+  int64_t dim[GLIA_MAX_RANK]; /* -1: not said, or a name */
+  const char *symbol[GLIA_MAX_RANK]; /* "batch"; NULL: none */
 } gi_onnx_info;
 
 typedef struct gi_onnx_graph {
@@ -129,11 +135,16 @@ typedef struct gi_onnx_function {
   const char *name, *domain;
   int n_in, n_out, n_attr, n_default, n_node, n_opset;
   const char *const *in, *const *out;
-  const char *const *attr;       /* that a call must give, or may leave out */
-  const gi_onnx_attr *defaults;  /* with a value of their own */
+  const char *const *attr;      /* that a call must give, or may leave out */
+  const gi_onnx_attr *defaults; /* with a value of their own */
   const gi_onnx_node *node;
   const gi_onnx_opset *opset;
 } gi_onnx_function;
+
+typedef struct gi_onnx_external {
+  const char *location;
+  gi_map map;
+} gi_onnx_external;
 
 typedef struct gi_onnx_model {
   gi_arena arena;
@@ -141,22 +152,23 @@ typedef struct gi_onnx_model {
   int64_t ir;
   const char *producer, *producer_version;
   int n_opset, n_function, n_metadata;
-  const gi_onnx_opset *opset;
-  const gi_onnx_function *function;
-  const char *const *metadata; /* key, value, key, value: 2 n_metadata */
+  const gi_onnx_opset *opset;       /* domain "" for ai.onnx; each domain once, one at least */
+  const gi_onnx_function *function; /* each domain and name once */
+  const char *const *metadata;      /* key, value, key, value: 2 n_metadata */
   gi_onnx_graph graph;
-  gi_map map;                    /* the file */
-  GI_VEC(gi_map) external;       /* files of external data */
+  gi_map map;                        /* the file */
+  GI_VEC(gi_onnx_external) external; /* the files beside it that tensors lie in */
 } gi_onnx_model;
 
-/* Maps and reads a file. Owned. GLIA_IO, GLIA_FORMAT (names file, node or tensor), GLIA_NOMEM. */
+/* Maps and reads a file. Owned. GLIA_IO, GLIA_FORMAT (names file, node or tensor), GLIA_NOMEM.
+ */
 glia_status gi_onnx_open(const char *path, gi_onnx_model **out);
 /* The same of n bytes, kept until it is closed; external data is refused. What fuzzers feed. */
 glia_status gi_onnx_from_memory(const void *p, size_t n, const char *what, gi_onnx_model **out);
 void gi_onnx_close(gi_onnx_model *m);
 
-/* A TensorProto that stands alone (input_0.pb): its elements as a tensor of the carrier's dtype,
- * and its type. Owned. */
+/* A TensorProto that stands alone (input_0.pb): its elements as a tensor of the carrier's
+ * dtype, and its type. Owned. */
 glia_status gi_onnx_tensor_read(const char *path, glia_tensor **out, int *type);
 /* Elements of a file's tensor as a tensor of the carrier's dtype (copied, aligned). Owned.
  * GLIA_UNSUPPORTED for types without carrier. */
