@@ -15,6 +15,7 @@
 #include "glia/metrics.h"
 #include "glia/models.h"
 #include "glia/nn.h"
+#include "glia/onnx.h"
 #include "glia/optim.h"
 #include "glia/run.h"
 #include "glia/schedule.h"

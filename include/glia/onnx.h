@@ -42,12 +42,12 @@ GLIA_API void glia_onnx_close(glia_onnx *m);
 /* An input or output, as the file declares it. */
 typedef struct glia_onnx_port {
   const char *name;
-  const char *type;                     /* ONNX's word: "float", "uint16", "int64" */
-  glia_dtype dtype;                     /* what it has here: i32 for int16 and uint16, i64 for
-                                           uint32, and for uint64 as the same bits */
-  int rank;                             /* -1: not said */
-  int64_t shape[GLIA_MAX_RANK];         /* -1: any */
-  const char *symbol[GLIA_MAX_RANK];    /* the name of such a size, "batch"; NULL: none */
+  const char *type;                  /* ONNX's word: "float", "uint16", "int64" */
+  glia_dtype dtype;                  /* what it has here: i32 for int16 and uint16, i64 for
+                                        uint32, and for uint64 as the same bits */
+  int rank;                          /* -1: not said */
+  int64_t shape[GLIA_MAX_RANK];      /* -1: any */
+  const char *symbol[GLIA_MAX_RANK]; /* the name of such a size, "batch"; NULL: none */
 } glia_onnx_port;
 /* Inputs (weights are none) and outputs, in the file's order; NULL out of range. Borrowed. */
 GLIA_API int glia_onnx_inputs(const glia_onnx *m);
@@ -58,8 +58,8 @@ GLIA_API const glia_onnx_port *glia_onnx_output(const glia_onnx *m, int i);
 GLIA_API const char *glia_onnx_output_type(const glia_onnx *m, int i);
 
 /* Runs the model on n inputs, in order: of their port's dtype, any strides. out[i] receives
- * output i, for all outputs: borrowed until the next run. GLIA_SHAPE, GLIA_DTYPE name the input;
- * GLIA_UNSUPPORTED, GLIA_MODEL the node. */
+ * output i, for all outputs: borrowed until the next run. GLIA_SHAPE, GLIA_DTYPE name the
+ * input; GLIA_UNSUPPORTED, GLIA_MODEL the node. */
 GLIA_NODISCARD GLIA_API glia_status glia_onnx_run(glia_onnx *m, const glia_tensor *const *in,
                                                   int n, const glia_tensor **out);
 

@@ -16,5 +16,8 @@ glia_status gi_safetensors_from_memory(const void *p, size_t n, const char *what
                                        glia_safetensors **out);
 /* As glia_npy_read; `what` leads messages. */
 glia_status gi_npy_from_memory(const void *p, size_t n, const char *what, glia_tensor **out);
+/* As glia_npy_write, under NumPy's word for the elements ("u2", "i4"): whole numbers of fewer
+ * bytes than t's keep the low ones. */
+glia_status gi_npy_write_as(const char *path, const glia_tensor *t, const char *word);
 
 #endif /* GI_FORMATS_H */

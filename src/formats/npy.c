@@ -266,13 +266,12 @@ static const char *word_of(glia_dtype t) {
 }
 
 /* Magic, version, length and the dictionary, padded so that the data is aligned; owned. */
-static char *header_text(const glia_tensor *t, size_t *n) {
-  const glia_dtype dtype = glia_tensor_dtype(t);
+static char *header_text(const glia_tensor *t, const char *word, size_t *n) {
   const int rank = glia_tensor_rank(t);
   gi_str b = {0};
   gi_str_add(&b, "\x93NUMPY\x01\x00\x00\x00", 10);
   gi_str_printf(&b, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                glia_dtype_size(dtype) == 1 ? '|' : '<', word_of(dtype));
+                word[1] == '1' ? '|' : '<', word);
   for (int i = 0; i < rank; i++)
     gi_str_printf(&b, "%s%lld", i > 0 ? ", " : "", (long long)glia_tensor_shape(t)[i]);
   gi_str_puts(&b, rank == 1 ? ",), }" : "), }");
@@ -285,30 +284,46 @@ static char *header_text(const glia_tensor *t, size_t *n) {
   return gi_str_take(&b);
 }
 
-static glia_status write_array(const char *path, const glia_tensor *t) {
+/* The low `size` bytes of each element, side by side; owned. */
+static char *narrow(const void *data, int64_t count, size_t from, size_t size) {
+  char *out = gi_alloc((size_t)count * size + 1);
+  for (int64_t i = 0; i < count && out != NULL; i++)
+    memcpy(out + (size_t)i * size, (const char *)data + (size_t)i * from, size);
+  return out;
+}
+
+glia_status gi_npy_write_as(const char *path, const glia_tensor *t, const char *word) {
   size_t n = 0;
-  char *text = header_text(t, &n);
+  char *text = header_text(t, word, &n), *narrowed = NULL;
   if (text == NULL) return gi_fail_nomem(256);
   const void *data = NULL;
   glia_tensor *hold = NULL;
   gi_writer w;
+  const size_t size = (size_t)(word[1] - '0'), from = glia_dtype_size(glia_tensor_dtype(t));
   glia_status s = gi_tensor_dense(t, &data, &hold);
+  if (s == GLIA_OK && size < from) {
+    narrowed = narrow(data, glia_tensor_count(t), from, size);
+    s = narrowed != NULL ? GLIA_OK : gi_fail_nomem((size_t)glia_tensor_count(t) * size);
+    data = narrowed;
+  }
   if (s == GLIA_OK) s = gi_writer_open(&w, path);
   if (s == GLIA_OK) {
     (void)gi_writer_add(&w, text, n); /* failures latch; commit returns them */
-    (void)gi_writer_add(&w, data, glia_tensor_bytes(t));
+    (void)gi_writer_add(&w, data, (size_t)glia_tensor_count(t) * size);
     s = gi_writer_commit(&w);
   }
+  gi_free(narrowed);
   glia_tensor_free(hold);
   gi_free(text);
   return s;
 }
 
 glia_status glia_npy_write(const char *path, const glia_tensor *t) {
-  if (glia_tensor_dtype(t) != GLIA_BF16) return write_array(path, t);
+  if (glia_tensor_dtype(t) != GLIA_BF16)
+    return gi_npy_write_as(path, t, word_of(glia_tensor_dtype(t)));
   glia_tensor *wide = NULL;
   GI_TRY(glia_tensor_cast(t, GLIA_F32, &wide));
-  const glia_status s = write_array(path, wide);
+  const glia_status s = gi_npy_write_as(path, wide, "f4");
   glia_tensor_free(wide);
   return s;
 }

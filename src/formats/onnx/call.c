@@ -1,4 +1,5 @@
-/* call.c - what operator rows ask a node for: attributes, and inputs whose elements are known. */
+/* call.c - what operator rows ask a node for: attributes, and inputs whose elements are known.
+ */
 #include <inttypes.h>
 #include <math.h>
 
@@ -29,14 +30,15 @@ bool gi_onnx_has(const gi_onnx_call *c, const char *name) {
 }
 
 static const char *kind_name(int type) {
-  static const char *const names[] = {"nothing", "a float", "an int",  "a string", "a tensor",
-                                      "a graph", "floats",  "ints",    "strings",  "tensors",
-                                      "graphs",  "a sparse tensor"};
+  static const char *const names[] = {"nothing",  "a float", "an int", "a string",
+                                      "a tensor", "a graph", "floats", "ints",
+                                      "strings",  "tensors", "graphs", "a sparse tensor"};
   return type >= 0 && type < GI_COUNT(names) ? names[type] : "something else";
 }
 
 /* *a NULL where the attribute is not there; else it is of this kind. */
-static glia_status get(const gi_onnx_call *c, const char *name, int type, const gi_onnx_attr **a) {
+static glia_status get(const gi_onnx_call *c, const char *name, int type,
+                       const gi_onnx_attr **a) {
   *a = gi_onnx_attr_of(c, name);
   if (*a != NULL && (*a)->type != type)
     return gi_fail(GLIA_MODEL, "attribute '%s' is %s, the operator wants %s", name,
@@ -44,7 +46,8 @@ static glia_status get(const gi_onnx_call *c, const char *name, int type, const 
   return GLIA_OK;
 }
 
-glia_status gi_onnx_int(const gi_onnx_call *c, const char *name, int64_t fallback, int64_t *out) {
+glia_status gi_onnx_int(const gi_onnx_call *c, const char *name, int64_t fallback,
+                        int64_t *out) {
   const gi_onnx_attr *a = NULL;
   GI_TRY(get(c, name, GI_ONNX_ATTR_INT, &a));
   *out = a != NULL ? a->i : fallback;
@@ -58,7 +61,8 @@ glia_status gi_onnx_bool(const gi_onnx_call *c, const char *name, bool fallback,
   return GLIA_OK;
 }
 
-glia_status gi_onnx_float(const gi_onnx_call *c, const char *name, double fallback, double *out) {
+glia_status gi_onnx_float(const gi_onnx_call *c, const char *name, double fallback,
+                          double *out) {
   const gi_onnx_attr *a = NULL;
   GI_TRY(get(c, name, GI_ONNX_ATTR_FLOAT, &a));
   *out = a != NULL ? a->f : fallback;
@@ -74,11 +78,12 @@ glia_status gi_onnx_text(const gi_onnx_call *c, const char *name, const char *fa
 }
 
 static glia_status too_many(const char *name, int n, int room) {
-  return gi_fail(GLIA_UNSUPPORTED, "attribute '%s' has %d numbers, at most %d are taken", name, n,
-                 room);
+  return gi_fail(GLIA_UNSUPPORTED, "attribute '%s' has %d numbers, at most %d are taken", name,
+                 n, room);
 }
 
-glia_status gi_onnx_ints(const gi_onnx_call *c, const char *name, int64_t *out, int room, int *n) {
+glia_status gi_onnx_ints(const gi_onnx_call *c, const char *name, int64_t *out, int room,
+                         int *n) {
   const gi_onnx_attr *a = NULL;
   GI_TRY(get(c, name, GI_ONNX_ATTR_INTS, &a));
   *n = a != NULL ? a->n : 0;
@@ -87,7 +92,8 @@ glia_status gi_onnx_ints(const gi_onnx_call *c, const char *name, int64_t *out, 
   return GLIA_OK;
 }
 
-glia_status gi_onnx_floats(const gi_onnx_call *c, const char *name, double *out, int room, int *n) {
+glia_status gi_onnx_floats(const gi_onnx_call *c, const char *name, double *out, int room,
+                           int *n) {
   const gi_onnx_attr *a = NULL;
   GI_TRY(get(c, name, GI_ONNX_ATTR_FLOATS, &a));
   *n = a != NULL ? a->n : 0;
@@ -109,8 +115,8 @@ glia_status gi_onnx_choice(const gi_onnx_call *c, const char *name, const char *
     }
     gi_str_printf(&list, "%s%s", i > 0 ? ", " : "", words[i]);
   }
-  const glia_status s = gi_fail(GLIA_UNSUPPORTED, "attribute '%s' is '%.40s', known are: %s", name,
-                                word != NULL ? word : "", list.s != NULL ? list.s : "");
+  const glia_status s = gi_fail(GLIA_UNSUPPORTED, "attribute '%s' is '%.40s', known are: %s",
+                                name, word != NULL ? word : "", list.s != NULL ? list.s : "");
   gi_str_free(&list);
   return s;
 }
@@ -121,8 +127,8 @@ glia_status gi_onnx_axis(const gi_onnx_call *c, const char *name, int64_t fallba
   GI_TRY(gi_onnx_int(c, name, fallback, &axis));
   *out = gi_axis(axis, rank);
   if (*out < 0)
-    return gi_fail(GLIA_SHAPE, "attribute '%s' is %" PRId64 ", the input has %d axes", name, axis,
-                   rank);
+    return gi_fail(GLIA_SHAPE, "attribute '%s' is %" PRId64 ", the input has %d axes", name,
+                   axis, rank);
   return GLIA_OK;
 }
 
@@ -139,14 +145,18 @@ glia_status gi_onnx_known(const gi_onnx_call *c, int i, const glia_tensor **out)
   return gi_onnx_known_value(c, c->in[i], c->node->in[i], out);
 }
 
-static glia_status ints_of(const glia_tensor *t, const char *name, int64_t *out, int room, int *n) {
+static glia_status ints_of(const glia_tensor *t, const char *name, int64_t *out, int room,
+                           int *n) {
   const int64_t count = glia_tensor_count(t);
   if (glia_dtype_is_float(glia_tensor_dtype(t)))
     return gi_fail(GLIA_MODEL, "input '%s' is %s, whole numbers are wanted", name,
                    glia_dtype_name(glia_tensor_dtype(t)));
   if (count > room || glia_tensor_rank(t) > 1)
-    return gi_fail(GLIA_MODEL, "input '%s' has %" PRId64 " elements and rank %d, at most %d in a "
-                   "list are taken", name, count, glia_tensor_rank(t), room);
+    return gi_fail(GLIA_MODEL,
+                   "input '%s' has %" PRId64
+                   " elements and rank %d, at most %d in a "
+                   "list are taken",
+                   name, count, glia_tensor_rank(t), room);
   *n = (int)count;
   for (int k = 0; k < *n; k++)
     if (glia_tensor_dtype(t) == GLIA_I64) { /* all 64 bits: double has 53 */
@@ -197,8 +207,9 @@ glia_value gi_onnx_constant(gi_onnx_call *c, const gi_onnx_tensor *t) {
   glia_tensor *elements = NULL;
   const glia_status s = gi_onnx_tensor_load(t, "constant", &elements);
   if (s != GLIA_OK) return gi_latch(c->g, s, "%s", glia_error_message());
-  const glia_value v = glia_constant(c->g, glia_tensor_dtype(elements), glia_tensor_rank(elements),
-                                     glia_tensor_shape(elements), glia_tensor_data(elements));
+  const glia_value v =
+      glia_constant(c->g, glia_tensor_dtype(elements), glia_tensor_rank(elements),
+                    glia_tensor_shape(elements), glia_tensor_data(elements));
   glia_tensor_free(elements);
   return v;
 }

@@ -26,8 +26,8 @@ glia_status gi_onnx_place_of(gi_onnx_reader *r, const gi_wire_field *entry,
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) break;
-    if (f.number == 1) GI_TRY(gi_onnx_text(r, &f, "external_data's key", &key));
-    if (f.number == 2) GI_TRY(gi_onnx_text(r, &f, "external_data's value", &value));
+    if (f.number == 1) GI_TRY(gi_onnx_string(r, &f, "external_data's key", &key));
+    if (f.number == 2) GI_TRY(gi_onnx_string(r, &f, "external_data's value", &value));
   }
   int64_t *number = strcmp(key, "offset") == 0   ? &out->offset
                     : strcmp(key, "length") == 0 ? &out->length

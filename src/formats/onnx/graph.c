@@ -44,7 +44,7 @@ static glia_status read_dim(gi_onnx_reader *r, gi_wire w, gi_onnx_info *out) {
       GI_TRY(gi_wire_want(&f, GI_WIRE_VARINT, "a dimension"));
       out->dim[i] = GI_MAX((int64_t)f.value, -1);
     } else if (f.number == 2) {
-      GI_TRY(gi_onnx_text(r, &f, "a dimension's name", &out->symbol[i]));
+      GI_TRY(gi_onnx_string(r, &f, "a dimension's name", &out->symbol[i]));
     }
   }
 }
@@ -90,7 +90,7 @@ static glia_status read_info(gi_onnx_reader *r, gi_wire w, gi_onnx_info *out) {
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) return GLIA_OK;
-    if (f.number == 1) GI_TRY(gi_onnx_text(r, &f, "a value's name", &out->name));
+    if (f.number == 1) GI_TRY(gi_onnx_string(r, &f, "a value's name", &out->name));
     if (f.number != 2) continue;
     GI_TRY(gi_wire_want(&f, GI_WIRE_BYTES, "a value's type"));
     for (gi_wire type = gi_wire_of(&f);;) {
@@ -264,8 +264,8 @@ static glia_status read_attr(gi_onnx_reader *r, gi_wire whole, const gi_onnx_sco
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) break;
-    if (f.number == A_NAME) GI_TRY(gi_onnx_text(r, &f, "its name", &out->name));
-    if (f.number == A_REF) GI_TRY(gi_onnx_text(r, &f, "its reference", &out->ref));
+    if (f.number == A_NAME) GI_TRY(gi_onnx_string(r, &f, "its name", &out->name));
+    if (f.number == A_REF) GI_TRY(gi_onnx_string(r, &f, "its reference", &out->ref));
     if (type_of_field(f.number) != 0) seen = type_of_field(f.number);
     GI_TRY(read_attr_field(r, &f, scope, out));
   }
@@ -305,9 +305,9 @@ static glia_status read_node_texts(gi_onnx_reader *r, gi_wire w, gi_onnx_node *o
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) break;
-    if (f.number == N_NAME) GI_TRY(gi_onnx_text(r, &f, "its name", &out->name));
-    if (f.number == N_OP) GI_TRY(gi_onnx_text(r, &f, "its operator", &out->op));
-    if (f.number == N_DOMAIN) GI_TRY(gi_onnx_text(r, &f, "its domain", &out->domain));
+    if (f.number == N_NAME) GI_TRY(gi_onnx_string(r, &f, "its name", &out->name));
+    if (f.number == N_OP) GI_TRY(gi_onnx_string(r, &f, "its operator", &out->op));
+    if (f.number == N_DOMAIN) GI_TRY(gi_onnx_string(r, &f, "its domain", &out->domain));
     if (f.number == N_OVERLOAD && f.n > 0)
       return gi_fail(GLIA_UNSUPPORTED, "calls one of several functions of one name");
   }
@@ -447,7 +447,7 @@ static glia_status read_graph_name(gi_onnx_reader *r, gi_wire w, const char **ou
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) return GLIA_OK;
-    if (f.number == G_NAME) GI_TRY(gi_onnx_text(r, &f, "its name", out));
+    if (f.number == G_NAME) GI_TRY(gi_onnx_string(r, &f, "its name", out));
   }
 }
 

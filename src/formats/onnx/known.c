@@ -1,8 +1,8 @@
 /* known.c - elements of a value while its graph is still being built.
  *
  * Shapes, ends of slices and conditions follow from few nodes with few elements, mostly from
- * constants and shapes: those are run by the ops' references, each once. What takes real work (a
- * network in front of a loop's condition) is compiled and run as a plan of its own.
+ * constants and shapes: those are run by the ops' references, each once. What takes real work
+ * (a network in front of a loop's condition) is compiled and run as a plan of its own.
  */
 #include <stdlib.h>
 
@@ -59,20 +59,23 @@ static glia_status from_input(gi_onnx_trace *t, const gi_node *n, const char *wh
   for (int i = 0; i < t->model->graph.n_in; i++) {
     if (t->input[i].id != n->out) continue;
     if (t->elements == NULL || t->elements[i] == NULL)
-      return gi_fail(GLIA_UNSUPPORTED,
-                     "'%s' must be known beforehand, and depends on the elements of the model's "
-                     "input '%s'",
-                     what, t->model->graph.in[i].name);
+      return gi_fail(
+          GLIA_UNSUPPORTED,
+          "'%s' must be known beforehand, and depends on the elements of the model's "
+          "input '%s'",
+          what, t->model->graph.in[i].name);
     t->asked[i] = true;
     const gi_type type = gi_tensor_type(t->elements[i]);
     return wrap(&type, glia_tensor_data(t->elements[i]), out);
   }
-  return gi_fail(GLIA_UNSUPPORTED, "'%s' depends on an input that the model does not have", what);
+  return gi_fail(GLIA_UNSUPPORTED, "'%s' depends on an input that the model does not have",
+                 what);
 }
 
-/* True for inputs, variables and constants, whose elements lie somewhere: a tensor over them. */
-static glia_status source(gi_onnx_trace *t, const gi_node *n, const char *what, glia_tensor **out,
-                          bool *is) {
+/* True for inputs, variables and constants, whose elements lie somewhere: a tensor over them.
+ */
+static glia_status source(gi_onnx_trace *t, const gi_node *n, const char *what,
+                          glia_tensor **out, bool *is) {
   *is = (n->op->flags & GI_SOURCE) != 0;
   if (n->op == &gi_op_input) return from_input(t, n, what, out);
   if (n->op == &gi_op_constant) {
@@ -114,7 +117,8 @@ static glia_status run_node(gi_onnx_trace *t, const gi_node *n, const char *what
 /* ---- by a plan --------------------------------------------------------------------------- */
 
 /* The nodes as a graph of their own; what is known already goes in as constants. */
-static glia_status copy_nodes(gi_onnx_trace *t, const ids *nodes, uint32_t wanted, glia_graph *to) {
+static glia_status copy_nodes(gi_onnx_trace *t, const ids *nodes, uint32_t wanted,
+                              glia_graph *to) {
   const size_t n_values = t->g->values.n;
   glia_value *map = gi_alloc(n_values * sizeof *map);
   if (map == NULL) return gi_fail_nomem(n_values * sizeof *map);
@@ -135,7 +139,8 @@ static glia_status copy_nodes(gi_onnx_trace *t, const ids *nodes, uint32_t wante
   return glia_graph_status(to);
 }
 
-static glia_status bind_inputs(gi_onnx_trace *t, const ids *nodes, glia_plan *p, const char *what) {
+static glia_status bind_inputs(gi_onnx_trace *t, const ids *nodes, glia_plan *p,
+                               const char *what) {
   for (size_t k = 0; k < nodes->n; k++) {
     const gi_node *n = t->g->nodes.at[nodes->at[k]];
     if (n->op != &gi_op_input) continue;
@@ -148,7 +153,8 @@ static glia_status bind_inputs(gi_onnx_trace *t, const ids *nodes, glia_plan *p,
   return GLIA_OK;
 }
 
-static glia_status run_plan(gi_onnx_trace *t, const ids *nodes, glia_value v, const char *what) {
+static glia_status run_plan(gi_onnx_trace *t, const ids *nodes, glia_value v,
+                            const char *what) {
   glia_graph *g = NULL;
   glia_plan *p = NULL;
   GI_TRY(glia_graph_new(&g));

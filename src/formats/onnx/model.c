@@ -38,7 +38,7 @@ static glia_status read_opset(gi_onnx_reader *r, gi_wire w, gi_onnx_opset *out) 
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) break;
-    if (f.number == 1) GI_TRY(gi_onnx_text(r, &f, "a domain", &out->domain));
+    if (f.number == 1) GI_TRY(gi_onnx_string(r, &f, "a domain", &out->domain));
     if (f.number != 2) continue;
     GI_TRY(gi_wire_want(&f, GI_WIRE_VARINT, "a version"));
     out->version = (int64_t)f.value;
@@ -85,8 +85,8 @@ static glia_status read_function_texts(gi_onnx_reader *r, gi_wire w, gi_onnx_fun
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) break;
-    if (f.number == F_NAME) GI_TRY(gi_onnx_text(r, &f, "its name", &out->name));
-    if (f.number == F_DOMAIN) GI_TRY(gi_onnx_text(r, &f, "its domain", &out->domain));
+    if (f.number == F_NAME) GI_TRY(gi_onnx_string(r, &f, "its name", &out->name));
+    if (f.number == F_DOMAIN) GI_TRY(gi_onnx_string(r, &f, "its domain", &out->domain));
     if (f.number == F_OVERLOAD && f.n > 0)
       return gi_fail(GLIA_UNSUPPORTED, "is one of several functions of one name");
   }
@@ -163,7 +163,7 @@ static glia_status read_metadata(gi_onnx_reader *r, gi_wire w, int n) {
       GI_TRY(gi_wire_next(&entry, &part, &more));
       if (!more) break;
       if (part.number == 1 || part.number == 2)
-        GI_TRY(gi_onnx_text(r, &part, "metadata", &pair[2 * i + (part.number == 2)]));
+        GI_TRY(gi_onnx_string(r, &part, "metadata", &pair[2 * i + (part.number == 2)]));
     }
     i++;
   }
@@ -178,8 +178,8 @@ static glia_status read_heads(gi_onnx_reader *r, gi_wire w, gi_wire *graph) {
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) return GLIA_OK;
-    if (f.number == M_PRODUCER) GI_TRY(gi_onnx_text(r, &f, "producer", &m->producer));
-    if (f.number == M_VERSION) GI_TRY(gi_onnx_text(r, &f, "version", &m->producer_version));
+    if (f.number == M_PRODUCER) GI_TRY(gi_onnx_string(r, &f, "producer", &m->producer));
+    if (f.number == M_VERSION) GI_TRY(gi_onnx_string(r, &f, "version", &m->producer_version));
     if (f.number == M_GRAPH) *graph = gi_wire_of(&f);
     if (f.number != M_IR) continue;
     GI_TRY(gi_wire_want(&f, GI_WIRE_VARINT, "ir_version"));

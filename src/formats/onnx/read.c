@@ -62,7 +62,7 @@ void *gi_onnx_take(gi_onnx_reader *r, size_t n, size_t item) {
   return p;
 }
 
-glia_status gi_onnx_text(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
+glia_status gi_onnx_string(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
                          const char **out) {
   GI_TRY(gi_wire_want(f, GI_WIRE_BYTES, what));
   if (f->n > 0 && memchr(f->p, '\0', f->n) != NULL)
@@ -105,6 +105,6 @@ glia_status gi_onnx_read_texts(gi_onnx_reader *r, gi_wire w, uint32_t number, co
     bool more = false;
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) return GLIA_OK;
-    if (f.number == number) GI_TRY(gi_onnx_text(r, &f, what, &text[i++]));
+    if (f.number == number) GI_TRY(gi_onnx_string(r, &f, what, &text[i++]));
   }
 }

@@ -21,7 +21,7 @@ typedef struct gi_onnx_reader {
 /* n items of the arena, zeroed; NULL without memory (the failure's message is set). */
 void *gi_onnx_take(gi_onnx_reader *r, size_t n, size_t item);
 /* A field of bytes as text, copied; NUL within is refused. */
-glia_status gi_onnx_text(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
+glia_status gi_onnx_string(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
                          const char **out);
 /* How many fields of each of the numbers (0 ends them) a message has. */
 glia_status gi_onnx_count(gi_wire w, const uint32_t *number, int *count);

@@ -1,5 +1,5 @@
-/* session.c - an open model: its weights, and its traces as plans, found again by what they were
- * made for: the inputs' types, and the elements of those inputs that shapes follow from.
+/* session.c - an open model: its weights, and its traces as plans, found again by what they
+ * were made for: the inputs' types, and the elements of those inputs that shapes follow from.
  */
 #include <inttypes.h>
 
@@ -39,8 +39,8 @@ static glia_status port(const gi_onnx_model *m, const gi_onnx_info *info, bool i
   memcpy(out->symbol, info->symbol, sizeof out->symbol);
   const bool held = info->is_tensor && gi_onnx_carrier(info->type, &out->dtype);
   if (held || !is_input) return GLIA_OK;
-  return gi_fail(GLIA_UNSUPPORTED, "%s: input '%s' is %s, tensors of numbers are taken", m->path,
-                 info->name, info->is_tensor ? out->type : "no tensor");
+  return gi_fail(GLIA_UNSUPPORTED, "%s: input '%s' is %s, tensors of numbers are taken",
+                 m->path, info->name, info->is_tensor ? out->type : "no tensor");
 }
 
 static glia_status ports(glia_onnx *m) {
@@ -134,8 +134,8 @@ static glia_status name_outputs(glia_onnx *m, glia_graph *g, const glia_value *o
 }
 
 /* Builds the graph and compiles it; *t is filled in. */
-static glia_status compile(glia_onnx *m, gi_onnx_trace *trace, const int *in_type, glia_value *out,
-                           traced *t) {
+static glia_status compile(glia_onnx *m, gi_onnx_trace *trace, const int *in_type,
+                           glia_value *out, traced *t) {
   for (int i = 0; i < m->n_in; i++) {
     const gi_type *type = &t->types[i];
     char name[32];
@@ -147,10 +147,10 @@ static glia_status compile(glia_onnx *m, gi_onnx_trace *trace, const int *in_typ
   GI_TRY(gi_where(name_outputs(m, trace->g, out), "%s", m->model->path));
   for (int i = 0; i < m->n_in; i++)
     if (trace->asked[i]) GI_TRY(glia_tensor_copy(trace->elements[i], &t->elements[i]));
-  return gi_where(glia_compile(trace->g, &t->plan, .backend = m->opts.backend,
-                               .threads = m->opts.threads, .seed = m->opts.seed,
-                               .tune = m->opts.tune, .fixed = true),
-                  "%s", m->model->path);
+  return gi_where(
+      glia_compile(trace->g, &t->plan, .backend = m->opts.backend, .threads = m->opts.threads,
+                   .seed = m->opts.seed, .tune = m->opts.tune, .fixed = true),
+      "%s", m->model->path);
 }
 
 static glia_status make(glia_onnx *m, const glia_tensor *const *in, traced *t) {

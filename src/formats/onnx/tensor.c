@@ -148,7 +148,7 @@ static glia_status scan_field(gi_onnx_reader *r, const gi_wire_field *f, gi_onnx
   switch (f->number) {
     case DIMS: return scan_dims(f, t);
     case DATA_TYPE: c->type = (int64_t)f->value; return gi_wire_want(f, GI_WIRE_VARINT, "type");
-    case NAME: return gi_onnx_text(r, f, "its name", &t->name);
+    case NAME: return gi_onnx_string(r, f, "its name", &t->name);
     case RAW_DATA: c->raw = *f; return gi_wire_want(f, GI_WIRE_BYTES, "raw_data");
     case FLOAT_DATA:
     case INT32_DATA:

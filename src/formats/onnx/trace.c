@@ -90,16 +90,17 @@ static glia_status check_version(const gi_onnx_trace *t, const gi_onnx_node *nod
   if (opset == 0)
     return gi_fail(GLIA_MODEL, "the model names no opset of the domain %s", domain);
   if (same_domain(node->domain, NULL) && opset > GI_ONNX_NEWEST)
-    return gi_fail(GLIA_UNSUPPORTED,
-                   "opset %d is newer than those known here, up to %d; export the model with an "
-                   "older one",
-                   opset, GI_ONNX_NEWEST);
+    return gi_fail(
+        GLIA_UNSUPPORTED,
+        "opset %d is newer than those known here, up to %d; export the model with an "
+        "older one",
+        opset, GI_ONNX_NEWEST);
   if (opset < row->since[0])
     return gi_fail(GLIA_UNSUPPORTED, "the operator is known from opset %d on, the model has %d",
                    row->since[0], opset);
   if (row->until > 0 && opset >= row->until)
-    return gi_fail(GLIA_MODEL, "the operator is gone since opset %d, the model has %d", row->until,
-                   opset);
+    return gi_fail(GLIA_MODEL, "the operator is gone since opset %d, the model has %d",
+                   row->until, opset);
   for (int i = 0; i < GI_ONNX_VERSIONS && row->since[i] > 0 && row->since[i] <= opset; i++)
     *version = row->since[i];
   return GLIA_OK;
@@ -109,19 +110,21 @@ glia_status gi_onnx_supported(const gi_onnx_trace *t, const gi_onnx_node *node,
                               const gi_onnx_operator **row, int *version) {
   *row = gi_onnx_operator_find(node->domain, node->op);
   if (*row == NULL && !same_domain(node->domain, NULL))
-    return gi_fail(GLIA_UNSUPPORTED,
-                   "operators of the domain '%s' are not known here, and the file has no function "
-                   "of that name",
-                   node->domain);
+    return gi_fail(
+        GLIA_UNSUPPORTED,
+        "operators of the domain '%s' are not known here, and the file has no function "
+        "of that name",
+        node->domain);
   if (*row == NULL) return gi_fail(GLIA_UNSUPPORTED, "the operator is not known here");
   const gi_onnx_operator *r = *row;
   GI_TRY(check_version(t, node, r, version));
   if (node->n_in < r->min_in || (r->max_in >= 0 && node->n_in > r->max_in))
-    return gi_fail(GLIA_MODEL, "has %d inputs, the operator takes %d to %d", node->n_in, r->min_in,
-                   r->max_in);
+    return gi_fail(GLIA_MODEL, "has %d inputs, the operator takes %d to %d", node->n_in,
+                   r->min_in, r->max_in);
   const int most = r->max_out == 0 ? 1 : r->max_out;
   if (node->n_out < 1 || (most >= 0 && node->n_out > most))
-    return gi_fail(GLIA_MODEL, "has %d outputs, the operator gives up to %d", node->n_out, most);
+    return gi_fail(GLIA_MODEL, "has %d outputs, the operator gives up to %d", node->n_out,
+                   most);
   for (int i = 0; i < node->n_attr; i++)
     if (!is_word_of(r->attributes, node->attr[i].name))
       return gi_fail(GLIA_UNSUPPORTED, "the attribute '%s' is not known; known are: %s",
@@ -169,7 +172,8 @@ static glia_status name_outputs(gi_onnx_trace *t, const gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node, int n);
+static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node,
+                             int n);
 
 /* Puts a function's body in place of the node that calls it. */
 static glia_status inline_function(gi_onnx_call *c, const gi_onnx_function *fn) {
@@ -186,7 +190,8 @@ static glia_status inline_function(gi_onnx_call *c, const gi_onnx_function *fn) 
   for (int i = 0; i < c->n_out && s == GLIA_OK; i++) {
     const gi_onnx_name *at = look_up(&f, fn->out[i]);
     if (at == NULL) {
-      s = gi_fail(GLIA_MODEL, "the function %s never makes its output '%s'", fn->name, fn->out[i]);
+      s = gi_fail(GLIA_MODEL, "the function %s never makes its output '%s'", fn->name,
+                  fn->out[i]);
       break;
     }
     c->out[i] = at->v;
@@ -206,7 +211,8 @@ static glia_status build(gi_onnx_call *c) {
     GI_TRY(gi_onnx_supported(t, c->node, &row, &c->version));
     for (int i = 0; i < row->min_in; i++)
       if (i >= c->n_in)
-        return gi_fail(GLIA_MODEL, "input %d is not given, the operator wants %d", i, row->min_in);
+        return gi_fail(GLIA_MODEL, "input %d is not given, the operator wants %d", i,
+                       row->min_in);
     GI_TRY(row->build(c));
   }
   GI_TRY(glia_graph_status(c->g));
@@ -251,7 +257,8 @@ static glia_status build_node(gi_onnx_trace *t, const gi_onnx_node *node) {
   return build(&c);
 }
 
-static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node, int n) {
+static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node,
+                             int n) {
   if (t->depth >= GI_ONNX_DEPTH)
     return gi_fail(GLIA_UNSUPPORTED, "graphs and functions within each other, %d deep",
                    GI_ONNX_DEPTH);
@@ -294,8 +301,8 @@ static glia_status trace_graph(gi_onnx_trace *t, const gi_onnx_graph *graph, gi_
                                const glia_value *in, const int *in_type, int n_in, bool main,
                                glia_value *out, int *out_type) {
   if (n_in != graph->n_in)
-    return gi_fail(GLIA_MODEL, "graph '%s' has %d inputs, %d are given", graph->name, graph->n_in,
-                   n_in);
+    return gi_fail(GLIA_MODEL, "graph '%s' has %d inputs, %d are given", graph->name,
+                   graph->n_in, n_in);
   glia_status s = GLIA_OK;
   for (int i = 0; i < graph->n_init && s == GLIA_OK; i++)
     s = name_initializer(t, f, &graph->init[i], main);
@@ -317,8 +324,8 @@ static glia_status trace_graph(gi_onnx_trace *t, const gi_onnx_graph *graph, gi_
 }
 
 glia_status gi_onnx_subgraph(const gi_onnx_call *c, const gi_onnx_graph *graph,
-                             const glia_value *in, const int *in_type, int n_in, glia_value *out,
-                             int *out_type) {
+                             const glia_value *in, const int *in_type, int n_in,
+                             glia_value *out, int *out_type) {
   gi_onnx_frame *around = c->trace->frame;
   gi_onnx_frame f = {.outer = around,
                      .function = around->function,
@@ -327,11 +334,13 @@ glia_status gi_onnx_subgraph(const gi_onnx_call *c, const gi_onnx_graph *graph,
   return trace_graph(c->trace, graph, &f, in, in_type, n_in, false, out, out_type);
 }
 
-glia_status gi_onnx_trace_model(gi_onnx_trace *t, const int *in_type, glia_value *out, int *type) {
+glia_status gi_onnx_trace_model(gi_onnx_trace *t, const int *in_type, glia_value *out,
+                                int *type) {
   gi_onnx_frame f = {0};
   const glia_status s = trace_graph(t, &t->model->graph, &f, t->input, in_type,
                                     t->model->graph.n_in, true, out, type);
-  if (s != GLIA_OK && strncmp(glia_error_message(), t->model->path, strlen(t->model->path)) != 0)
+  if (s != GLIA_OK &&
+      strncmp(glia_error_message(), t->model->path, strlen(t->model->path)) != 0)
     gi_where(s, "%s", t->model->path);
   return s;
 }

@@ -35,15 +35,15 @@ struct gi_onnx_trace {
   const char *backend;
   int threads;
   const glia_tensor *const *elements; /* of the model's inputs, dense; an entry, or all, NULL */
-  bool *asked;         /* by input: the trace depends on its elements */
-  glia_value *input;   /* the model's inputs as values */
+  bool *asked;                        /* by input: the trace depends on its elements */
+  glia_value *input;                  /* the model's inputs as values */
   gi_onnx_frame *frame;
   int depth;
   GI_VEC(glia_tensor *) known; /* by value id: elements that were computed; owned */
 };
 
-/* An initializer of the model's own graph that is a parameter: floats, more than one. Others are
- * constants. */
+/* An initializer of the model's own graph that is a parameter: floats, more than one. Others
+ * are constants. */
 bool gi_onnx_is_parameter(const gi_onnx_tensor *t);
 /* Adds the parameters of a model to a store; statistics of normalisations are buffers. */
 glia_status gi_onnx_fill(const gi_onnx_model *m, glia_store *store);

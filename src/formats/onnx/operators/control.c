@@ -1,6 +1,6 @@
 /* control.c - If, Loop and Scan. Graphs have no branches here: a condition is known when the
- * model is traced, then its branch stands in the node's place; the turns of a loop are traced one
- * after the other, as many as there are.
+ * model is traced, then its branch stands in the node's place; the turns of a loop are traced
+ * one after the other, as many as there are.
  */
 #include <inttypes.h>
 
@@ -20,8 +20,8 @@ static glia_status truth_of(const gi_onnx_call *c, glia_value v, const char *wha
   const glia_tensor *t = NULL;
   GI_TRY(gi_onnx_known_value(c, v, what, &t));
   if (glia_tensor_count(t) != 1)
-    return gi_onnx_fail(c, GLIA_MODEL, "the condition '%s' has %" PRId64 " elements, not one", what,
-                        glia_tensor_count(t));
+    return gi_onnx_fail(c, GLIA_MODEL, "the condition '%s' has %" PRId64 " elements, not one",
+                        what, glia_tensor_count(t));
   *out = glia_tensor_get(t, 0) != 0;
   return GLIA_OK;
 }
@@ -67,8 +67,8 @@ static glia_status join(const gi_onnx_call *c, const pile *p, int64_t axis, bool
   const glia_value one = p->at.n > 0 ? p->at.at[0] : like;
   const int rank = glia_value_rank(one), at = gi_axis(axis, rank + 1);
   if (rank >= GLIA_MAX_RANK || at < 0)
-    return gi_onnx_fail(c, GLIA_SHAPE, "what the turns give cannot be joined along axis %" PRId64,
-                        axis);
+    return gi_onnx_fail(c, GLIA_SHAPE,
+                        "what the turns give cannot be joined along axis %" PRId64, axis);
   if (p->at.n == 0) {
     *out = glia_slice(with_axis(like, at), at, 0, 0, 1);
     return GLIA_OK;
@@ -125,7 +125,8 @@ static glia_status loop_outputs(gi_onnx_call *c, loop *l) {
     c->out[k] = l->in[2 + k];
     c->out_type[k] = l->in_type[2 + k];
   }
-  if (l->collected > 0 && l->piles[0].at.n == 0) GI_TRY(turn(c, l, 0)); /* for the shapes alone */
+  if (l->collected > 0 && l->piles[0].at.n == 0)
+    GI_TRY(turn(c, l, 0)); /* for the shapes alone */
   for (int k = 0; k < l->collected; k++) {
     const int from = 1 + l->carried + k, to = l->carried + k;
     GI_TRY(join(c, &l->piles[k], 0, false, l->out[from], &c->out[to]));
@@ -140,9 +141,9 @@ static glia_status build_loop(gi_onnx_call *c) {
   l.collected = l.body->n_out - 1 - l.carried;
   if (l.carried > LISTS || l.collected < 0 || l.body->n_out - 1 > LISTS ||
       l.body->n_out - 1 != c->node->n_out || l.body->n_in != l.carried + 2)
-    return gi_onnx_fail(c, GLIA_MODEL,
-                        "the body has %d inputs and %d outputs, the node %d and %d (at most %d)",
-                        l.body->n_in, l.body->n_out, c->node->n_in, c->node->n_out, LISTS);
+    return gi_onnx_fail(
+        c, GLIA_MODEL, "the body has %d inputs and %d outputs, the node %d and %d (at most %d)",
+        l.body->n_in, l.body->n_out, c->node->n_in, c->node->n_out, LISTS);
   int64_t most = INT64_MAX;
   bool go = true;
   int n = 1;
@@ -189,19 +190,22 @@ static glia_value entry(glia_value x, int axis, int64_t i) {
 }
 
 /* All turns over x[0..scanned), states[0..states) before and after them. */
-static glia_status scan_turns(const gi_onnx_call *c, scan *s, glia_value *state, int *state_type,
-                              const glia_value *x, const int *x_type) {
+static glia_status scan_turns(const gi_onnx_call *c, scan *s, glia_value *state,
+                              int *state_type, const glia_value *x, const int *x_type) {
   int64_t n = -1;
   for (int k = 0; k < s->scanned; k++) {
     const int axis = gi_axis(s->in_axis[k], glia_value_rank(x[k]));
     if (axis < 0 || (n >= 0 && glia_value_dim(x[k], axis) != n))
-      return gi_onnx_fail(c, GLIA_SHAPE, "scanned input %d has no axis %" PRId64 " or another "
-                          "length than the ones before", k, s->in_axis[k]);
+      return gi_onnx_fail(c, GLIA_SHAPE,
+                          "scanned input %d has no axis %" PRId64
+                          " or another "
+                          "length than the ones before",
+                          k, s->in_axis[k]);
     n = glia_value_dim(x[k], axis);
   }
   if (n < 1 || n > TURNS)
-    return gi_onnx_fail(c, GLIA_UNSUPPORTED, "scans over %" PRId64 " entries, 1 to %d are taken", n,
-                        TURNS);
+    return gi_onnx_fail(c, GLIA_UNSUPPORTED,
+                        "scans over %" PRId64 " entries, 1 to %d are taken", n, TURNS);
   for (int64_t i = 0; i < n; i++) {
     glia_value in[2 * LISTS], out[2 * LISTS];
     int in_type[2 * LISTS], out_type[2 * LISTS];
@@ -230,7 +234,8 @@ static glia_status read_scan(const gi_onnx_call *c, int first, scan *s) {
       s->body->n_in != n_in || s->body->n_out != c->node->n_out ||
       s->body->n_out < n_in - (int)scanned)
     return gi_onnx_fail(c, GLIA_MODEL,
-                        "scans %" PRId64 " of %d inputs; its body has %d inputs and %d outputs, the "
+                        "scans %" PRId64
+                        " of %d inputs; its body has %d inputs and %d outputs, the "
                         "node gives %d (at most %d)",
                         scanned, n_in, s->body->n_in, s->body->n_out, c->node->n_out, LISTS);
   s->scanned = (int)scanned;
@@ -267,8 +272,8 @@ static glia_status build_scan(gi_onnx_call *c) {
   return status;
 }
 
-/* Opset 8: everything has a batch axis in front and is scanned along the next; each sequence of a
- * batch by itself. Input 0 are the sequences' lengths, which must be left out. */
+/* Opset 8: everything has a batch axis in front and is scanned along the next; each sequence of
+ * a batch by itself. Input 0 are the sequences' lengths, which must be left out. */
 static glia_status build_scan8(gi_onnx_call *c) {
   scan s = {0};
   GI_TRY(read_scan(c, 1, &s));
@@ -290,7 +295,8 @@ static glia_status build_scan8(gi_onnx_call *c) {
     one.out = out;
     one.out_type = out_type;
     status = scan_now(&one, &s);
-    for (int k = 0; k < n_out && status == GLIA_OK; k++) status = put(&outs[k], out[k], out_type[k]);
+    for (int k = 0; k < n_out && status == GLIA_OK; k++)
+      status = put(&outs[k], out[k], out_type[k]);
     free_piles(s.piles);
   }
   for (int k = 0; k < n_out && status == GLIA_OK; k++) {
@@ -327,8 +333,10 @@ static const gi_onnx_operator scan_row = {
     .min_in = 1,
     .max_in = -1,
     .max_out = -1,
-    .attributes = "body num_scan_inputs directions scan_input_axes scan_input_directions "
-                  "scan_output_axes scan_output_directions",
+    .attributes =
+        "body num_scan_inputs directions scan_input_axes scan_input_directions "
+        "scan_output_axes scan_output_directions",
     .build = build_any_scan};
 
-const gi_onnx_operator *const gi_onnx_operators_control[] = {&if_row, &loop_row, &scan_row, NULL};
+const gi_onnx_operator *const gi_onnx_operators_control[] = {&if_row, &loop_row, &scan_row,
+                                                             NULL};
