@@ -112,7 +112,7 @@ static verdict run_case(job *j, const char *folder, const gi_json *c, const char
     v = run_set(j, path);
   }
   if (sets == 0) {
-    snprintf(j->why, sizeof j->why, "%s has no test data", folder);
+    snprintf(j->why, sizeof j->why, "%.400s has no test data", folder);
     v = FAILED;
   }
   glia_onnx_close(j->model);
