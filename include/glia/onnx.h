@@ -9,8 +9,7 @@
 #ifndef GLIA_ONNX_H
 #define GLIA_ONNX_H
 
-#include "glia/graph.h"
-#include "glia/store.h"
+#include "glia/run.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +61,17 @@ GLIA_API const char *glia_onnx_output_type(const glia_onnx *m, int i);
  * input; GLIA_UNSUPPORTED, GLIA_MODEL the node. */
 GLIA_NODISCARD GLIA_API glia_status glia_onnx_run(glia_onnx *m, const glia_tensor *const *in,
                                                   int n, const glia_tensor **out);
+
+/* What one run costs: by the graph as traced for these inputs. */
+typedef struct glia_onnx_cost {
+  double flops; /* floating-point operations, two a multiply-add */
+  double bytes; /* working memory: activations and scratch at their peak */
+} glia_onnx_cost;
+/* The cost of a run on inputs of zeros, axes that are open being 1. */
+GLIA_NODISCARD GLIA_API glia_status glia_onnx_measure(glia_onnx *m, glia_onnx_cost *out);
+/* The plan of the last run: its table, its times (glia/run.h). Borrowed until the next run;
+ * NULL before the first. */
+GLIA_API glia_plan *glia_onnx_plan(glia_onnx *m);
 
 /* The weights, under their names in the file: parameters, and statistics as buffers. Borrowed
  * until close; elements may be changed, after which glia_onnx_forget has traces made anew. */

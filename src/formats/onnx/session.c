@@ -270,3 +270,25 @@ glia_status glia_onnx_run(glia_onnx *m, const glia_tensor *const *in, int n,
   gi_free(dense);
   return s;
 }
+
+glia_plan *glia_onnx_plan(glia_onnx *m) { return m->last != NULL ? m->last->plan : NULL; }
+
+/* Zeros of a port's type, open axes 1. */
+static glia_status zeros_of(const glia_onnx_port *p, glia_tensor **out) {
+  gi_type t = {.dtype = p->dtype, .rank = GI_MAX(p->rank, 0)};
+  for (int i = 0; i < t.rank; i++) t.dim[i] = p->shape[i] < 0 ? 1 : p->shape[i];
+  return gi_tensor_new(&t, out);
+}
+
+glia_status glia_onnx_measure(glia_onnx *m, glia_onnx_cost *out) {
+  glia_tensor **in = gi_alloc(((size_t)m->n_in + 1) * sizeof *in);
+  traced *t = NULL;
+  glia_status s = in != NULL ? GLIA_OK : gi_fail_nomem(sizeof *in);
+  for (int i = 0; i < m->n_in && s == GLIA_OK; i++) s = zeros_of(&m->in[i], &in[i]);
+  if (s == GLIA_OK) s = find(m, (const glia_tensor *const *)in, &t);
+  if (s == GLIA_OK)
+    *out = (glia_onnx_cost){glia_plan_flops(t->plan), (double)glia_plan_bytes(t->plan)};
+  for (int i = 0; i < m->n_in && in != NULL; i++) glia_tensor_free(in[i]);
+  gi_free(in);
+  return s;
+}
