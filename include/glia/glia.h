@@ -10,6 +10,7 @@
 #include "glia/formats.h"
 #include "glia/graph.h"
 #include "glia/index.h"
+#include "glia/integers.h"
 #include "glia/layers.h"
 #include "glia/losses.h"
 #include "glia/metrics.h"

@@ -116,6 +116,15 @@ GLIA_API glia_value glia_log1p(glia_value x); /* log(1 + x) */
 GLIA_API glia_value glia_expm1(glia_value x); /* e^x - 1 */
 GLIA_API glia_value glia_sin(glia_value x);   /* radians */
 GLIA_API glia_value glia_cos(glia_value x);
+GLIA_API glia_value glia_tan(glia_value x);
+GLIA_API glia_value glia_asin(glia_value x); /* -pi/2 .. pi/2; NaN outside of -1 .. 1 */
+GLIA_API glia_value glia_acos(glia_value x); /* 0 .. pi; NaN outside of -1 .. 1 */
+GLIA_API glia_value glia_atan(glia_value x); /* -pi/2 .. pi/2 */
+GLIA_API glia_value glia_sinh(glia_value x);
+GLIA_API glia_value glia_cosh(glia_value x);
+GLIA_API glia_value glia_asinh(glia_value x);
+GLIA_API glia_value glia_acosh(glia_value x); /* x >= 1 */
+GLIA_API glia_value glia_atanh(glia_value x); /* -1 < x < 1 */
 GLIA_API glia_value glia_erf(glia_value x);
 GLIA_API glia_value glia_is_nan(glia_value x); /* bool; no gradient */
 
@@ -214,6 +223,8 @@ GLIA_API glia_value glia_matmul_opt(glia_value a, glia_value b, const glia_matmu
  * "...ij->...ji". */
 GLIA_API glia_value glia_einsum(const char *equation, const glia_value *in, int n);
 
+/* x [..., n, n] -> [...], by elimination with the largest pivots; no gradient. */
+GLIA_API glia_value glia_determinant(glia_value x);
 /* a b / (max(|a|, eps) max(|b|, eps)) along an axis, by the inner product; a and b broadcast.
  */
 GLIA_API glia_value glia_cosine_similarity(glia_value a, glia_value b, int axis, double eps);

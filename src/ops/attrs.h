@@ -307,4 +307,21 @@ typedef struct gi_nms_attr {
 } gi_nms_attr;
 extern const gi_op gi_op_nms;
 
+/* ---- whole numbers with all their bits (integer.c) --------------------------------------- */
+
+typedef struct gi_integer_attr {
+  bool natural; /* i64 only: its bits are a number from 0 to 2^64 - 1 */
+} gi_integer_attr;
+extern const gi_op gi_op_integer_add, gi_op_integer_sub, gi_op_integer_mul, gi_op_integer_div,
+    gi_op_integer_rem, gi_op_integer_mod, gi_op_integer_max, gi_op_integer_min,
+    gi_op_integer_less, gi_op_integer_equal, gi_op_bit_and, gi_op_bit_or, gi_op_bit_xor,
+    gi_op_shift_left, gi_op_shift_right;
+typedef struct gi_bit_cast_attr {
+  glia_dtype dtype;
+} gi_bit_cast_attr;
+extern const gi_op gi_op_bit_cast;
+
+/* determinant  x [..., n, n] -> [...]; no attributes */
+extern const gi_op gi_op_determinant;
+
 #endif /* GI_ATTRS_H */

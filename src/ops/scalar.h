@@ -17,6 +17,7 @@
 #define SQRT(x)                 sqrt(x)
 #define SIN(x)                  sin(x)
 #define COS(x)                  cos(x)
+#define ATAN(x)                 atan(x)
 #define TANH(x)                 tanh(x)
 #define ERF(x)                  erf(x)
 #define ABS(x)                  fabs(x)

@@ -18,6 +18,7 @@
 #define SQRT(x)                 vector_sqrt(x)
 #define SIN(x)                  vector_sin(x)
 #define COS(x)                  vector_cos(x)
+#define ATAN(x)                 vector_atan(x)
 #define TANH(x)                 vector_tanh(x)
 #define ERF(x)                  vector_erf(x)
 #define ABS(x)                  vector_abs(x)

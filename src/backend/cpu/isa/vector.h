@@ -271,6 +271,7 @@ GI_SLEEF1(sleef_log, log, u10)
 GI_SLEEF1(sleef_log1p, log1p, u10)
 GI_SLEEF1(vector_sin, sin, u10)
 GI_SLEEF1(vector_cos, cos, u10)
+GI_SLEEF1(vector_atan, atan, u10)
 static inline vec vector_pow(vec a, vec b) {
   return (vec)GI_SLEEF(pow, u10)((sleef_vec)a, (sleef_vec)b);
 }
