@@ -107,11 +107,19 @@ bool gi_onnx_constant_number(glia_value v, double *out) {
   return true;
 }
 
+/* The seed is a float, but for Dropout's, which is an int. */
 glia_status gi_onnx_stream(const gi_onnx_call *c, uint64_t *out) {
+  const gi_onnx_attr *a = gi_onnx_attr_of(c, "seed");
   double seed = 0;
-  GI_TRY(gi_onnx_float(c, "seed", 0, &seed));
-  *out = gi_onnx_has(c, "seed") ? gi_hash(&seed, sizeof seed, 0)
-                                : gi_hash_str(c->node->out[0], c->g->values.n);
+  if (a == NULL) {
+    *out = gi_hash_str(c->node->out[0], c->g->values.n);
+    return GLIA_OK;
+  }
+  if (a->type == GI_ONNX_ATTR_INT)
+    seed = (double)a->i;
+  else
+    GI_TRY(gi_onnx_float(c, "seed", 0, &seed));
+  *out = gi_hash(&seed, sizeof seed, 0);
   return GLIA_OK;
 }
 
