@@ -54,7 +54,8 @@ static glia_status build_neg(gi_onnx_call *c) {
 
 static glia_status build_abs(gi_onnx_call *c) {
   const glia_value x = c->in[0];
-  c->out[0] = c->in_type[0] == GI_ONNX_UINT64            ? x
+  const bool natural = c->in_type[0] == GI_ONNX_UINT64 || glia_value_dtype(x) == GLIA_U8;
+  c->out[0] = natural                                    ? x
               : glia_dtype_is_float(glia_value_dtype(x)) ? glia_abs(x)
                                                          : glia_integer_max(x, negated(x));
   return GLIA_OK;

@@ -55,20 +55,25 @@ static glia_status build_split(gi_onnx_call *c) {
 /* ---- Slice --------------------------------------------------------------------------------
  */
 
-/* Elements start, start + step, ... before end, as NumPy cuts both to the axis; backwards: the
- * same places in ascending order, turned round. */
+/* Elements start, start + step, ... before end, both cut to the axis; backwards a start lies on it
+ * and an end may lie in front of it: the same places in ascending order, turned round. */
 static glia_value sliced(glia_value x, int axis, int64_t start, int64_t end, int64_t step) {
-  const int64_t n = glia_value_dim(x, axis), last = step > 0 ? n : n - 1;
-  const int64_t before = step > 0 ? 0 : -1; /* the least that an end can be */
+  const int64_t n = glia_value_dim(x, axis);
+  if (n == 0) return x;
   if (start < 0) start += n;
   if (end < 0) end += n;
-  start = GI_MAX(before, GI_MIN(start, last));
-  end = GI_MAX(before, GI_MIN(end, last));
-  if (step > 0) return glia_slice(x, axis, start, GI_MAX(start, end), step);
-  if (start <= end) return glia_slice(x, axis, 0, 0, 1);
-  step = step < -n ? n : -step; /* of which -INT64_MIN would be none */
-  const int64_t count = (start - end - 1) / step;
-  return glia_flip(glia_slice(x, axis, start - count * step, start + 1, step), &axis, 1);
+  if (step > 0) {
+    start = GI_MAX(0, GI_MIN(start, n));
+    end = GI_MAX(start, GI_MIN(end, n));
+    return glia_slice(x, axis, start, end, step);
+  }
+  start = GI_MAX(0, GI_MIN(start, n - 1));
+  end = GI_MAX(-1, GI_MIN(end, start));
+  step = step < -n ? n : -step; /* there is no -INT64_MIN */
+  const int64_t count = (start - end + step - 1) / step; /* the lowest place is the last */
+  const int64_t lowest = count > 0 ? start - (count - 1) * step : 0;
+  const glia_value part = glia_slice(x, axis, lowest, count > 0 ? start + 1 : 0, step);
+  return glia_flip(part, &axis, 1);
 }
 
 static glia_status build_slice(gi_onnx_call *c) {
