@@ -1,6 +1,8 @@
 /* trace.c - the walk over a model's nodes; frames and their names; functions are inlined. */
 #include "formats/onnx/trace.h"
 
+#include "formats/onnx/operators/common.h"
+
 #include <inttypes.h>
 
 /* ---- names ------------------------------------------------------------------------------- */
@@ -141,17 +143,6 @@ glia_status gi_onnx_where(const gi_onnx_trace *t, const gi_onnx_node *node, glia
 
 /* ---- nodes ------------------------------------------------------------------------------- */
 
-/* y modulo the range of a type that has no dtype of its own. f64 is exact up to 2^53. */
-static glia_value wrap(glia_value y, int type) {
-  const bool is_signed = type == GI_ONNX_INT16;
-  const double range = type == GI_ONNX_UINT32 ? 4294967296.0 : 65536.0;
-  const double low = is_signed ? -range / 2 : 0;
-  const glia_value x = glia_cast(y, GLIA_F64), r = glia_scalar(y.graph, GLIA_F64, range);
-  const glia_value shifted = glia_sub(x, glia_scalar(y.graph, GLIA_F64, low));
-  const glia_value turns = glia_floor(glia_div(shifted, r));
-  return glia_cast(glia_sub(x, glia_mul(turns, r)), glia_value_dtype(y));
-}
-
 /* Names the outputs, each with its ONNX type. */
 static glia_status name_outputs(gi_onnx_trace *t, const gi_onnx_call *c) {
   for (int i = 0; i < c->node->n_out; i++) {
@@ -165,8 +156,7 @@ static glia_status name_outputs(gi_onnx_trace *t, const gi_onnx_call *c) {
         carrier == dtype)
       type = c->in_type[0];
     if (type == GI_ONNX_UNDEFINED) type = gi_onnx_type_of(dtype);
-    if (type == GI_ONNX_INT16 || type == GI_ONNX_UINT16 || type == GI_ONNX_UINT32)
-      c->out[i] = wrap(c->out[i], type);
+    c->out[i] = gi_onnx_wrap(c->out[i], type);
     GI_TRY(name_value(t->frame, c->node->out[i], c->out[i], type));
   }
   return GLIA_OK;
@@ -210,7 +200,7 @@ static glia_status build(gi_onnx_call *c) {
     const gi_onnx_operator *row = NULL;
     GI_TRY(gi_onnx_supported(t, c->node, &row, &c->version));
     for (int i = 0; i < row->min_in; i++)
-      if (i >= c->n_in)
+      if (!gi_onnx_given(c, i))
         return gi_fail(GLIA_MODEL, "input %d is not given, the operator wants %d", i,
                        row->min_in);
     GI_TRY(row->build(c));

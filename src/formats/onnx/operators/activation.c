@@ -8,10 +8,11 @@
 /* ---- without parameters, or with alpha alone ----------------------------------------------
  */
 
-#define PLAIN_MAP(X)                                                       \
-  X(HardSwish, glia_hard_swish, 14)                                        \
-  X(Mish, glia_mish, 18) X(Relu, glia_relu, 1) X(Sigmoid, glia_sigmoid, 1) \
-      X(Softplus, glia_softplus, 1) X(Softsign, glia_softsign, 1) X(Tanh, glia_tanh, 1)
+#define PLAIN_MAP(X)                                                              \
+  X(HardSwish, glia_hard_swish, 14)                                               \
+  X(Mish, glia_mish, 18)                                                          \
+  X(Relu, glia_relu, 1) X(Sigmoid, glia_sigmoid, 1) X(Softplus, glia_softplus, 1) \
+      X(Softsign, glia_softsign, 1) X(Tanh, glia_tanh, 1)
 
 #define ENTRY(name, of, ...) {#name, of},
 static const struct {
@@ -30,10 +31,10 @@ static glia_value thresholded(glia_value x, double alpha) {
   return glia_threshold(x, alpha, 0);
 }
 
-#define ALPHA_MAP(X)                                                 \
-  X(Elu, glia_elu, 1.0, 1)                                           \
-  X(Celu, glia_celu, 1.0, 12) X(LeakyRelu, glia_leaky_relu, 0.01, 1) \
-      X(ThresholdedRelu, thresholded, 1.0, 10)
+#define ALPHA_MAP(X)          \
+  X(Elu, glia_elu, 1.0, 1)    \
+  X(Celu, glia_celu, 1.0, 12) \
+  X(LeakyRelu, glia_leaky_relu, 0.01, 1) X(ThresholdedRelu, thresholded, 1.0, 10)
 
 #define ENTRY(name, of, alpha, ...) {#name, of, alpha},
 static const struct {

@@ -138,6 +138,14 @@ glia_status gi_onnx_dtype(const gi_onnx_call *c, const char *name, int fallback,
 /* ---- shapes -------------------------------------------------------------------------------
  */
 
+glia_status gi_onnx_room(const gi_onnx_call *c, int64_t a, int64_t b) {
+  const int64_t most = (int64_t)1 << 27;
+  if (a <= most && (a == 0 || b <= most / a)) return GLIA_OK;
+  return gi_onnx_fail(c, GLIA_UNSUPPORTED,
+                      "%" PRId64 " times %" PRId64 " numbers are asked for, at most %" PRId64,
+                      a, b, most);
+}
+
 glia_value gi_onnx_ints_value(glia_graph *g, int rank, const int64_t *shape,
                               const int64_t *at) {
   return glia_constant(g, GLIA_I64, rank, shape, at);

@@ -46,6 +46,8 @@ glia_status gi_onnx_dtype(const gi_onnx_call *c, const char *name, int fallback,
 /* ---- shapes -------------------------------------------------------------------------------
  */
 
+/* Tables that a file asks for and that are made here: a b numbers, at most 2^27. */
+glia_status gi_onnx_room(const gi_onnx_call *c, int64_t a, int64_t b);
 /* i64 constants. */
 glia_value gi_onnx_ints_value(glia_graph *g, int rank, const int64_t *shape, const int64_t *at);
 /* Indices into an axis of n: negative ones count from the end. */

@@ -330,7 +330,7 @@ static const gi_onnx_operator loop_row = {.name = "Loop",
 static const gi_onnx_operator scan_row = {
     .name = "Scan",
     .since = {8, 9},
-    .min_in = 1,
+    .min_in = 0, /* opset 8: input 0 may be left out */
     .max_in = -1,
     .max_out = -1,
     .attributes =

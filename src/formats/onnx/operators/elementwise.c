@@ -14,10 +14,11 @@
 
 #define UNARY_MAP(X)                                                                          \
   X(Acos, glia_acos, 7)                                                                       \
-  X(Acosh, glia_acosh, 9) X(Asin, glia_asin, 7) X(Asinh, glia_asinh, 9) X(Atan, glia_atan, 7) \
-      X(Atanh, glia_atanh, 9) X(Ceil, glia_ceil, 1) X(Cos, glia_cos, 7) X(Cosh, glia_cosh, 9) \
-          X(Erf, glia_erf, 9) X(Exp, glia_exp, 1) X(Floor, glia_floor, 1)                     \
-              X(IsNaN, glia_is_nan, 9) X(Log, glia_log, 1) X(Not, glia_logical_not, 1)        \
+  X(Acosh, glia_acosh, 9)                                                                     \
+  X(Asin, glia_asin, 7) X(Asinh, glia_asinh, 9) X(Atan, glia_atan, 7) X(Atanh, glia_atanh, 9) \
+      X(Ceil, glia_ceil, 1) X(Cos, glia_cos, 7) X(Cosh, glia_cosh, 9) X(Erf, glia_erf, 9)     \
+          X(Exp, glia_exp, 1) X(Floor, glia_floor, 1) X(IsNaN, glia_is_nan, 9)                \
+              X(Log, glia_log, 1) X(Not, glia_logical_not, 1)                                 \
                   X(Reciprocal, glia_reciprocal, 1) X(Round, glia_round, 11)                  \
                       X(Sin, glia_sin, 7) X(Sinh, glia_sinh, 9) X(Sqrt, glia_sqrt, 1)         \
                           X(Tan, glia_tan, 7)
@@ -101,10 +102,10 @@ static glia_status operand(gi_onnx_call *c, glia_value *out) {
   return GLIA_OK;
 }
 
-#define ARITHMETIC_MAP(X)                                                   \
-  X(Add, glia_add, &gi_op_integer_add)                                      \
-  X(Sub, glia_sub, &gi_op_integer_sub) X(Mul, glia_mul, &gi_op_integer_mul) \
-      X(Div, glia_div, &gi_op_integer_div)
+#define ARITHMETIC_MAP(X)              \
+  X(Add, glia_add, &gi_op_integer_add) \
+  X(Sub, glia_sub, &gi_op_integer_sub) \
+  X(Mul, glia_mul, &gi_op_integer_mul) X(Div, glia_div, &gi_op_integer_div)
 
 #define ENTRY(name, floats, whole) {#name, floats, whole},
 static const struct {
@@ -180,9 +181,10 @@ static glia_status build_pow(gi_onnx_call *c) {
 
 /* Bit 0: a and b change places; bit 1: what it says is denied. */
 enum { SWAPPED = 1, DENIED = 2 };
-#define COMPARISON_MAP(X)                                                                \
-  X(Less, glia_less, 0, 1)                                                               \
-  X(Greater, glia_greater, SWAPPED, 1) X(GreaterOrEqual, glia_greater_equal, DENIED, 12) \
+#define COMPARISON_MAP(X)                           \
+  X(Less, glia_less, 0, 1)                          \
+  X(Greater, glia_greater, SWAPPED, 1)              \
+  X(GreaterOrEqual, glia_greater_equal, DENIED, 12) \
       X(LessOrEqual, glia_less_equal, SWAPPED | DENIED, 12)
 
 #define ENTRY(name, of, how, ...) {#name, of, how},
@@ -319,8 +321,9 @@ static glia_status build_bit_cast(gi_onnx_call *c) {
   if (gi_onnx_type_size(to) != gi_onnx_type_size(c->in_type[0]))
     return gi_onnx_fail(c, GLIA_MODEL, "%s and %s are not of one size",
                         gi_onnx_type_name(c->in_type[0]), gi_onnx_type_name(to));
-  c->out[0] = gi_onnx_wrap(glia_bit_cast(c->in[0], dtype), to);
   c->out_type[0] = to;
+  if (dtype == GLIA_BOOL) return gi_onnx_cast(c, c->in[0], c->in_type[0], to, &c->out[0]);
+  c->out[0] = gi_onnx_wrap(glia_bit_cast(c->in[0], dtype), to);
   return GLIA_OK;
 }
 

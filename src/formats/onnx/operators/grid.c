@@ -77,7 +77,8 @@ static glia_status read_windows(const gi_onnx_call *c, windows *w) {
   GI_TRY(gi_type_check(&all, "Col2Im"));
   w->places = gi_type_count(&all);
   memcpy(all.dim, w->padded, (size_t)n * sizeof all.dim[0]);
-  return gi_type_check(&all, "Col2Im");
+  GI_TRY(gi_type_check(&all, "Col2Im"));
+  return gi_onnx_room(c, w->cells, w->places);
 }
 
 /* Where in the padded image cell `cell` of window `place` lies. */

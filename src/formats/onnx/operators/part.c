@@ -55,8 +55,8 @@ static glia_status build_split(gi_onnx_call *c) {
 /* ---- Slice --------------------------------------------------------------------------------
  */
 
-/* Elements start, start + step, ... before end, both cut to the axis; backwards a start lies on it
- * and an end may lie in front of it: the same places in ascending order, turned round. */
+/* Elements start, start + step, ... before end, both cut to the axis; backwards a start lies on
+ * it and an end may lie in front of it: the same places in ascending order, turned round. */
 static glia_value sliced(glia_value x, int axis, int64_t start, int64_t end, int64_t step) {
   const int64_t n = glia_value_dim(x, axis);
   if (n == 0) return x;
@@ -69,7 +69,7 @@ static glia_value sliced(glia_value x, int axis, int64_t start, int64_t end, int
   }
   start = GI_MAX(0, GI_MIN(start, n - 1));
   end = GI_MAX(-1, GI_MIN(end, start));
-  step = step < -n ? n : -step; /* there is no -INT64_MIN */
+  step = step < -n ? n : -step;                          /* there is no -INT64_MIN */
   const int64_t count = (start - end + step - 1) / step; /* the lowest place is the last */
   const int64_t lowest = count > 0 ? start - (count - 1) * step : 0;
   const glia_value part = glia_slice(x, axis, lowest, count > 0 ? start + 1 : 0, step);
@@ -117,6 +117,7 @@ static glia_status framed(gi_onnx_call *c, glia_value *x, int axis, int64_t befo
                           int64_t after, frame mode) {
   const int64_t n = glia_value_dim(*x, axis), count = n + before + after;
   if (n < 1) return gi_onnx_fail(c, GLIA_SHAPE, "axis %d has nothing to repeat", axis);
+  GI_TRY(gi_onnx_room(c, count, 1));
   int64_t *places = gi_alloc((size_t)count * sizeof *places + 1);
   if (places == NULL) return gi_fail_nomem((size_t)count * sizeof *places);
   for (int64_t i = 0; i < count; i++) places[i] = shown(i - before, n, mode);

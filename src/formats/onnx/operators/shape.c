@@ -134,7 +134,7 @@ static glia_status build_tile(gi_onnx_call *c) {
   int n = 0, one = 0;
   GI_TRY(gi_onnx_known_ints(c, 1, times, GLIA_MAX_RANK, &n));
   if (c->version == 1) {
-    const int64_t many = times[0];
+    const int64_t many = n == 1 ? times[0] : 0;
     GI_TRY(gi_onnx_known_ints(c, 2, &axis, 1, &one));
     if (n != 1 || one != 1 || gi_axis(axis, y.rank) < 0)
       return gi_onnx_fail(c, GLIA_SHAPE, "wants one number and one axis of %d", y.rank);
@@ -161,11 +161,13 @@ static glia_status build_depth_to_space(gi_onnx_call *c) {
   int mode = 0;
   GI_TRY(gi_onnx_int(c, "blocksize", 0, &b));
   GI_TRY(gi_onnx_choice(c, "mode", "DCR", words, &mode));
-  if (x.rank != 4 || b < 1 || b > INT32_MAX || x.dim[1] % (b * b) != 0)
+  if (x.rank != 4 || b < 1 || b > INT16_MAX || x.dim[1] % (b * b) != 0)
     return gi_onnx_fail(c, GLIA_SHAPE,
                         "wants [N, C, H, W] and blocks of a size whose square "
                         "divides C");
   const int64_t *d = x.dim, deep = d[1] / (b * b);
+  if (d[2] > INT64_MAX / b || d[3] > INT64_MAX / b)
+    return gi_onnx_fail(c, GLIA_SHAPE, "blocks of %" PRId64 " pass every size", b);
   const int64_t split_dcr[] = {d[0], b, b, deep, d[2], d[3]};
   const int64_t split_crd[] = {d[0], deep, b, b, d[2], d[3]};
   const glia_value y =
@@ -178,11 +180,13 @@ static glia_status build_space_to_depth(gi_onnx_call *c) {
   const gi_type x = gi_value_type(c->in[0]);
   int64_t b = 0;
   GI_TRY(gi_onnx_int(c, "blocksize", 0, &b));
-  if (x.rank != 4 || b < 1 || b > INT32_MAX || x.dim[2] % b != 0 || x.dim[3] % b != 0)
+  if (x.rank != 4 || b < 1 || b > INT16_MAX || x.dim[2] % b != 0 || x.dim[3] % b != 0)
     return gi_onnx_fail(c, GLIA_SHAPE,
                         "wants [N, C, H, W] and blocks of a size that divides H "
                         "and W");
   const int64_t *d = x.dim;
+  if (d[1] > INT64_MAX / (b * b))
+    return gi_onnx_fail(c, GLIA_SHAPE, "blocks of %" PRId64 " pass every size", b);
   const int64_t split[] = {d[0], d[1], d[2] / b, b, d[3] / b, b};
   const glia_value y =
       glia_permute(glia_reshape(c->in[0], 6, split), (const int[]){0, 3, 5, 1, 2, 4});

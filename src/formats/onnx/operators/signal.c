@@ -15,7 +15,7 @@
 #include "glia/windows.h"
 
 static const double two_pi = 6.28318530717958647693;
-enum { LONGEST = 8192 }; /* samples of a transform: half a GiB of cosines and sines */
+enum { LONGEST = 4096 }; /* samples of a transform: 256 MiB of cosines and sines */
 
 /* A constant of a float type, filled by value(e, user). */
 static glia_status table(gi_onnx_call *c, const gi_type *t,
@@ -23,6 +23,7 @@ static glia_status table(gi_onnx_call *c, const gi_type *t,
                          glia_value *out) {
   GI_TRY(gi_type_check(t, c->node->op));
   const int64_t count = gi_type_count(t);
+  GI_TRY(gi_onnx_room(c, count, 1));
   void *p = gi_alloc(gi_type_bytes(t) + 1);
   if (p == NULL) return gi_fail_nomem(gi_type_bytes(t));
   for (int64_t e = 0; e < count; e++) gi_store(t->dtype, p, e, value(e, user));

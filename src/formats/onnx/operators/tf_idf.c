@@ -112,6 +112,7 @@ static glia_status build_tf_idf(gi_onnx_call *c) {
   gi_type y = {.dtype = GLIA_F32, .rank = t.rank, .dim = {rows, p.columns}};
   if (t.rank == 1) y.dim[0] = p.columns, y.dim[1] = 0;
   GI_TRY(gi_type_check(&y, "TfIdfVectorizer"));
+  GI_TRY(gi_onnx_room(c, rows, p.columns));
   float *counts = gi_alloc(gi_type_bytes(&y) + 1);
   if (counts == NULL) return gi_fail_nomem(gi_type_bytes(&y));
   fill(&p, x, rows, t.dim[t.rank - 1], counts);
