@@ -13,7 +13,7 @@
 
 #include <strings.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 /* ---- activations
  * ----------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 enum { Q, K, V, MASK, PAST_K, PAST_V, SEEN };
 enum { SCORES, CAPPED, BIASED, WEIGHTS }; /* qk_matmul_output_mode */
@@ -58,7 +58,7 @@ static glia_value with_past(gi_onnx_call *c, int past, glia_value v, int present
     v = glia_concat(parts, 2, 2);
   }
   if (gi_onnx_wanted(c, present)) c->out[present] = v;
-  return gi_onnx_wide(v);
+  return gi_onnx_as_float(v);
 }
 
 static glia_status want_heads(const gi_onnx_call *c, const heads *h) {
@@ -175,7 +175,7 @@ static glia_status read(gi_onnx_call *c, heads *h) {
   GI_TRY(to_heads(c, Q, "q_num_heads", &q));
   GI_TRY(to_heads(c, K, "kv_num_heads", &k));
   GI_TRY(to_heads(c, V, "kv_num_heads", &v));
-  h->q = gi_onnx_wide(q);
+  h->q = gi_onnx_as_float(q);
   h->k = gi_onnx_like(with_past(c, PAST_K, k, 1), h->q);
   h->v = gi_onnx_like(with_past(c, PAST_V, v, 2), h->q);
   GI_TRY(want_heads(c, h));
@@ -229,7 +229,7 @@ static glia_status changed(const gi_onnx_call *c, const char *name, glia_value *
 }
 
 static glia_status flex_attention(gi_onnx_call *c) {
-  heads h = {.q = gi_onnx_wide(c->in[Q])};
+  heads h = {.q = gi_onnx_as_float(c->in[Q])};
   h.k = gi_onnx_like(c->in[K], h.q);
   h.v = gi_onnx_like(c->in[V], h.q);
   GI_TRY(want_heads(c, &h));

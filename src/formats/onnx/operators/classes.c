@@ -5,10 +5,10 @@
  */
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 static glia_status soft(gi_onnx_call *c, glia_value (*f)(glia_value x, int axis)) {
-  glia_value x = gi_onnx_wide(c->in[0]);
+  glia_value x = gi_onnx_as_float(c->in[0]);
   const int rank = glia_value_rank(x);
   const int64_t *d = glia_value_shape(x);
   int axis;
@@ -61,7 +61,7 @@ static glia_status likelihood(const gi_onnx_call *c, glia_value p, glia_value *o
   if (gi_onnx_given(c, 2))
     weight = glia_gather(gi_onnx_like(c->in[2], p), class, 0);
   else if (!gi_null(skip))
-    weight = glia_full_like(gi_onnx_cast(target, glia_value_dtype(p)), 1);
+    weight = glia_full_like(gi_onnx_as(target, glia_value_dtype(p)), 1);
   if (!gi_null(skip)) weight = glia_where(skip, glia_scalar_like(p, 0), weight);
   glia_value loss = glia_neg(glia_take_along(p, glia_reshape(class, rank, column), 1));
   if (!gi_null(loss)) loss = glia_reshape(loss, rank - 1, glia_value_shape(target));
@@ -72,11 +72,11 @@ static glia_status likelihood(const gi_onnx_call *c, glia_value p, glia_value *o
 }
 
 static glia_status negative_log_likelihood(gi_onnx_call *c) {
-  return likelihood(c, gi_onnx_wide(c->in[0]), &c->out[0]);
+  return likelihood(c, gi_onnx_as_float(c->in[0]), &c->out[0]);
 }
 
 static glia_status softmax_cross_entropy(gi_onnx_call *c) {
-  const glia_value p = glia_log_softmax(gi_onnx_wide(c->in[0]), 1);
+  const glia_value p = glia_log_softmax(gi_onnx_as_float(c->in[0]), 1);
   if (gi_onnx_wanted(c, 1)) c->out[1] = gi_onnx_like(p, c->in[0]);
   return likelihood(c, p, &c->out[0]);
 }

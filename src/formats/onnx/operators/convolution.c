@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "formats/onnx/windows.h"
 
 static glia_status groups_of(const gi_onnx_call *c, int64_t *groups) {
@@ -34,7 +34,7 @@ static glia_conv_opts options_of(const gi_onnx_window *w, int64_t groups) {
 }
 
 static glia_status conv(gi_onnx_call *c) {
-  glia_value x = gi_onnx_wide(c->in[0]), weight = gi_onnx_wide(c->in[1]);
+  glia_value x = gi_onnx_as_float(c->in[0]), weight = gi_onnx_as_float(c->in[1]);
   gi_onnx_window w;
   int64_t groups;
   GI_TRY(want_ranks(c));
@@ -42,7 +42,7 @@ static glia_status conv(gi_onnx_call *c) {
   GI_TRY(gi_onnx_window_read(c, x, glia_value_shape(weight) + 2, &w));
   if (!gi_onnx_window_even(&w)) x = gi_onnx_window_framed(&w, x, 0);
   const glia_conv_opts o = options_of(&w, groups);
-  c->out[0] = gi_onnx_like(glia_conv_with_opt(x, weight, gi_onnx_wide_in(c, 2), &o), c->in[0]);
+  c->out[0] = gi_onnx_like(glia_conv_with_opt(x, weight, gi_onnx_float_in(c, 2), &o), c->in[0]);
   return GLIA_OK;
 }
 
@@ -95,8 +95,8 @@ static glia_value whole_and_cut(const gi_onnx_window *w, glia_value x, glia_valu
 }
 
 static glia_status conv_transpose(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]), weight = gi_onnx_wide(c->in[1]),
-                   bias = gi_onnx_wide_in(c, 2);
+  const glia_value x = gi_onnx_as_float(c->in[0]), weight = gi_onnx_as_float(c->in[1]),
+                   bias = gi_onnx_float_in(c, 2);
   gi_onnx_window w;
   int64_t groups, more[2 * GI_ONNX_AXES] = {0};
   int n;
@@ -136,15 +136,15 @@ static glia_status causal(gi_onnx_call *c) {
   const int64_t *d = glia_value_shape(c->in[0]), k = glia_value_dim(c->in[1], 2);
   const int64_t before[] = {d[0], d[1], k - 1};
   if (k < 1) return gi_onnx_fail(c, GLIA_SHAPE, "the weight has no elements");
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   glia_value all = x;
   if (k > 1) {
-    const glia_value past = gi_onnx_wide_in(c, 3);
+    const glia_value past = gi_onnx_float_in(c, 3);
     const glia_value parts[] = {gi_null(past) ? gi_onnx_zeros(x, 3, before) : past, x};
     all = glia_concat(parts, 2, 2);
   }
   glia_value y =
-      glia_conv_with(all, gi_onnx_wide(c->in[1]), gi_onnx_wide_in(c, 2), .groups = d[1]);
+      glia_conv_with(all, gi_onnx_as_float(c->in[1]), gi_onnx_float_in(c, 2), .groups = d[1]);
   if (activation != 0) y = glia_silu(y);
   c->out[0] = gi_onnx_like(y, c->in[0]);
   if (!gi_onnx_wanted(c, 1) || gi_null(all)) return GLIA_OK;

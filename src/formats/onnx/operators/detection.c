@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "glia/boxes.h"
 #include "glia/index.h"
 #include "ops/attrs.h"
@@ -66,14 +66,14 @@ static glia_status rows(gi_onnx_call *c, const suppression *s, glia_value stay,
   if (gi_null(held)) return GLIA_OK;
   GI_TRY(gi_onnx_known_value(c, total, "how many boxes stay", &known));
   const glia_value at = gi_onnx_part(held, 0, 0, (int64_t)glia_tensor_get(known, 0));
-  const glia_value pair = gi_onnx_cast(gi_onnx_part(at, 1, 0, 1), GLIA_F64);
+  const glia_value pair = gi_onnx_as(gi_onnx_part(at, 1, 0, 1), GLIA_F64);
   const glia_value image =
       glia_floor(gi_onnx_times(gi_onnx_plus(pair, 0.5), 1 / (double)s->classes));
   const glia_value class = glia_sub(pair, gi_onnx_times(image, (double)s->classes));
   const glia_value box = glia_gather_nd(stay, at);
   if (gi_null(box)) return GLIA_OK;
   const glia_value parts[] = {
-      gi_onnx_cast(image, GLIA_I64), gi_onnx_cast(class, GLIA_I64),
+      gi_onnx_as(image, GLIA_I64), gi_onnx_as(class, GLIA_I64),
       glia_reshape(box, 2, (const int64_t[]){glia_value_dim(box, 0), 1})};
   c->out[0] = glia_concat(parts, 3, 1);
   return GLIA_OK;
@@ -113,8 +113,8 @@ static glia_status non_max_suppression(gi_onnx_call *c) {
   }
   glia_value *stay = gi_alloc((size_t)n * 2 * sizeof *stay), *count = stay + n;
   if (stay == NULL) return gi_fail_nomem((size_t)n * 2 * sizeof *stay);
-  const glia_value boxes = corners(gi_onnx_wide(c->in[0]), centred),
-                   scores = gi_onnx_wide(c->in[1]);
+  const glia_value boxes = corners(gi_onnx_as_float(c->in[0]), centred),
+                   scores = gi_onnx_as_float(c->in[1]);
   for (int64_t k = 0; k < n && !gi_null(boxes); k++)
     class_of(&s, boxes, scores, k / s.classes, k % s.classes, &stay[k], &count[k]);
   const glia_value all = glia_concat(stay, (int)n, 0), counts = glia_concat(count, (int)n, 0);
@@ -225,7 +225,7 @@ static glia_status largest(const aligned *f, glia_value images, int64_t height, 
 static glia_status roi_align(gi_onnx_call *c) {
   static const char *const modes[] = {"avg", "max", NULL};
   static const char *const places[] = {"half_pixel", "output_half_pixel", NULL};
-  aligned f = {.c = c, .x = gi_onnx_wide(c->in[0])};
+  aligned f = {.c = c, .x = gi_onnx_as_float(c->in[0])};
   int64_t height, width;
   int mode, coordinates = 1;
   GI_TRY(gi_onnx_want_rank(c, 0, 4, "[N, C, H, W]"));
@@ -250,7 +250,7 @@ static glia_status roi_align(gi_onnx_call *c) {
   if (mode == 1)
     GI_TRY(largest(&f, c->in[2], height, width, &y));
   else
-    y = glia_roi_align(f.x, f.boxes, gi_onnx_cast(c->in[2], GLIA_I64), .height = height,
+    y = glia_roi_align(f.x, f.boxes, gi_onnx_as(c->in[2], GLIA_I64), .height = height,
                        .width = width, .scale = f.scale,
                        .sampling = f.sampling > 0 ? f.sampling : -1, .aligned = f.half_pixel);
   c->out[0] = gi_onnx_like(y, c->in[0]);
@@ -267,7 +267,7 @@ static glia_status max_roi_pool(gi_onnx_call *c) {
   GI_TRY(gi_onnx_ints(c, "pooled_shape", shape, 2, &n));
   GI_TRY(gi_onnx_float(c, "spatial_scale", 1, &scale));
   if (n != 2) return gi_onnx_fail(c, GLIA_FORMAT, "pooled_shape is not given");
-  const glia_value x = gi_onnx_wide(c->in[0]), boxes = gi_onnx_like(c->in[1], x);
+  const glia_value x = gi_onnx_as_float(c->in[0]), boxes = gi_onnx_like(c->in[1], x);
   const glia_value image =
       glia_cast(glia_reshape(gi_onnx_part(boxes, 1, 0, 1), 1, flat), GLIA_I64);
   c->out[0] = gi_onnx_like(glia_roi_pool(x, gi_onnx_part(boxes, 1, 1, 5), image,

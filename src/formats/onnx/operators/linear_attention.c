@@ -9,7 +9,7 @@
  */
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 enum { Q, K, V, STATE, DECAY, BETA, ERASE };
 
@@ -88,7 +88,7 @@ static glia_status read(const gi_onnx_call *c, steps *s) {
   s->d = q[2] / s->heads;
   s->e = width / g;
   if (s->scale == 0) s->scale = 1 / sqrt((double)s->d);
-  s->q = split(gi_onnx_wide(c->in[Q]), s->heads);
+  s->q = split(gi_onnx_as_float(c->in[Q]), s->heads);
   s->k = split(gi_onnx_like(c->in[K], s->q), g);
   s->v = split(gi_onnx_like(c->in[V], s->q), g);
   if (s->gated) s->decay = split(gi_onnx_like(c->in[DECAY], s->q), g);

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 /* In input 0's dtype, made wide: what is given besides it may have another one. */
 static glia_value beside(const gi_onnx_call *c, int i) {
-  return gi_onnx_given(c, i) ? gi_onnx_like(c->in[i], gi_onnx_wide(c->in[0])) : GLIA_NONE;
+  return gi_onnx_given(c, i) ? gi_onnx_like(c->in[i], gi_onnx_as_float(c->in[0])) : GLIA_NONE;
 }
 
 static glia_status want_channels(const gi_onnx_call *c) {
@@ -47,7 +47,7 @@ static glia_status is_training(const gi_onnx_call *c, bool *out) {
 }
 
 static glia_status batch_normalization(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]), gamma = beside(c, 1), beta = beside(c, 2),
+  const glia_value x = gi_onnx_as_float(c->in[0]), gamma = beside(c, 1), beta = beside(c, 2),
                    mean = beside(c, 3), variance = beside(c, 4);
   const int rank = glia_value_rank(x);
   double eps, momentum;
@@ -83,7 +83,7 @@ static glia_status by_groups(gi_onnx_call *c, int64_t groups, glia_value gamma,
   double eps;
   GI_TRY(gi_onnx_float(c, "epsilon", 1e-5, &eps));
   c->out[0] = gi_onnx_like(
-      glia_group_norm_with(gi_onnx_wide(c->in[0]), groups, gamma, beta, eps), c->in[0]);
+      glia_group_norm_with(gi_onnx_as_float(c->in[0]), groups, gamma, beta, eps), c->in[0]);
   return GLIA_OK;
 }
 
@@ -129,7 +129,7 @@ static void statistics(gi_onnx_call *c, glia_value x, int axis, double eps) {
 }
 
 static glia_status over_last(gi_onnx_call *c, bool centred) {
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   glia_value gamma = beside(c, 1), beta = beside(c, 2);
   const int rank = glia_value_rank(x);
   double eps;
@@ -156,7 +156,7 @@ static glia_status rms_normalization(gi_onnx_call *c) { return over_last(c, fals
 /* Of an even number of neighbours ONNX has one more behind than in front, glia the other way:
  * the channels are turned round. */
 static glia_status lrn(gi_onnx_call *c) {
-  glia_value x = gi_onnx_wide(c->in[0]);
+  glia_value x = gi_onnx_as_float(c->in[0]);
   double alpha, beta, bias;
   int64_t size;
   GI_TRY(want_channels(c));
@@ -174,7 +174,7 @@ static glia_status lrn(gi_onnx_call *c) {
 
 /* x / its length along an axis; zeros stay zeros. */
 static glia_status lp_normalization(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   int64_t p;
   int axis;
   GI_TRY(gi_onnx_int(c, "p", 2, &p));
@@ -192,7 +192,7 @@ static glia_status lp_normalization(gi_onnx_call *c) {
 
 /* (x - mean) / (deviation + 1e-9) over axes, 0, 2 and 3 if none are said. */
 static glia_status mean_variance_normalization(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   const int rank = glia_value_rank(x);
   int64_t axes[GLIA_MAX_RANK] = {0, 2, 3};
   glia_reduce_opts o = {.size = sizeof o, .keep = true};

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "formats/onnx/windows.h"
 #include "glia/index.h"
 #include "glia/windows.h"
@@ -67,7 +67,7 @@ static glia_value in_all(const gi_onnx_window *w, const int64_t *in_front, glia_
 }
 
 static glia_status max_pool(gi_onnx_call *c) {
-  glia_value x = gi_onnx_wide(c->in[0]), index = GLIA_NONE;
+  glia_value x = gi_onnx_as_float(c->in[0]), index = GLIA_NONE;
   const bool indices = gi_onnx_wanted(c, 1);
   int64_t order, in_front[GI_ONNX_AXES] = {0};
   gi_onnx_window w;
@@ -161,7 +161,7 @@ static bool counts_alike(const gi_onnx_window *w, bool padding) {
 }
 
 static glia_status average_pool(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   gi_onnx_window w;
   bool padding;
   GI_TRY(gi_onnx_window_read(c, x, NULL, &w));
@@ -210,7 +210,7 @@ static glia_status power_of(const gi_onnx_call *c, double *p) {
 }
 
 static glia_status lp_pool(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   gi_onnx_window w;
   double p;
   GI_TRY(power_of(c, &p));
@@ -234,7 +234,7 @@ static glia_status global(gi_onnx_call *c,
                           glia_value (*reduce)(glia_value, const glia_reduce_opts *)) {
   glia_reduce_opts o;
   GI_TRY(all_axes(c, &o));
-  c->out[0] = gi_onnx_like(reduce(gi_onnx_wide(c->in[0]), &o), c->in[0]);
+  c->out[0] = gi_onnx_like(reduce(gi_onnx_as_float(c->in[0]), &o), c->in[0]);
   return GLIA_OK;
 }
 static glia_status global_average_pool(gi_onnx_call *c) { return global(c, glia_mean_opt); }
@@ -245,7 +245,7 @@ static glia_status global_lp_pool(gi_onnx_call *c) {
   double p;
   GI_TRY(power_of(c, &p));
   GI_TRY(all_axes(c, &o));
-  const glia_value sum = glia_sum_opt(raised(gi_onnx_wide(c->in[0]), p), &o);
+  const glia_value sum = glia_sum_opt(raised(gi_onnx_as_float(c->in[0]), p), &o);
   c->out[0] = gi_onnx_like(lowered(sum, p), c->in[0]);
   return GLIA_OK;
 }

@@ -14,7 +14,7 @@
  */
 #include <inttypes.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "formats/onnx/windows.h"
 #include "glia/windows.h"
 
@@ -54,10 +54,10 @@ static glia_status spread(const gi_onnx_call *c, glia_value v, glia_value x, gli
 /* Whole numbers as floats, the zero point (input i, if it is given) taken off. */
 static glia_status centred(const gi_onnx_call *c, glia_value x, int i, glia_value *out) {
   glia_value zero;
-  *out = gi_onnx_cast(x, GLIA_F32);
+  *out = gi_onnx_as(x, GLIA_F32);
   if (!gi_onnx_given(c, i)) return GLIA_OK;
   GI_TRY(spread(c, c->in[i], x, &zero));
-  *out = glia_sub(*out, gi_onnx_cast(zero, GLIA_F32));
+  *out = glia_sub(*out, gi_onnx_as(zero, GLIA_F32));
   return GLIA_OK;
 }
 
@@ -106,8 +106,8 @@ static glia_status quantize(gi_onnx_call *c) {
   GI_TRY(spread(c, c->in[1], c->in[0], &scale));
   if (gi_onnx_given(c, 2)) GI_TRY(spread(c, c->in[2], c->in[0], &zero));
   if (!glia_dtype_is_float(dtype)) dtype = GLIA_F32;
-  const glia_value ratio = glia_div(gi_onnx_cast(c->in[0], dtype), gi_onnx_cast(scale, dtype));
-  return narrowed(c, gi_onnx_wide(ratio), zero, (int)type, 0);
+  const glia_value ratio = glia_div(gi_onnx_as(c->in[0], dtype), gi_onnx_as(scale, dtype));
+  return narrowed(c, gi_onnx_as_float(ratio), zero, (int)type, 0);
 }
 
 static glia_status dequantize(gi_onnx_call *c) {
@@ -119,13 +119,13 @@ static glia_status dequantize(gi_onnx_call *c) {
     return gi_onnx_fail(c, GLIA_UNSUPPORTED, "output_dtype %s", gi_onnx_type_name((int)type));
   GI_TRY(spread(c, c->in[1], c->in[0], &scale));
   GI_TRY(centred(c, c->in[0], 2, &x));
-  c->out[0] = gi_onnx_cast(glia_mul(x, gi_onnx_cast(scale, GLIA_F32)), dtype);
+  c->out[0] = gi_onnx_as(glia_mul(x, gi_onnx_as(scale, GLIA_F32)), dtype);
   return GLIA_OK;
 }
 
 /* To u8, the scale such that the range of x and 0 just fits. */
 static glia_status dynamic_quantize(gi_onnx_call *c) {
-  const glia_value x = gi_onnx_wide(c->in[0]), none = glia_scalar_like(x, 0);
+  const glia_value x = gi_onnx_as_float(c->in[0]), none = glia_scalar_like(x, 0);
   const glia_value low = glia_minimum(glia_min(x), none),
                    high = glia_maximum(glia_max(x), none);
   const glia_value scale = glia_div(glia_sub(high, low), glia_scalar_like(x, 255));
@@ -151,11 +151,11 @@ static glia_value times(const product *p, glia_value a, glia_value b) {
 /* The exact product of `terms` terms a sum; f32, or f64. */
 static glia_value exact(const product *p, glia_value a, glia_value b, int64_t terms) {
   if (terms <= 258) return glia_round(times(p, a, b));
-  if (terms > 4112) return times(p, gi_onnx_cast(a, GLIA_F64), gi_onnx_cast(b, GLIA_F64));
+  if (terms > 4112) return times(p, gi_onnx_as(a, GLIA_F64), gi_onnx_as(b, GLIA_F64));
   const glia_value high = glia_floor(gi_onnx_times(b, 1.0 / 16));
   const glia_value low = glia_sub(b, gi_onnx_times(high, 16));
-  const glia_value h = gi_onnx_cast(glia_round(times(p, a, high)), GLIA_F64);
-  const glia_value l = gi_onnx_cast(glia_round(times(p, a, low)), GLIA_F64);
+  const glia_value h = gi_onnx_as(glia_round(times(p, a, high)), GLIA_F64);
+  const glia_value l = gi_onnx_as(glia_round(times(p, a, low)), GLIA_F64);
   return glia_add(gi_onnx_times(h, 16), l);
 }
 
@@ -180,12 +180,12 @@ static glia_status matmul_sums(const gi_onnx_call *c, int a, int a_zero, int b, 
                                glia_value *out) {
   const product p = {0};
   const int rank_a = glia_value_rank(c->in[a]), rank_b = glia_value_rank(c->in[b]);
-  glia_value x = gi_onnx_cast(c->in[a], GLIA_F32), y = gi_onnx_cast(c->in[b], GLIA_F32);
+  glia_value x = gi_onnx_as(c->in[a], GLIA_F32), y = gi_onnx_as(c->in[b], GLIA_F32);
   if (rank_a < 1 || rank_b < 1)
     return gi_onnx_fail(c, GLIA_SHAPE, "a product of rank %d and %d", rank_a, rank_b);
   if (gi_onnx_given(c, a_zero))
-    x = glia_sub(x, gi_onnx_cast(of_rows(c->in[a_zero], x), GLIA_F32));
-  if (gi_onnx_given(c, b_zero)) y = glia_sub(y, gi_onnx_cast(c->in[b_zero], GLIA_F32));
+    x = glia_sub(x, gi_onnx_as(of_rows(c->in[a_zero], x), GLIA_F32));
+  if (gi_onnx_given(c, b_zero)) y = glia_sub(y, gi_onnx_as(c->in[b_zero], GLIA_F32));
   glia_value z =
       exact(&p, as_matrix(x, true), as_matrix(y, false), glia_value_dim(c->in[a], rank_a - 1));
   if (!gi_null(z) && (rank_a == 1 || rank_b == 1)) {
@@ -213,11 +213,11 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
   const int64_t *d = glia_value_shape(c->in[w]);
   int64_t terms = 1;
   for (int k = 1; k < rank; k++) terms *= d[k];
-  glia_value a = gi_onnx_cast(c->in[x], GLIA_F32), b = gi_onnx_cast(c->in[w], GLIA_F32);
+  glia_value a = gi_onnx_as(c->in[x], GLIA_F32), b = gi_onnx_as(c->in[w], GLIA_F32);
   if (gi_onnx_given(c, x_zero))
-    a = glia_sub(a, gi_onnx_cast(glia_reshape(c->in[x_zero], 0, NULL), GLIA_F32));
+    a = glia_sub(a, gi_onnx_as(glia_reshape(c->in[x_zero], 0, NULL), GLIA_F32));
   if (gi_onnx_given(c, w_zero)) {
-    const glia_value zero = gi_onnx_cast(c->in[w_zero], GLIA_F32);
+    const glia_value zero = gi_onnx_as(c->in[w_zero], GLIA_F32);
     b = glia_sub(b, glia_value_rank(zero) == 1 ? gi_onnx_on_axis(zero, rank, 0) : zero);
   }
   GI_TRY(gi_onnx_window_read(c, c->in[x], d + 2, &window));
@@ -236,7 +236,7 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
 static glia_status matmul_integer(gi_onnx_call *c) {
   glia_value sums;
   GI_TRY(matmul_sums(c, 0, 2, 1, 3, &sums));
-  c->out[0] = gi_onnx_cast(sums, GLIA_I32);
+  c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
   return GLIA_OK;
 }
@@ -244,7 +244,7 @@ static glia_status matmul_integer(gi_onnx_call *c) {
 static glia_status conv_integer(gi_onnx_call *c) {
   glia_value sums;
   GI_TRY(conv_sums(c, 0, 2, 1, 3, &sums));
-  c->out[0] = gi_onnx_cast(sums, GLIA_I32);
+  c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
   return GLIA_OK;
 }
@@ -257,10 +257,10 @@ enum { A, A_SCALE, A_ZERO, OTHER, OTHER_SCALE, OTHER_ZERO, Y_SCALE, Y_ZERO, BIAS
 /* sums a_scale b_scale / y_scale, narrowed; the scales already spread. */
 static glia_status rescaled(gi_onnx_call *c, glia_value sums, glia_value a_scale,
                             glia_value b_scale, glia_value y_scale, glia_value y_zero) {
-  const glia_value a = gi_onnx_cast(a_scale, GLIA_F32), b = gi_onnx_cast(b_scale, GLIA_F32);
-  const glia_value factor = glia_div(glia_mul(a, b), gi_onnx_cast(y_scale, GLIA_F32));
+  const glia_value a = gi_onnx_as(a_scale, GLIA_F32), b = gi_onnx_as(b_scale, GLIA_F32);
+  const glia_value factor = glia_div(glia_mul(a, b), gi_onnx_as(y_scale, GLIA_F32));
   const int type = gi_onnx_given(c, Y_ZERO) ? c->in_type[Y_ZERO] : c->in_type[A];
-  return narrowed(c, glia_mul(gi_onnx_cast(sums, GLIA_F32), factor), y_zero, type, 0);
+  return narrowed(c, glia_mul(gi_onnx_as(sums, GLIA_F32), factor), y_zero, type, 0);
 }
 
 static glia_status qlinear_matmul(gi_onnx_call *c) {

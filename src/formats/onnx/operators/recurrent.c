@@ -10,7 +10,7 @@
  */
 #include "formats/onnx/recurrence.h"
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 enum { X, W, R, B, LENGTHS, H0, C0, P };
 
@@ -120,9 +120,9 @@ static glia_status read(const gi_onnx_call *c, gi_onnx_cell cell, layer *l) {
   l->reverse = direction == 1;
   l->directions = direction == 2 ? 2 : 1;
   l->units = glia_value_dim(c->in[R], 2);
-  l->x = gi_onnx_wide(c->in[X]);
-  l->h0 = gi_onnx_wide_in(c, H0);
-  if (cell == GI_ONNX_LSTM) l->c0 = gi_onnx_wide_in(c, C0);
+  l->x = gi_onnx_as_float(c->in[X]);
+  l->h0 = gi_onnx_float_in(c, H0);
+  if (cell == GI_ONNX_LSTM) l->c0 = gi_onnx_float_in(c, C0);
   if (l->batch_first) {
     l->x = glia_permute(l->x, batch_last);
     if (!gi_null(l->h0)) l->h0 = glia_permute(l->h0, batch_last);
@@ -145,15 +145,15 @@ static glia_status direction(const gi_onnx_call *c, const layer *l, int d, int *
   GI_TRY(gi_onnx_float(c, "clip", 0, &r->clip));
   GI_TRY(gi_onnx_bool(c, "input_forget", false, &r->coupled));
   GI_TRY(gi_onnx_recurrence_activations(c, r, d, alpha_at, beta_at));
-  const glia_value bias = outer_bias(l, of_direction(gi_onnx_wide_in(c, B), d), &r->bias);
-  r->x = outer(l, blocks(of_direction(gi_onnx_wide(c->in[W]), d), l->units, 0, by, l->gates),
-               bias);
-  r->weight = blocks(of_direction(gi_onnx_wide(c->in[R]), d), l->units, 0, by, l->gates);
+  const glia_value bias = outer_bias(l, of_direction(gi_onnx_float_in(c, B), d), &r->bias);
+  r->x = outer(
+      l, blocks(of_direction(gi_onnx_as_float(c->in[W]), d), l->units, 0, by, l->gates), bias);
+  r->weight = blocks(of_direction(gi_onnx_as_float(c->in[R]), d), l->units, 0, by, l->gates);
   if (gi_onnx_given(c, LENGTHS)) r->lengths = c->in[LENGTHS];
   if (l->cell == GI_ONNX_LSTM) {
     const int64_t shape[] = {3, l->units};
     const glia_value p =
-        blocks(of_direction(gi_onnx_wide_in(c, P), d), l->units, 0, peephole_order, 3);
+        blocks(of_direction(gi_onnx_float_in(c, P), d), l->units, 0, peephole_order, 3);
     r->c = state(l, l->c0, d);
     if (!gi_null(p)) r->peepholes = glia_reshape(p, 2, shape);
   }

@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "ops/attrs.h"
 
 enum { NEAREST, LINEAR, CUBIC };
@@ -172,7 +172,7 @@ static glia_status resize_axis(const plan *p, const axis *a, glia_value *x) {
 static glia_status resized(gi_onnx_call *c, const plan *p, const axis *axes, int n) {
   const bool moved = p->coordinates == CROP && p->outside != 0;
   glia_value x = c->in[0];
-  if (p->mode != NEAREST || p->coordinates == CROP) x = gi_onnx_wide(x);
+  if (p->mode != NEAREST || p->coordinates == CROP) x = gi_onnx_as_float(x);
   if (moved) x = gi_onnx_plus(x, -p->outside);
   for (int grow = 0; grow < 2; grow++)
     for (int k = 0; k < n && !gi_null(x); k++)

@@ -8,7 +8,7 @@
  * elements. cos and sin are [N, T, R / 2], or tables [P, R / 2] that position_ids [N, T] look
  * up.
  */
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 
 enum { X, COS, SIN, POSITIONS };
 
@@ -58,7 +58,7 @@ static glia_value turned(const gi_onnx_call *c, glia_value x, bool packed, bool 
 }
 
 static glia_status rotary_embedding(gi_onnx_call *c) {
-  glia_value x = gi_onnx_wide(c->in[X]);
+  glia_value x = gi_onnx_as_float(c->in[X]);
   const int rank = glia_value_rank(x);
   const int64_t *d = glia_value_shape(x);
   int64_t heads, width;

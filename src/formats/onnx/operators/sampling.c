@@ -2,7 +2,7 @@
  */
 #include <inttypes.h>
 
-#include "formats/onnx/common.h"
+#include "formats/onnx/values.h"
 #include "formats/onnx/windows.h"
 
 /* Versions 16 and 20 have different names for the same modes. */
@@ -21,7 +21,7 @@ static glia_status grid_sample(gi_onnx_call *c) {
   o.outside = beyond == 0   ? GLIA_OUTSIDE_ZEROS
               : beyond == 1 ? GLIA_OUTSIDE_BORDER
                             : GLIA_OUTSIDE_REFLECTION;
-  const glia_value x = gi_onnx_wide(c->in[0]);
+  const glia_value x = gi_onnx_as_float(c->in[0]);
   c->out[0] = gi_onnx_like(glia_grid_sample_opt(x, gi_onnx_like(c->in[1], x), &o), c->in[0]);
   return GLIA_OK;
 }
@@ -101,7 +101,7 @@ static glia_status read(const gi_onnx_call *c, deformed *f) {
                         "x, weight and offset do not fit %" PRId64 " groups, %" PRId64
                         " offset groups",
                         f->groups, f->offsets);
-  f->x = gi_onnx_wide(c->in[X]);
+  f->x = gi_onnx_as_float(c->in[X]);
   f->offset = gi_onnx_like(c->in[OFFSET], f->x);
   if (gi_onnx_given(c, MASK)) f->mask = gi_onnx_like(c->in[MASK], f->x);
   if (f->offsets > INT16_MAX)
