@@ -148,9 +148,10 @@ static glia_value fused(gi_onnx_recurrence *r) {
 /* ---- step by step
  * ---------------------------------------------------------------------------- */
 
+/* The clip is of gates; what the cell shows (h of lstm) is not cut, as in ONNX Runtime. */
 static glia_value activated(const gi_onnx_recurrence *r, int k, glia_value v) {
   const gi_onnx_activation *a = &r->activation[k];
-  if (r->clip != 0) v = glia_clip(v, -r->clip, r->clip);
+  if (r->clip != 0 && k < 2) v = glia_clip(v, -r->clip, r->clip);
   return table[a->kind].apply(v, a->alpha, a->beta);
 }
 

@@ -53,7 +53,8 @@ static double place(const plan *p, const axis *a, double i) {
 }
 
 static int64_t neighbour(const plan *p, const axis *a, int64_t i) {
-  const double s = place(p, a, (double)i);
+  const double at = place(p, a, (double)i), half = floor(2 * at + 0.5) / 2;
+  const double s = fabs(at - half) <= 2e-7 * (1 + fabs(at)) ? half : at;
   double k;
   switch (p->rounding) {
     case FLOOR: k = floor(s); break;
