@@ -1,4 +1,6 @@
-/* glia/formats.h - files of tensors: safetensors and NumPy's .npy.
+/* glia/formats.h - files of tensors, of whatever format, and those that glia writes itself.
+ *
+ * glia_file_open reads any of them; the functions for safetensors and .npy do one thing each.
  *
  * Files come from outside: every field is checked before it is used, sizes against the file's
  * size. Errors are GLIA_IO (missing, unreadable), GLIA_FORMAT (malformed; the message names the
@@ -12,6 +14,50 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- files of any format ------------------------------------------------------------------
+ */
+
+/* An open file of named tensors: safetensors (also in shards, by their index), .npy, .npz,
+ * torch checkpoints (.pt, .pth), Keras (.h5, .keras, where built with HDF5), GGUF, word vectors
+ * (word2vec, GloVe), idx, Darknet (.weights beside their .cfg), Caffe (.caffemodel). A const
+ * file may be shared by threads. */
+typedef struct glia_file glia_file;
+
+/* Maps the file, finds its format by its content, else by its name, and checks all that can be
+ * checked without reading every element: GLIA_FORMAT says what is wrong and where, and for a
+ * checkpoint that would run code, what it would run; nothing of a file is ever run. Gzip around
+ * any of the formats is unpacked. Tensors whose elements glia does not hold (u64, complex,
+ * text) are listed and can be written, but not read. */
+GLIA_NODISCARD GLIA_API glia_status glia_file_open(const char *path, glia_file **out);
+GLIA_API void glia_file_close(glia_file *f);
+GLIA_API const char *glia_file_format(const glia_file *f); /* "npz"; static */
+GLIA_API int glia_file_count(const glia_file *f);          /* tensors */
+/* Name of tensor i, in the file's order; the one array of a file without names is called "a".
+ * Borrowed until close; NULL out of range. */
+GLIA_API const char *glia_file_name(const glia_file *f, int i);
+/* The file's word for the elements of tensor i: "F32", "U16", "Q4_K". As above. */
+GLIA_API const char *glia_file_dtype(const glia_file *f, int i);
+/* Rank of tensor i; its shape is borrowed until close. */
+GLIA_API int glia_file_shape(const glia_file *f, int i, const int64_t **shape);
+/* Bytes of the elements of tensor i as they are read, unpacked; 0 out of range. */
+GLIA_API int64_t glia_file_bytes(const glia_file *f, int i);
+/* Index of a name, or -1. */
+GLIA_API int glia_file_find(const glia_file *f, const char *name);
+/* Tensor i as a copy (owned): quantised elements as f32, integers of 16 bits and u32 in the
+ * next type that holds them. GLIA_DTYPE where none does; GLIA_FORMAT for damage found only now.
+ */
+GLIA_NODISCARD GLIA_API glia_status glia_file_read(const glia_file *f, int i,
+                                                   glia_tensor **out);
+/* What the file says beside its tensors: the value of a key, NULL if absent; key i, NULL past
+ * the last. Borrowed until close. */
+GLIA_API const char *glia_file_metadata(const glia_file *f, const char *key);
+GLIA_API const char *glia_file_metadata_key(const glia_file *f, int i);
+/* All of it as another file, by the ending of its name: .safetensors (with the metadata), .npz,
+ * or .npy for a file of one tensor. Elements keep their types where the format has them; bf16
+ * becomes f4 in NumPy's. Atomic. GLIA_INVALID for another ending or more than one tensor as
+ * .npy, GLIA_DTYPE for elements that the format cannot hold. */
+GLIA_NODISCARD GLIA_API glia_status glia_file_write(const glia_file *f, const char *path);
 
 /* ---- safetensors ------------------------------------------------------------------------ */
 
@@ -65,6 +111,10 @@ GLIA_NODISCARD GLIA_API glia_status glia_safetensors_write(const char *path,
 GLIA_NODISCARD GLIA_API glia_status glia_npy_read(const char *path, glia_tensor **out);
 /* Version 1.0, atomically. bf16 is written as f4, since NumPy has no such type. */
 GLIA_NODISCARD GLIA_API glia_status glia_npy_write(const char *path, const glia_tensor *t);
+/* NumPy's .npz: a zip of arrays, stored, each NAME.npy; otherwise as above. GLIA_INVALID for
+ * two tensors of one name. */
+GLIA_NODISCARD GLIA_API glia_status glia_npz_write(const char *path,
+                                                   const glia_named_tensor *tensors, int n);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@
 #ifndef GI_FORMATS_H
 #define GI_FORMATS_H
 
-#include "base/base.h"
+#include "formats/element.h"
 #include "glia/formats.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -14,6 +14,8 @@
 /* As glia_safetensors_open; the n bytes at p are kept until close. `what` leads messages. */
 glia_status gi_safetensors_from_memory(const void *p, size_t n, const char *what,
                                        glia_safetensors **out);
+/* Where the elements of tensor i lie (borrowed until close), not aligned; NULL out of range. */
+const void *gi_safetensors_data(const glia_safetensors *f, int i, const gi_element **element);
 /* As glia_npy_read; `what` leads messages. */
 glia_status gi_npy_from_memory(const void *p, size_t n, const char *what, glia_tensor **out);
 /* As glia_npy_write, under NumPy's word for the elements ("u2", "i4"): whole numbers of fewer

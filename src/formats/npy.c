@@ -6,34 +6,12 @@
  * Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html. The header is a
  * Python literal; a scanner for exactly those three keys reads it and evaluates nothing.
  */
-#include <assert.h>
+#include "formats/npy.h"
 
 #include "formats/formats.h"
 #include "tensor/tensor.h"
 
 enum { ALIGN = 64 };
-
-/* NumPy's word for a type without its byte order, bytes of an element, signed?, what holds it.
- */
-typedef struct element {
-  const char *word;
-  size_t bytes;
-  bool is_signed;
-  glia_dtype dtype;
-} element;
-
-static const element elements[] = {
-    {"f4", 4, true, GLIA_F32},   {"f8", 8, true, GLIA_F64},  {"f2", 2, true, GLIA_F16},
-    {"i4", 4, true, GLIA_I32},   {"i8", 8, true, GLIA_I64},  {"u1", 1, false, GLIA_U8},
-    {"b1", 1, false, GLIA_BOOL}, {"i1", 1, true, GLIA_I8},   {"i2", 2, true, GLIA_I32},
-    {"u2", 2, false, GLIA_I32},  {"u4", 4, false, GLIA_I64},
-};
-
-typedef struct header {
-  const element *element;
-  bool big_endian, fortran;
-  gi_type type; /* of the result */
-} header;
 
 /* ---- the header ------------------------------------------------------------------------ */
 
@@ -82,7 +60,20 @@ static glia_status bad_header(const scanner *s, const char *wanted) {
                  s->at);
 }
 
-static glia_status scan_descr(scanner *s, header *h) {
+/* Text is "U" and how many characters of 4 bytes each word has room for. */
+static bool find_element(const char *word, gi_npy *h) {
+  int64_t characters = 0;
+  if (word[0] == 'U' && gi_parse_i64(word + 1, &characters) && characters >= 0 &&
+      characters < 1 << 24) {
+    h->element = gi_element_npy("U");
+    h->width = (size_t)characters * 4;
+  } else {
+    h->element = gi_element_npy(word);
+  }
+  return h->element != NULL && (h->element->bits != 0 || word[1] != '\0');
+}
+
+static glia_status scan_descr(scanner *s, gi_npy *h) {
   char word[32];
   if (take(s, '['))
     return gi_fail(GLIA_DTYPE, "%s: descr: arrays of records cannot be held", s->what);
@@ -93,23 +84,21 @@ static glia_status scan_descr(scanner *s, header *h) {
                    "the numbers as an array of one type",
                    s->what);
   const bool ordered = word[0] == '<' || word[0] == '>' || word[0] == '|' || word[0] == '=';
-  for (int i = 0; i < GI_COUNT(elements) && ordered; i++)
-    if (strcmp(elements[i].word, word + 1) == 0) h->element = &elements[i];
-  if (h->element == NULL)
+  if (!ordered || !find_element(word + 1, h))
     return gi_fail(GLIA_DTYPE, "%s: descr: elements of type '%s' cannot be held", s->what,
                    word);
-  h->big_endian = word[0] == '>';
-  h->type.dtype = h->element->dtype;
+  memcpy(h->word, word, sizeof h->word);
+  h->swap = word[0] == '>';
   return GLIA_OK;
 }
 
-static glia_status scan_order(scanner *s, header *h) {
+static glia_status scan_order(scanner *s, gi_npy *h) {
   h->fortran = take_word(s, "True");
   return h->fortran || take_word(s, "False") ? GLIA_OK : bad_header(s, "True or False");
 }
 
 /* (), (3,), (3, 4) */
-static glia_status scan_shape(scanner *s, header *h) {
+static glia_status scan_shape(scanner *s, gi_npy *h) {
   if (!take(s, '(')) return bad_header(s, "a shape in parentheses");
   int rank = 0;
   bool comma = true;
@@ -125,20 +114,20 @@ static glia_status scan_shape(scanner *s, header *h) {
     if (rank == GLIA_MAX_RANK)
       return gi_fail(GLIA_SHAPE, "%s: shape: has more than %d dimensions", s->what,
                      GLIA_MAX_RANK);
-    h->type.dim[rank++] = v;
+    h->dim[rank++] = v;
     comma = take(s, ',');
   }
   if (rank == 1 && !comma) return bad_header(s, "a comma in the shape of one dimension");
-  h->type.rank = rank;
+  h->rank = rank;
   return GLIA_OK;
 }
 
 static const struct {
   const char *key;
-  glia_status (*scan)(scanner *s, header *h);
+  glia_status (*scan)(scanner *s, gi_npy *h);
 } keys[] = {{"descr", scan_descr}, {"fortran_order", scan_order}, {"shape", scan_shape}};
 
-static glia_status scan_header(scanner *s, header *h) {
+static glia_status scan_header(scanner *s, gi_npy *h) {
   bool seen[GI_COUNT(keys)] = {false};
   char key[32];
   bool comma = true;
@@ -163,9 +152,7 @@ static glia_status scan_header(scanner *s, header *h) {
   return s->at == s->end ? GLIA_OK : bad_header(s, "nothing more");
 }
 
-/* Checks magic, version and lengths; *data is the offset of the first element. */
-static glia_status read_header(const unsigned char *p, size_t n, const char *what, header *h,
-                               size_t *data) {
+glia_status gi_npy_header(const unsigned char *p, size_t n, const char *what, gi_npy *h) {
   if (n < 10 || memcmp(p, "\x93NUMPY", 6) != 0)
     return gi_fail(GLIA_FORMAT, "%s: does not begin as a .npy file", what);
   if (p[6] < 1 || p[6] > 3 || p[7] != 0)
@@ -177,76 +164,55 @@ static glia_status read_header(const unsigned char *p, size_t n, const char *wha
     return gi_fail(GLIA_FORMAT, "%s: the header should have %zu bytes: the file was cut", what,
                    length);
   const char *text = (const char *)p + start;
+  *h = (gi_npy){0};
   scanner s = {.at = text, .end = text + length, .what = what};
   GI_TRY(scan_header(&s, h));
-  *data = start + length;
+  h->data = start + length;
   return GLIA_OK;
 }
 
 /* ---- the elements ---------------------------------------------------------------------- */
 
-/* One element of up to 8 bytes, in this machine's order, at the low end of the result. */
-static uint64_t load(const unsigned char *p, const header *h) {
-  const size_t n = h->element->bytes;
-  uint64_t v = 0;
-  for (size_t i = 0; i < n; i++) v = v << 8 | p[h->big_endian ? i : n - 1 - i];
-  return v;
-}
-
-/* Integers are widened with their sign; what already has its size is moved as bits. */
-static void decode(const unsigned char *p, const header *h, unsigned char *dst, int64_t count) {
-  const size_t from = h->element->bytes, to = glia_dtype_size(h->type.dtype);
-  assert(from > 0); /* every row of the table has a size */
-  const unsigned sign = (unsigned)(from * 8 - 1);
-  for (int64_t i = 0; i < count; i++) {
-    uint64_t v = load(p + (size_t)i * from, h);
-    if (to > from && h->element->is_signed && (v >> sign & 1) != 0) v |= ~(uint64_t)0 << sign;
-    if (h->type.dtype == GLIA_BOOL) v = v != 0;
-    memcpy(dst + (size_t)i * to, &v, to);
-  }
-}
-
-/* Fortran's order is row-major with the axes turned round: read so, turned back, and copied. */
-static glia_status turn(const header *h, glia_tensor *t, glia_tensor **out) {
-  int axes[GLIA_MAX_RANK];
-  for (int i = 0; i < h->type.rank; i++) axes[i] = h->type.rank - 1 - i;
-  glia_tensor *view = NULL;
-  GI_TRY(glia_tensor_permute(t, axes, &view));
-  const glia_status s = glia_tensor_copy(view, out);
-  glia_tensor_free(view);
-  return s;
-}
-
-static glia_status read_elements(const unsigned char *p, size_t n, const char *what,
-                                 const header *h, glia_tensor **out) {
-  gi_type type = h->type;
+/* In Fortran's order the first axis is the one whose elements lie side by side. */
+glia_status gi_npy_array(gi_npy *h, const void *data, size_t n, const char *what,
+                         gi_array *out) {
+  gi_array a = {.element = h->element,
+                .width = h->width,
+                .rank = h->rank,
+                .shape = h->dim,
+                .data = data,
+                .swap = h->swap};
   size_t want = 0;
-  GI_TRY(gi_type_check(&type, what));
-  if (!gi_mul_size((size_t)gi_type_count(&type), h->element->bytes, &want) || want != n) {
+  GI_TRY(gi_where(gi_array_bytes(&a, &want), "%s", what));
+  if (want != n) {
+    gi_type type = {.rank = h->rank};
+    memcpy(type.dim, h->dim, sizeof h->dim);
     char text[256];
     return gi_fail(GLIA_FORMAT, "%s: shape %s wants %zu bytes, the file has %zu: %s", what,
                    gi_shape_text(&type, text, sizeof text), want, n,
                    want > n ? "it was cut" : "there is something behind the array");
   }
-  const bool turned = h->fortran && type.rank > 1;
-  for (int i = 0; i < type.rank && turned; i++) type.dim[i] = h->type.dim[type.rank - 1 - i];
-  glia_tensor *t = NULL;
-  GI_TRY(gi_tensor_new(&type, &t));
-  decode(p, h, glia_tensor_data(t), gi_type_count(&type));
-  if (!turned) {
-    *out = t;
-    return GLIA_OK;
+  int64_t step = 1;
+  for (int i = 0; i < h->rank && want > 0; i++) {
+    h->stride[i] = step;
+    step *= h->dim[i];
   }
-  const glia_status s = turn(h, t, out);
-  glia_tensor_free(t);
-  return s;
+  if (h->fortran && h->rank > 1) a.strides = h->stride;
+  *out = a;
+  return GLIA_OK;
 }
 
 glia_status gi_npy_from_memory(const void *p, size_t n, const char *what, glia_tensor **out) {
-  header h = {0};
-  size_t data = 0;
-  GI_TRY(read_header(p, n, what, &h, &data));
-  return read_elements((const unsigned char *)p + data, n - data, what, &h, out);
+  gi_npy h;
+  gi_array a;
+  GI_TRY(gi_npy_header(p, n, what, &h));
+  if (h.element->dtype == GI_NOT_HELD)
+    return gi_fail(GLIA_DTYPE, "%s: descr: elements of type '%s' cannot be held", what, h.word);
+  gi_type type = {.dtype = (glia_dtype)h.element->dtype, .rank = h.rank};
+  memcpy(type.dim, h.dim, sizeof h.dim);
+  GI_TRY(gi_type_check(&type, what));
+  GI_TRY(gi_npy_array(&h, (const unsigned char *)p + h.data, n - h.data, what, &a));
+  return gi_array_tensor(&a, what, "a", out);
 }
 
 glia_status glia_npy_read(const char *path, glia_tensor **out) {
@@ -259,71 +225,82 @@ glia_status glia_npy_read(const char *path, glia_tensor **out) {
 
 /* ---- writing --------------------------------------------------------------------------- */
 
-static const char *word_of(glia_dtype t) {
-  for (int i = 0; i < GI_COUNT(elements); i++)
-    if (elements[i].dtype == t) return elements[i].word; /* the unwidened rows come first */
-  return "?";
+/* Magic, version, length and the dictionary, padded so that the data is aligned. */
+static void header_text(const gi_array *a, const gi_element *element, gi_str *b) {
+  gi_str_add(b, "\x93NUMPY\x01\x00\x00\x00", 10);
+  gi_str_printf(b, "{'descr': '%c%s", element->bits == 8 ? '|' : '<', element->npy);
+  if (element->bits == 0) gi_str_printf(b, "%zu", a->width / 4);
+  gi_str_puts(b, "', 'fortran_order': False, 'shape': (");
+  for (int i = 0; i < a->rank; i++)
+    gi_str_printf(b, "%s%lld", i > 0 ? ", " : "", (long long)a->shape[i]);
+  gi_str_puts(b, a->rank == 1 ? ",), }" : "), }");
+  gi_str_printf(b, "%*s\n", (int)((ALIGN - (b->n + 1) % ALIGN) % ALIGN), "");
+  if (b->failed) return; /* at most 32 dimensions of 19 digits: two bytes hold the length */
+  b->s[8] = (char)((b->n - 10) & 0xff);
+  b->s[9] = (char)((b->n - 10) >> 8);
 }
 
-/* Magic, version, length and the dictionary, padded so that the data is aligned; owned. */
-static char *header_text(const glia_tensor *t, const char *word, size_t *n) {
-  const int rank = glia_tensor_rank(t);
-  gi_str b = {0};
-  gi_str_add(&b, "\x93NUMPY\x01\x00\x00\x00", 10);
-  gi_str_printf(&b, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                word[1] == '1' ? '|' : '<', word);
-  for (int i = 0; i < rank; i++)
-    gi_str_printf(&b, "%s%lld", i > 0 ? ", " : "", (long long)glia_tensor_shape(t)[i]);
-  gi_str_puts(&b, rank == 1 ? ",), }" : "), }");
-  gi_str_printf(&b, "%*s\n", (int)((ALIGN - (b.n + 1) % ALIGN) % ALIGN), "");
-  *n = b.n;
-  if (!b.failed) { /* at most 8 dimensions of 19 digits: two bytes hold the length */
-    b.s[8] = (char)((b.n - 10) & 0xff);
-    b.s[9] = (char)((b.n - 10) >> 8);
+/* NumPy has no bfloat16: its elements become f4. */
+static glia_status widen(gi_npy_bytes *out) {
+  const size_t count = out->elements.bytes / 2;
+  float *wide = gi_alloc(GI_MAX(count * sizeof *wide, 1));
+  if (wide == NULL) return gi_fail_nomem(count * sizeof *wide);
+  const unsigned char *p = out->elements.data;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t h;
+    memcpy(&h, p + 2 * i, 2);
+    wide[i] = gi_bf16_to_f32(h);
   }
-  return gi_str_take(&b);
+  gi_elements_clear(&out->elements);
+  out->elements = (gi_elements){.data = wide, .bytes = count * sizeof *wide, .hold = {wide}};
+  return GLIA_OK;
 }
 
-/* The low `size` bytes of each element, side by side; owned. */
-static char *narrow(const void *data, int64_t count, size_t from, size_t size) {
-  char *out = gi_alloc((size_t)count * size + 1);
-  for (int64_t i = 0; i < count && out != NULL; i++)
-    memcpy(out + (size_t)i * size, (const char *)data + (size_t)i * from, size);
-  return out;
+glia_status gi_npy_encode(const glia_file *f, int i, gi_npy_bytes *out) {
+  const gi_entry *e = &f->entries.at[i];
+  const bool half = e->array.element == gi_element_of(GLIA_BF16);
+  const gi_element *element = half ? gi_element_of(GLIA_F32) : e->array.element;
+  *out = (gi_npy_bytes){0};
+  if (element->npy == NULL)
+    return gi_fail(GLIA_DTYPE, "tensor \"%.80s\": NumPy has no type for %s", e->name,
+                   element->name);
+  if (e->array.rank > GI_NPY_RANK)
+    return gi_fail(GLIA_SHAPE, "tensor \"%.80s\": has %d axes, NumPy takes %d", e->name,
+                   e->array.rank, GI_NPY_RANK);
+  GI_TRY(gi_file_elements(f, i, &out->elements));
+  header_text(&e->array, element, &out->head);
+  glia_status s = out->head.failed ? gi_fail_nomem(out->head.n) : GLIA_OK;
+  if (s == GLIA_OK && half) s = widen(out);
+  if (s != GLIA_OK) gi_npy_bytes_clear(out);
+  return s;
 }
 
-glia_status gi_npy_write_as(const char *path, const glia_tensor *t, const char *word) {
-  size_t n = 0;
-  char *text = header_text(t, word, &n), *narrowed = NULL;
-  if (text == NULL) return gi_fail_nomem(256);
-  const void *data = NULL;
-  glia_tensor *hold = NULL;
+void gi_npy_bytes_clear(gi_npy_bytes *b) {
+  gi_elements_clear(&b->elements);
+  gi_str_free(&b->head);
+}
+
+glia_status gi_npy_write_file(const char *path, const glia_file *f) {
+  if (f->entries.n != 1)
+    return gi_fail(GLIA_INVALID, "%s: holds one array, there are %zu; hint: write a .npz", path,
+                   f->entries.n);
+  gi_npy_bytes b;
   gi_writer w;
-  const size_t size = (size_t)(word[1] - '0'), from = glia_dtype_size(glia_tensor_dtype(t));
-  glia_status s = gi_tensor_dense(t, &data, &hold);
-  if (s == GLIA_OK && size < from) {
-    narrowed = narrow(data, glia_tensor_count(t), from, size);
-    s = narrowed != NULL ? GLIA_OK : gi_fail_nomem((size_t)glia_tensor_count(t) * size);
-    data = narrowed;
-  }
-  if (s == GLIA_OK) s = gi_writer_open(&w, path);
+  GI_TRY(gi_npy_encode(f, 0, &b));
+  glia_status s = gi_writer_open(&w, path);
   if (s == GLIA_OK) {
-    (void)gi_writer_add(&w, text, n); /* failures latch; commit returns them */
-    (void)gi_writer_add(&w, data, (size_t)glia_tensor_count(t) * size);
+    (void)gi_writer_add(&w, b.head.s, b.head.n); /* failures latch; commit returns them */
+    (void)gi_writer_add(&w, b.elements.data, b.elements.bytes);
     s = gi_writer_commit(&w);
   }
-  gi_free(narrowed);
-  glia_tensor_free(hold);
-  gi_free(text);
+  gi_npy_bytes_clear(&b);
   return s;
 }
 
 glia_status glia_npy_write(const char *path, const glia_tensor *t) {
-  if (glia_tensor_dtype(t) != GLIA_BF16)
-    return gi_npy_write_as(path, t, word_of(glia_tensor_dtype(t)));
-  glia_tensor *wide = NULL;
-  GI_TRY(glia_tensor_cast(t, GLIA_F32, &wide));
-  const glia_status s = gi_npy_write_as(path, wide, "f4");
-  glia_tensor_free(wide);
+  glia_file *f = NULL;
+  GI_TRY(gi_file_of("npy", &(glia_named_tensor){"a", t}, 1, NULL, 0, &f));
+  const glia_status s = gi_npy_write_file(path, f);
+  glia_file_close(f);
   return s;
 }

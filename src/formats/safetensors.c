@@ -1,4 +1,4 @@
-/* formats/safetensors.c - files of named tensors.
+/* formats/safetensors.c - files of named tensors, read; safetensors_write.c writes them.
  *
  *   u64 N, little-endian | N bytes of JSON, blanks behind | data
  *
@@ -14,32 +14,15 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "formats/element.h"
 #include "formats/formats.h"
 #include "tensor/tensor.h"
 
-enum { NOT_HELD = -1, HEADER_MAX = 100000000, ALIGN = 64 };
-
-/* The file's word for a dtype, bits of an element, glia's dtype. */
-typedef struct word {
-  const char *name;
-  unsigned bits;
-  int dtype;
-} word;
-
-static const word words[] = {
-    {"F32", 32, GLIA_F32},        {"F64", 64, GLIA_F64},    {"BF16", 16, GLIA_BF16},
-    {"F16", 16, GLIA_F16},        {"I32", 32, GLIA_I32},    {"I64", 64, GLIA_I64},
-    {"U8", 8, GLIA_U8},           {"BOOL", 8, GLIA_BOOL},   {"I8", 8, GLIA_I8},
-    {"I16", 16, NOT_HELD},        {"U16", 16, NOT_HELD},    {"U32", 32, NOT_HELD},
-    {"U64", 64, NOT_HELD},        {"C64", 64, NOT_HELD},    {"F8_E5M2", 8, NOT_HELD},
-    {"F8_E4M3", 8, NOT_HELD},     {"F8_E8M0", 8, NOT_HELD}, {"F8_E5M2FNUZ", 8, NOT_HELD},
-    {"F8_E4M3FNUZ", 8, NOT_HELD}, {"F6_E2M3", 6, NOT_HELD}, {"F6_E3M2", 6, NOT_HELD},
-    {"F4", 4, NOT_HELD},
-};
+enum { HEADER_MAX = 100000000 };
 
 typedef struct entry {
   const char *name;
-  const word *word;
+  const gi_element *element;
   int rank;
   const int64_t *shape;
   size_t begin, end; /* bytes from the start of the data */
@@ -68,12 +51,6 @@ typedef struct header {
   glia_safetensors *f;
   glia_status status;
 } header;
-
-static const word *find_word(const char *name) {
-  for (int i = 0; i < GI_COUNT(words); i++)
-    if (strcmp(words[i].name, name) == 0) return &words[i];
-  return NULL;
-}
 
 static glia_status read_shape(gi_arena *arena, const gi_json *shape, entry *e) {
   if (gi_json_type(shape) != GI_JSON_ARRAY)
@@ -112,12 +89,13 @@ static glia_status read_offsets(const gi_json *offsets, entry *e) {
 }
 
 static glia_status check_size(const entry *e) {
-  size_t bits = e->word->bits;
+  size_t bits = e->element->bits;
   for (int i = 0; i < e->rank; i++)
     if (!gi_mul_size(bits, (size_t)e->shape[i], &bits))
       return gi_fail(GLIA_FORMAT, "shape has more elements than can be counted");
   if (bits % 8 != 0)
-    return gi_fail(GLIA_FORMAT, "elements of %u bits do not fill whole bytes", e->word->bits);
+    return gi_fail(GLIA_FORMAT, "elements of %u bits do not fill whole bytes",
+                   e->element->bits);
   if (bits / 8 != e->end - e->begin)
     return gi_fail(GLIA_FORMAT, "shape wants %zu bytes, data_offsets give %zu", bits / 8,
                    e->end - e->begin);
@@ -129,8 +107,9 @@ static glia_status read_entry(gi_arena *arena, const char *name, const gi_json *
   if (gi_json_type(value) != GI_JSON_OBJECT) return gi_fail(GLIA_FORMAT, "is no object");
   const char *dtype = gi_json_str(gi_json_get(value, "dtype"), NULL);
   if (dtype == NULL) return gi_fail(GLIA_FORMAT, "dtype is missing or no string");
-  e->word = find_word(dtype);
-  if (e->word == NULL) return gi_fail(GLIA_FORMAT, "dtype \"%.40s\" is not known", dtype);
+  e->element = gi_element_named(dtype);
+  if (e->element == NULL || e->element->foreign)
+    return gi_fail(GLIA_FORMAT, "dtype \"%.40s\" is not known", dtype);
   e->name = gi_arena_strdup(arena, name);
   if (e->name == NULL) return gi_fail_nomem(strlen(name) + 1);
   GI_TRY(read_shape(arena, gi_json_get(value, "shape"), e));
@@ -297,7 +276,7 @@ const char *glia_safetensors_name(const glia_safetensors *f, int i) {
 
 const char *glia_safetensors_dtype(const glia_safetensors *f, int i) {
   const entry *e = entry_at(f, i);
-  return e == NULL ? NULL : e->word->name;
+  return e == NULL ? NULL : e->element->name;
 }
 
 int glia_safetensors_shape(const glia_safetensors *f, int i, const int64_t **shape) {
@@ -324,18 +303,19 @@ glia_status glia_safetensors_read(const glia_safetensors *f, int i, glia_tensor 
   const entry *e = entry_at(f, i);
   if (e == NULL)
     return gi_fail(GLIA_INVALID, "%s: tensor %d of %d does not exist", f->what, i, f->count);
-  if (e->word->dtype == NOT_HELD)
+  if (!gi_element_is_own(e->element))
     return gi_fail(GLIA_DTYPE, "%s: tensor \"%.80s\": elements of dtype %s cannot be held",
-                   f->what, e->name, e->word->name);
-  glia_tensor *t = NULL;
-  const glia_status s = glia_tensor_new((glia_dtype)e->word->dtype, e->rank, e->shape, &t);
-  if (s != GLIA_OK) return gi_where(s, "%s: tensor \"%.80s\"", f->what, e->name);
-  unsigned char *data = glia_tensor_data(t);
-  if (e->end > e->begin) memcpy(data, f->data + e->begin, e->end - e->begin);
-  if (e->word->dtype == GLIA_BOOL) /* any byte may be in a file; true is 1 in memory */
-    for (size_t k = 0; k < e->end - e->begin; k++) data[k] = data[k] != 0;
-  *out = t;
-  return GLIA_OK;
+                   f->what, e->name, e->element->name);
+  const gi_array array = {
+      .element = e->element, .rank = e->rank, .shape = e->shape, .data = f->data + e->begin};
+  return gi_array_tensor(&array, f->what, e->name, out);
+}
+
+const void *gi_safetensors_data(const glia_safetensors *f, int i, const gi_element **element) {
+  const entry *e = entry_at(f, i);
+  if (e == NULL) return NULL;
+  *element = e->element;
+  return f->data + e->begin;
 }
 
 const char *glia_safetensors_metadata(const glia_safetensors *f, const char *key) {
@@ -346,158 +326,4 @@ const char *glia_safetensors_metadata(const glia_safetensors *f, const char *key
 
 const char *glia_safetensors_metadata_key(const glia_safetensors *f, int i) {
   return i < 0 || i >= f->n_metadata ? NULL : f->metadata[i].key;
-}
-
-/* ---- writing --------------------------------------------------------------------------- */
-
-static const char *word_of(glia_dtype t) {
-  for (int i = 0; i < GI_COUNT(words); i++)
-    if (words[i].dtype == (int)t) return words[i].name;
-  return "?";
-}
-
-static int by_tensor_name(const void *a, const void *b) {
-  const glia_named_tensor *x = a, *y = b;
-  return strcmp(x->name, y->name);
-}
-
-/* Large elements first, so that each tensor is aligned to its elements. */
-static int by_element_size(const void *a, const void *b) {
-  const glia_named_tensor *x = a, *y = b;
-  const size_t sx = glia_dtype_size(glia_tensor_dtype(x->tensor));
-  const size_t sy = glia_dtype_size(glia_tensor_dtype(y->tensor));
-  return sx != sy ? (sx > sy ? -1 : 1) : strcmp(x->name, y->name);
-}
-
-static int by_key(const void *a, const void *b) {
-  const glia_metadata *x = a, *y = b;
-  return strcmp(x->key, y->key);
-}
-
-static glia_status check_word(const char *what, const char *name) {
-  if (name == NULL || name[0] == '\0')
-    return gi_fail(GLIA_INVALID, "safetensors: a %s has no name", what);
-  if (!gi_is_utf8(name))
-    return gi_fail(GLIA_INVALID, "safetensors: the name of %s \"%.80s\" is not UTF-8", what,
-                   name);
-  return GLIA_OK;
-}
-
-static glia_status check_duplicate(const char *what, const char *a, const char *b) {
-  if (strcmp(a, b) != 0) return GLIA_OK;
-  return gi_fail(GLIA_INVALID, "safetensors: two %ss are called \"%.80s\"", what, a);
-}
-
-/* Sorts both lists, copies of the caller's, and checks every name. */
-static glia_status check_input(glia_named_tensor *tensors, int n, glia_metadata *metadata,
-                               int n_metadata) {
-  for (int i = 0; i < n; i++) {
-    GI_TRY(check_word("tensor", tensors[i].name));
-    if (tensors[i].tensor == NULL)
-      return gi_fail(GLIA_INVALID, "safetensors: tensor \"%.80s\" is NULL", tensors[i].name);
-    GI_TRY(check_duplicate("tensor", tensors[i].name, "__metadata__"));
-  }
-  for (int i = 0; i < n_metadata; i++) {
-    GI_TRY(check_word("metadata key", metadata[i].key));
-    if (metadata[i].value == NULL || !gi_is_utf8(metadata[i].value))
-      return gi_fail(GLIA_INVALID, "safetensors: the value of metadata key \"%.80s\" is %s",
-                     metadata[i].key, metadata[i].value == NULL ? "NULL" : "not UTF-8");
-  }
-  qsort(tensors, (size_t)n, sizeof *tensors, by_tensor_name);
-  for (int i = 1; i < n; i++)
-    GI_TRY(check_duplicate("tensor", tensors[i - 1].name, tensors[i].name));
-  qsort(metadata, (size_t)n_metadata, sizeof *metadata, by_key);
-  for (int i = 1; i < n_metadata; i++)
-    GI_TRY(check_duplicate("metadata key", metadata[i - 1].key, metadata[i].key));
-  qsort(tensors, (size_t)n, sizeof *tensors, by_element_size);
-  return GLIA_OK;
-}
-
-/* The JSON of the header; owned, NULL without memory. */
-static char *header_text(const glia_named_tensor *tensors, int n, const glia_metadata *metadata,
-                         int n_metadata) {
-  gi_json *root = gi_json_object();
-  if (n_metadata > 0) {
-    gi_json *m = gi_json_object();
-    for (int i = 0; i < n_metadata; i++) gi_json_set_str(m, metadata[i].key, metadata[i].value);
-    gi_json_set(root, "__metadata__", m);
-  }
-  size_t at = 0;
-  for (int i = 0; i < n; i++) {
-    const glia_tensor *t = tensors[i].tensor;
-    gi_json *e = gi_json_object(), *shape = gi_json_array(), *offsets = gi_json_array();
-    for (int k = 0; k < glia_tensor_rank(t); k++)
-      gi_json_add_int(shape, glia_tensor_shape(t)[k]);
-    gi_json_add_int(offsets, (int64_t)at);
-    at += glia_tensor_bytes(t);
-    gi_json_add_int(offsets, (int64_t)at);
-    gi_json_set_str(e, "dtype", word_of(glia_tensor_dtype(t)));
-    gi_json_set(e, "shape", shape);
-    gi_json_set(e, "data_offsets", offsets);
-    gi_json_set(root, tensors[i].name, e);
-  }
-  char *text = gi_json_text(root, 0);
-  gi_json_free(root);
-  return text;
-}
-
-/* Length, JSON and the blanks that bring the data to a multiple of 64 bytes. */
-static glia_status write_header(gi_writer *w, const char *text) {
-  static const char blanks[ALIGN + 1] =
-      "                                                                ";
-  const size_t n = strlen(text), pad = (ALIGN - (8 + n) % ALIGN) % ALIGN;
-  const uint64_t length = n + pad;
-  if (length > HEADER_MAX)
-    return gi_fail(GLIA_INVALID,
-                   "safetensors: the header would have %llu bytes, at most %d are "
-                   "allowed; hint: fewer tensors or less metadata",
-                   (unsigned long long)length, HEADER_MAX);
-  GI_TRY(gi_writer_add(w, &length, sizeof length));
-  GI_TRY(gi_writer_add(w, text, n));
-  return gi_writer_add(w, blanks, pad);
-}
-
-static glia_status write_tensor(gi_writer *w, const glia_tensor *t) {
-  const void *data = NULL;
-  glia_tensor *hold = NULL;
-  GI_TRY(gi_tensor_dense(t, &data, &hold));
-  const glia_status s = gi_writer_add(w, data, glia_tensor_bytes(t));
-  glia_tensor_free(hold);
-  return s;
-}
-
-static glia_status write_file(const char *path, const glia_named_tensor *tensors, int n,
-                              const char *text) {
-  gi_writer w;
-  GI_TRY(gi_writer_open(&w, path));
-  glia_status s = write_header(&w, text);
-  for (int i = 0; i < n && s == GLIA_OK; i++) s = write_tensor(&w, tensors[i].tensor);
-  if (s == GLIA_OK) return gi_writer_commit(&w);
-  gi_writer_abort(&w);
-  return s;
-}
-
-glia_status glia_safetensors_write(const char *path, const glia_named_tensor *tensors, int n,
-                                   const glia_metadata *metadata, int n_metadata) {
-  if (n < 0 || n_metadata < 0)
-    return gi_fail(GLIA_INVALID, "safetensors: %d tensors and %d metadata keys", n, n_metadata);
-  gi_arena arena = {0};
-  char *text = NULL;
-  const size_t bytes = (size_t)n * sizeof *tensors;
-  const size_t metadata_bytes = (size_t)n_metadata * sizeof *metadata;
-  glia_named_tensor *t = gi_arena_copy(&arena, tensors, bytes);
-  glia_metadata *m = gi_arena_copy(&arena, metadata, metadata_bytes);
-  glia_status s = GLIA_OK;
-  if (t == NULL || m == NULL) {
-    s = gi_fail_nomem(bytes + metadata_bytes);
-    goto out;
-  }
-  s = check_input(t, n, m, n_metadata);
-  if (s != GLIA_OK) goto out;
-  text = header_text(t, n, m, n_metadata);
-  s = text == NULL ? gi_fail_nomem((size_t)n * 64) : write_file(path, t, n, text);
-out:
-  gi_free(text);
-  gi_arena_free(&arena);
-  return s;
 }

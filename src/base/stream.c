@@ -10,7 +10,7 @@
 #define ZLIB_CONST /* next_in is const */
 #include <zlib.h>
 
-#include "data/dataset.h"
+#include "base/stream.h"
 
 /* Bytes of output that one byte of deflate can stand for at most. */
 enum { DEFLATE_RATIO = 1032 };
