@@ -304,3 +304,30 @@ glia_status glia_npy_write(const char *path, const glia_tensor *t) {
   glia_file_close(f);
   return s;
 }
+
+/* The low `size` bytes of each element, side by side; owned. */
+static char *narrow(const void *data, int64_t count, size_t from, size_t size) {
+  char *out = gi_alloc((size_t)count * size + 1);
+  for (int64_t i = 0; i < count && out != NULL; i++)
+    memcpy(out + (size_t)i * size, (const char *)data + (size_t)i * from, size);
+  return out;
+}
+
+glia_status gi_npy_write_as(const char *path, const glia_tensor *t, const char *word) {
+  const gi_element *element = gi_element_npy(word);
+  const void *data = NULL;
+  glia_tensor *hold = NULL;
+  glia_file *f = NULL;
+  GI_TRY(gi_tensor_dense(t, &data, &hold));
+  char *low = narrow(data, glia_tensor_count(t), glia_dtype_size(glia_tensor_dtype(t)),
+                     element->bits / 8);
+  glia_status s = low != NULL ? gi_file_of("npy", NULL, 0, NULL, 0, &f)
+                              : gi_fail_nomem(glia_tensor_bytes(t));
+  if (s == GLIA_OK)
+    s = gi_file_add_plain(f, "a", element, glia_tensor_rank(t), glia_tensor_shape(t), low, NULL);
+  if (s == GLIA_OK) s = gi_npy_write_file(path, f);
+  glia_file_close(f);
+  gi_free(low);
+  glia_tensor_free(hold);
+  return s;
+}
