@@ -41,12 +41,16 @@ int glia_status_exit(glia_status s) {
 
 const char *glia_error_message(void) { return message; }
 
-/* Messages quote names from files; a terminal must not take orders from those. */
+/* Messages quote names from files: a terminal must not take orders from those, and all of a
+ * message is UTF-8. */
 static void store_message(const char *text) {
   size_t n = 0;
-  for (; text[n] != '\0' && n + 1 < MESSAGE_BYTES; n++) {
+  while (text[n] != '\0' && n + 1 < MESSAGE_BYTES) {
     const unsigned char c = (unsigned char)text[n];
-    message[n] = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : text[n];
+    const size_t bytes = gi_utf8_length(text + n);
+    const bool shown = bytes > 0 && (c >= 0x20 || c == '\n' || c == '\t') && c != 0x7f;
+    if (shown && n + bytes >= MESSAGE_BYTES) break;
+    for (size_t k = 0; k < GI_MAX(bytes, 1); k++, n++) message[n] = shown ? text[n] : '?';
   }
   message[n] = '\0';
 }
