@@ -5,16 +5,14 @@
 
 /* ---- pointers ---------------------------------------------------------------------------- */
 
-/* Where a value lies; NULL for inputs, whose memory comes with every run, and for what nobody
- * reads any more. */
+/* Where a value lies; NULL for inputs, whose memory comes with every run. */
 static void *address(const glia_plan *p, uint32_t v) {
   const gi_place *place = &p->memory.place[v];
   const gi_val *source = p->graph->values.at[place->source];
   const gi_node *n = p->graph->nodes.at[source->node];
   switch (place->kind) {
     case GI_IN_ARENA: return p->arena + place->offset;
-    case GI_IN_FIXED:
-      return place->offset == SIZE_MAX ? NULL : (char *)p->fixed + place->offset;
+    case GI_IN_FIXED: return (char *)p->fixed + place->offset;
     case GI_IN_STORE: {
       const gi_entry *e =
           gi_store_find(p->graph->store, ((const gi_input_attr *)n->attr)->name);
@@ -112,21 +110,23 @@ static void find_stretches(glia_plan *p) {
   }
 }
 
-static void resolve_steps(glia_plan *p) {
-  for (int i = 0; i < p->n_steps; i++) {
-    gi_step *step = &p->steps[i];
-    const gi_node *n = p->graph->nodes.at[step->node];
-    const void **in;
-    void **out;
-    memcpy(&in, &step->exec.in, sizeof in); /* the arrays are the plan's own */
-    memcpy(&out, &step->exec.out, sizeof out);
-    for (int k = 0; k < n->n_in; k++) {
-      in[k] = address(p, n->in[k]);
-      add_slot(p, &in[k], n->in[k]);
-    }
-    for (int k = 0; k < n->n_out; k++) out[k] = address(p, n->out + (uint32_t)k);
-    step->exec.scratch = p->arena + p->memory.arena;
+static void resolve_step(glia_plan *p, gi_step *step, void *scratch) {
+  const gi_node *n = p->graph->nodes.at[step->node];
+  const void **in;
+  void **out;
+  memcpy(&in, &step->exec.in, sizeof in); /* the arrays are the plan's own */
+  memcpy(&out, &step->exec.out, sizeof out);
+  for (int k = 0; k < n->n_in; k++) {
+    in[k] = address(p, n->in[k]);
+    add_slot(p, &in[k], n->in[k]);
   }
+  for (int k = 0; k < n->n_out; k++) out[k] = address(p, n->out + (uint32_t)k);
+  step->exec.scratch = scratch;
+}
+
+static void resolve_steps(glia_plan *p) {
+  for (int i = 0; i < p->n_steps; i++)
+    resolve_step(p, &p->steps[i], p->arena + p->memory.arena);
 }
 
 static void release_steps(glia_plan *p) {
@@ -137,32 +137,53 @@ static void release_steps(glia_plan *p) {
   p->scratch = p->kept = 0;
 }
 
-/* ---- fixed steps ------------------------------------------------------------------------ */
+/* ---- fixed steps ---------------------------------------------------------------------------
+ *
+ * Each is run right before the first step is prepared that wants what comes of it: by then the
+ * weights of the steps before are packed and given back, and no two forms of all weights are
+ * ever there together. What others read of them lies in p->fixed, the rest in memory for the
+ * moment. */
 
-/* Runs them in memory for the moment; what others read of them lies in p->fixed. */
-static glia_status run_fixed(glia_plan *p) {
-  const size_t bytes = p->memory.arena + p->scratch + 64;
-  void *memory = gi_alloc_aligned(bytes);
-  if (memory == NULL) return gi_fail_nomem(bytes);
-  p->arena = memory;
-  resolve_steps(p);
-  glia_status s = GLIA_OK;
-  for (int i = 0; i < p->n_steps && s == GLIA_OK; i++)
-    s = p->steps[i].kernel->run(&p->steps[i].exec);
-  gi_free_aligned(memory);
-  p->arena = NULL;
+static glia_status run_fixed_step(glia_plan *p, uint32_t node) {
+  const size_t scratch = p->scratch, kept = p->kept; /* of the steps that stay */
+  p->scratch = 0;
+  glia_status s = prepare_step(p, node);
+  if (s == GLIA_OK) {
+    gi_step *step = &p->steps[--p->n_steps];
+    void *work = gi_alloc_aligned(p->scratch + 64);
+    if (work != NULL) {
+      resolve_step(p, step, work);
+      s = step->kernel->run(&step->exec);
+    } else {
+      s = gi_fail_nomem(p->scratch);
+    }
+    gi_free_aligned(work);
+    if (step->kernel->release != NULL) step->kernel->release(step->exec.state);
+  }
+  p->scratch = scratch;
+  p->kept = kept;
   return s;
 }
 
-static glia_status compute_fixed(glia_plan *p) {
-  if (p->n_fixed == 0) return GLIA_OK;
-  p->fixed = gi_alloc_aligned(p->memory.fixed + 64);
-  if (p->fixed == NULL) return gi_fail_nomem(p->memory.fixed);
-  GI_TRY(prepare_steps(p, 0, p->n_fixed));
-  GI_TRY(run_fixed(p));
-  release_steps(p);
-  p->n_slots = 0;
+/* Runs those from *next up to `last`, in their order. */
+static glia_status run_fixed(glia_plan *p, int *next, int last) {
+  for (; *next < last; (*next)++) {
+    const uint32_t node = p->order[*next];
+    if (!(p->graph->nodes.at[node]->op->flags & GI_VIEW)) GI_TRY(run_fixed_step(p, node));
+  }
   return GLIA_OK;
+}
+
+/* How many fixed steps make what the step of this node wants. */
+static int fixed_before(const glia_plan *p, const int *position, uint32_t node) {
+  const gi_node *n = p->graph->nodes.at[node];
+  int last = 0;
+  for (int k = 0; k < n->n_in; k++) {
+    const gi_place *place = &p->memory.place[n->in[k]];
+    if (place->kind == GI_IN_FIXED)
+      last = GI_MAX(last, position[p->graph->values.at[place->source]->node] + 1);
+  }
+  return last;
 }
 
 /* How many times the steps that are run, and the results, ask for what lies at each source. */
@@ -192,18 +213,39 @@ static void forget_packed(glia_plan *p, uint32_t *uses) {
   }
 }
 
-static glia_status prepare_runs(glia_plan *p) {
-  const size_t bytes = (p->graph->values.n + 1) * sizeof(uint32_t);
-  uint32_t *uses = gi_alloc(bytes);
-  if (uses == NULL) return gi_fail_nomem(bytes);
-  glia_status s = GLIA_OK;
-  count_uses(p, uses);
-  for (int i = p->n_fixed; s == GLIA_OK && i < p->n_order; i++) {
+/* Prepares what is run every time, and runs what is fixed on the way. */
+static glia_status prepare_in_order(glia_plan *p, const int *position, uint32_t *uses) {
+  int fixed = 0;
+  for (int i = p->n_fixed; i < p->n_order; i++) {
     const int before = p->n_steps;
-    s = prepare_steps(p, i, i + 1);
-    if (s == GLIA_OK && p->n_steps > before) forget_packed(p, uses);
+    GI_TRY(run_fixed(p, &fixed, fixed_before(p, position, p->order[i])));
+    GI_TRY(prepare_steps(p, i, i + 1));
+    if (p->n_steps > before) forget_packed(p, uses);
   }
+  return run_fixed(p, &fixed, p->n_fixed); /* results */
+}
+
+static glia_status prepare_runs(glia_plan *p) {
+  uint32_t *uses = gi_alloc((p->graph->values.n + 1) * sizeof *uses);
+  int *position = gi_alloc((p->graph->nodes.n + 1) * sizeof *position);
+  glia_status s =
+      uses == NULL || position == NULL ? gi_fail_nomem(p->graph->values.n) : GLIA_OK;
+  if (s == GLIA_OK && p->n_fixed > 0) {
+    p->fixed = gi_alloc_aligned(p->memory.fixed + 64);
+    p->arena = gi_alloc_aligned(p->memory.arena + 64); /* for the moment */
+    if (p->fixed == NULL || p->arena == NULL)
+      s = gi_fail_nomem(p->memory.fixed + p->memory.arena);
+  }
+  if (s == GLIA_OK) {
+    count_uses(p, uses);
+    for (int i = 0; i < p->n_order; i++) position[p->order[i]] = i;
+    s = prepare_in_order(p, position, uses);
+  }
+  gi_free_aligned(p->arena);
+  p->arena = NULL;
+  p->n_slots = 0;
   gi_free(uses);
+  gi_free(position);
   return s;
 }
 
@@ -219,51 +261,30 @@ static void mark_read(const glia_plan *p, bool *read) {
   if (p->watched != GI_NO_VALUE) read[p->watched] = true;
 }
 
-/* Moves those that are read, and views of them, together into memory of their own. */
-static glia_status keep_read(glia_plan *p, const bool *read, size_t *moved) {
-  gi_place *place = p->memory.place;
-  const size_t n = p->graph->values.n;
-  size_t total = 0;
-  for (size_t v = 0; v < n; v++) moved[v] = SIZE_MAX;
-  for (size_t v = 0; v < n; v++) {
-    if (place[v].kind != GI_IN_FIXED || !read[v]) continue;
-    for (size_t w = 0; w < v && moved[v] == SIZE_MAX; w++)
-      if (place[w].kind == GI_IN_FIXED && place[w].source == place[v].source)
-        moved[v] = moved[w];
-    if (moved[v] != SIZE_MAX) continue;
-    moved[v] = total;
-    total += gi_placed_bytes(&p->graph->values.at[v]->type);
-  }
-  if (total == p->memory.fixed) return GLIA_OK;
-  char *to = gi_alloc_aligned(total + 64);
-  if (to == NULL) return gi_fail_nomem(total);
-  for (size_t v = 0; v < n; v++) {
-    if (place[v].kind != GI_IN_FIXED) continue;
-    if (moved[v] != SIZE_MAX)
-      memcpy(to + moved[v], (char *)p->fixed + place[v].offset,
-             gi_type_bytes(&p->graph->values.at[v]->type));
-    place[v].offset = moved[v];
-  }
-  gi_free_aligned(p->fixed);
-  p->fixed = to;
-  p->memory.fixed = total;
-  return GLIA_OK;
-}
-
-/* Gives back what no step reads. */
+/* Gives back the pages of fixed values that no step reads, and counts the bytes that stay. */
 static glia_status shrink_fixed(glia_plan *p) {
   if (p->fixed == NULL) return GLIA_OK;
-  bool *read = gi_alloc((p->graph->values.n + 1) * sizeof *read);
-  size_t *moved = gi_alloc((p->graph->values.n + 1) * sizeof *moved);
-  glia_status s = read == NULL || moved == NULL
-                      ? gi_fail_nomem(p->graph->values.n * sizeof *moved)
-                      : GLIA_OK;
-  if (s == GLIA_OK) {
+  const size_t n = p->graph->values.n;
+  bool *read = gi_alloc((n + 1) * sizeof *read), *stays = gi_alloc((n + 1) * sizeof *stays);
+  glia_status s = GLIA_OK;
+  if (read != NULL && stays != NULL) {
     mark_read(p, read);
-    s = keep_read(p, read, moved);
+    for (size_t v = 0; v < n; v++) /* by what they are views of */
+      if (read[v]) stays[p->memory.place[v].source] = true;
+    for (size_t v = 0; v < n; v++) {
+      const gi_place *place = &p->memory.place[v];
+      const gi_type *type = &p->graph->values.at[v]->type;
+      if (place->kind != GI_IN_FIXED || place->source != v) continue;
+      if (stays[v])
+        p->fixed_kept += gi_placed_bytes(type);
+      else
+        gi_forget((char *)p->fixed + place->offset, gi_type_bytes(type));
+    }
+  } else {
+    s = gi_fail_nomem(n);
   }
   gi_free(read);
-  gi_free(moved);
+  gi_free(stays);
   return s;
 }
 
@@ -374,7 +395,6 @@ static glia_status build(glia_plan *p, const char *watch) {
   GI_TRY(put_fixed_first(p));
   GI_TRY(gi_plan_memory(p->graph, p->order, p->n_order, p->n_fixed, p->watched, &p->memory));
   GI_TRY(make_lists(p));
-  GI_TRY(compute_fixed(p));
   GI_TRY(prepare_runs(p));
   find_stretches(p);
   return shrink_fixed(p);

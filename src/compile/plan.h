@@ -41,6 +41,7 @@ struct glia_plan {
   uint32_t *order;
   int n_order, n_fixed; /* nodes; of them run once, when the plan is made */
   void *fixed;          /* memory.fixed bytes that those left behind */
+  size_t fixed_kept;    /* of them, those that are read: the pages of others are given back */
   unsigned char *arena; /* memory.arena bytes, then the scratch all kernels share */
   void *own_arena;      /* the plan's own; NULL: it works in somebody's, see gi_plan_attach */
   size_t scratch, kept; /* kept: bytes of known inputs that kernels hold in another form */

@@ -99,7 +99,7 @@ static void foot_text(const glia_plan *p, gi_str *out) {
                   p->recomputed.values, 100 * p->recomputed.share);
   if (p->n_fixed > 0)
     gi_str_printf(out, "fixed: %d steps were run when the plan was made, %zu bytes are kept\n",
-                  p->n_fixed, p->memory.fixed);
+                  p->n_fixed, p->fixed_kept);
   if (p->kept > 0) gi_str_printf(out, "kernels keep %zu bytes of packed weights\n", p->kept);
   if (p->dump != NULL) gi_str_puts(out, p->dump);
 }
