@@ -358,6 +358,15 @@ static bool is_statistic(const gi_onnx_graph *g, const char *name) {
   return false;
 }
 
+/* What lies in the file was copied: its pages need not stay in memory beside the copy. */
+static void give_back(const gi_map *map, const gi_onnx_tensor *x) {
+  const unsigned char *p = x->data;
+  void *at = NULL;
+  if (map->p == NULL || p < map->p || p + x->bytes > map->p + map->n) return;
+  memcpy(&at, &p, sizeof at);
+  gi_forget(at, x->bytes); /* they come again from the file where somebody reads them */
+}
+
 glia_status gi_onnx_fill(const gi_onnx_model *m, glia_store *store) {
   for (int i = 0; i < m->graph.n_init; i++) {
     const gi_onnx_tensor *x = &m->graph.init[i];
@@ -370,6 +379,8 @@ glia_status gi_onnx_fill(const gi_onnx_model *m, glia_store *store) {
         is_statistic(&m->graph, x->name) ? GLIA_BUFFER : GLIA_PARAMETER;
     GI_TRY(gi_where(gi_store_add(store, x->name, kind, &type, &entry), "%s", m->path));
     memcpy(glia_tensor_data(entry->tensor), x->data, x->bytes);
+    give_back(&m->map, x);
+    for (size_t k = 0; k < m->external.n; k++) give_back(&m->external.at[k], x);
   }
   return GLIA_OK;
 }
