@@ -380,7 +380,7 @@ glia_status gi_onnx_fill(const gi_onnx_model *m, glia_store *store) {
     GI_TRY(gi_where(gi_store_add(store, x->name, kind, &type, &entry), "%s", m->path));
     memcpy(glia_tensor_data(entry->tensor), x->data, x->bytes);
     give_back(&m->map, x);
-    for (size_t k = 0; k < m->external.n; k++) give_back(&m->external.at[k], x);
+    for (size_t k = 0; k < m->external.n; k++) give_back(&m->external.at[k].map, x);
   }
   return GLIA_OK;
 }
