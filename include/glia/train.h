@@ -313,6 +313,13 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_export(glia_run *r, const char *pat
 GLIA_NODISCARD GLIA_API glia_status glia_run_export_int8(glia_run *r, const char *path,
                                                          const char *data);
 
+/* The same as an ONNX model (opset 17) of what a prediction computes, up to the result in front
+ * of the loss: input "x" [batch, ...], normalised as its metadata say (preprocessing, classes),
+ * output "result". path NULL: nothing is written, and what could not be is told all the same.
+ * GLIA_UNSUPPORTED names every layer and op that ONNX cannot hold; GLIA_INVALID for a run in
+ * training. */
+GLIA_NODISCARD GLIA_API glia_status glia_run_export_onnx(glia_run *r, const char *path);
+
 typedef struct glia_prediction {
   int label;        /* class index */
   const char *name; /* of the class; borrowed from the run */
