@@ -1,4 +1,5 @@
-/* cli/open.h - the options of commands that use a trained model, and opening it with them. */
+/* cli/open.h - the options of commands that use a trained model, and opening it with them; what
+ * they take where there is none yet: a sample's shape. */
 #ifndef GI_CLI_OPEN_H
 #define GI_CLI_OPEN_H
 
@@ -11,5 +12,8 @@
 
 /* The run or model file that the argument DIR names. Owned: glia_run_free. */
 glia_status gi_cli_open(const gi_cli *c, glia_run **out);
+
+/* "1x28x28" as [1, 28, 28]: the shape of a sample, as --input gives it. */
+glia_status gi_cli_shape(const char *text, int64_t shape[GLIA_MAX_RANK], int *rank);
 
 #endif /* GI_CLI_OPEN_H */

@@ -2,30 +2,11 @@
  * place. */
 #include <stdlib.h>
 
+#include "cli/open.h"
 #include "cli/show.h"
 #include "cli/table.h"
 #include "run/plan_view.h"
 #include "train/learner.h"
-
-/* "1x28x28" as [1, 28, 28]. */
-static glia_status parse_shape(const char *text, int64_t *shape, int *rank) {
-  *rank = 0;
-  for (const char *at = text; *at != '\0'; at++) {
-    char digits[20] = "";
-    const size_t n = strcspn(at, "xX");
-    if (n < sizeof digits) memcpy(digits, at, n);
-    if (*rank == GLIA_MAX_RANK - 1 || !gi_parse_i64(digits, &shape[*rank]) ||
-        shape[*rank] < 1 || shape[*rank] > INT32_MAX || (at[n] != '\0' && at[n + 1] == '\0'))
-      return gi_fail(GLIA_INVALID,
-                     "--input is '%s', wanted whole numbers joined by x, as 1x28x28 "
-                     "(channels x rows x columns)",
-                     text);
-    ++*rank;
-    at += n;
-    if (*at == '\0') break;
-  }
-  return *rank > 0 ? GLIA_OK : gi_fail(GLIA_INVALID, "--input is empty");
-}
 
 /* The layers, and with them the width of the result, which stands for the number of classes. */
 static glia_status summarise(glia_net *net, const glia_sample_spec *spec, glia_summary *out) {
@@ -101,7 +82,7 @@ static glia_status show(const gi_cli *c, glia_learner *l, const glia_summary *s)
 
 static glia_status run(gi_cli *c) {
   glia_sample_spec spec = {.dtype = GLIA_F32};
-  GI_TRY(parse_shape(gi_cli_text(c, "input"), spec.shape, &spec.rank));
+  GI_TRY(gi_cli_shape(gi_cli_text(c, "input"), spec.shape, &spec.rank));
   glia_net *net = NULL;
   glia_learner *learner = NULL;
   glia_summary summary = {0};
