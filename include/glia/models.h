@@ -91,10 +91,11 @@ GLIA_API glia_value glia_transformer_apply_opt(glia_scope *s, const glia_transfo
 typedef glia_value (*glia_model_fn)(glia_scope *s, glia_value x, void *user);
 
 /* Writes a model as an ONNX file (opset 17, IR 8): input "x" of `dtype` [batch, shape...] for
- * any batch, output "result", weights under their names, as the store has them (missing ones are
- * created). What ONNX has no operator for is written in terms of those that it has. path NULL:
- * nothing is written, and what could not be is told all the same. GLIA_UNSUPPORTED names every
- * layer and op that ONNX cannot hold; GLIA_MODEL if the model is another one for another batch.
+ * any batch, output "result", weights under their names, as the store has them (missing ones
+ * are created). What ONNX has no operator for is written in terms of those that it has. path
+ * NULL: nothing is written, and what could not be is told all the same. GLIA_UNSUPPORTED names
+ * every layer and op that ONNX cannot hold; GLIA_MODEL if the model is another one for another
+ * batch.
  */
 GLIA_NODISCARD GLIA_API glia_status glia_onnx_export(glia_model_fn model, void *user,
                                                      glia_store *store, glia_dtype dtype,
