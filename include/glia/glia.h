@@ -7,6 +7,7 @@
 #include "glia/boxes.h"
 #include "glia/chance.h"
 #include "glia/data.h"
+#include "glia/dlpack.h"
 #include "glia/formats.h"
 #include "glia/graph.h"
 #include "glia/index.h"

@@ -10,7 +10,9 @@
 
 typedef struct block {
   atomic_size_t references;
-  void *memory; /* gi_alloc_aligned */
+  void *memory;                /* gi_alloc_aligned; NULL: somebody else's */
+  void (*release)(void *user); /* who is told when the last tensor goes; NULL: nobody */
+  void *user;
 } block;
 
 struct glia_tensor {
@@ -47,6 +49,7 @@ static glia_status make_view(const gi_type *t, void *data, block *b, glia_tensor
 
 static void drop_block(block *b) {
   if (b == NULL || atomic_fetch_sub(&b->references, 1) != 1) return;
+  if (b->release != NULL) b->release(b->user);
   gi_free_aligned(b->memory);
   gi_free(b);
 }
@@ -85,6 +88,28 @@ glia_status glia_tensor_wrap(glia_dtype dtype, int rank, const int64_t *shape, v
   gi_type t;
   GI_TRY(make_type(dtype, rank, shape, "tensor", &t));
   return make_view(&t, data, NULL, out);
+}
+
+glia_status gi_tensor_share(const glia_tensor *t, glia_tensor **out) {
+  GI_TRY(make_view(&t->type, t->data, t->block, out));
+  memcpy((*out)->stride, t->stride, sizeof t->stride);
+  return GLIA_OK;
+}
+
+glia_status gi_tensor_adopt(const gi_type *t, const int64_t *strides, void *data,
+                            void (*release)(void *user), void *user, glia_tensor **out) {
+  block *b = gi_alloc(sizeof *b);
+  if (b == NULL) return gi_fail_nomem(sizeof *b);
+  atomic_init(&b->references, 0); /* the tensor's is the first */
+  const glia_status s = make_view(t, data, b, out);
+  if (s != GLIA_OK) {
+    gi_free(b);
+    return s;
+  }
+  b->release = release;
+  b->user = user;
+  for (int i = 0; i < t->rank && strides != NULL; i++) (*out)->stride[i] = strides[i];
+  return GLIA_OK;
 }
 
 void glia_tensor_free(glia_tensor *t) {

@@ -45,6 +45,12 @@ void gi_convert(glia_dtype from, const void *src, glia_dtype to, void *dst, int6
 
 gi_type gi_tensor_type(const glia_tensor *t);
 glia_status gi_tensor_new(const gi_type *t, glia_tensor **out);
+/* Another tensor on the same memory, with the same strides. Owned. */
+glia_status gi_tensor_share(const glia_tensor *t, glia_tensor **out);
+/* A tensor over somebody else's memory: release(user) is called when its last view is freed,
+ * and not if this fails. strides NULL: row-major. Owned. */
+glia_status gi_tensor_adopt(const gi_type *t, const int64_t *strides, void *data,
+                            void (*release)(void *user), void *user, glia_tensor **out);
 /* Borrowed row-major elements of t; where t is not contiguous a copy is made and *hold (owned,
  * glia_tensor_free) keeps it, else *hold is NULL. */
 glia_status gi_tensor_dense(const glia_tensor *t, const void **data, glia_tensor **hold);
