@@ -1,154 +1,91 @@
-/* Files made by the formats' own software, good and bad, judged as their manifest says; values
- * compared with those that the makers wrote beside them (NAME.truth.npz). */
+/* Files made by the formats' own software, good and bad, judged as their manifest says: each is
+ * opened and written as .npz, as 'glia convert' does; what was written is compared with what
+ * the makers wrote beside it (NAME.truth.npz). */
 #include "base/json.h"
-#include "formats/formats.h"
+#include "formats/reader.h"
 #include "test.h"
 
-/* ---- the truth: a zip with stored members, as numpy.savez writes ------------------------- */
+/* ---- the truth -------------------------------------------------------------------------- */
 
-static uint64_t little(const unsigned char *p, size_t n) {
-  uint64_t v = 0;
-  for (size_t i = n; i-- > 0;) v = v << 8 | p[i];
-  return v;
+/* '|' stands for '/', which a member's name could not hold. */
+static const char *name_in_file(const char *name) {
+  static char text[512];
+  snprintf(text, sizeof text, "%s", name);
+  for (char *c = text; *c != '\0'; c++)
+    if (*c == '|') *c = '/';
+  return text;
 }
 
-/* Bytes of the member whose local header is at p; large files keep them in an extra field. */
-static size_t member_bytes(const unsigned char *p) {
-  const uint64_t size = little(p + 22, 4);
-  if (size != 0xffffffffu) return (size_t)size;
-  const unsigned char *extra = p + 30 + little(p + 26, 2);
-  assert_int_equal(little(extra, 2), 1);
-  return (size_t)little(extra + 4, 8);
+static void same_shape(const char *name, const gi_array *got, const gi_array *want) {
+  assert_true(gi_array_count(got) == gi_array_count(want));
+  if (got->rank == 0) return; /* the truth has few scalars: some are [1] there */
+  assert_int_equal(got->rank, want->rank);
+  for (int i = 0; i < want->rank; i++)
+    if (got->shape[i] != want->shape[i]) fail_msg("%s: axis %d differs", name, i);
 }
 
-/* Calls fn for every member ("NAME.npy" without the ending). */
-static int each_truth(const char *path,
-                      void (*fn)(const char *name, const glia_tensor *t, void *user),
-                      void (*unread)(const char *name, void *user), void *user) {
-  char *zip = NULL;
-  size_t n = 0;
-  int members = 0;
-  OK(gi_read_file(path, 1 << 24, &zip, &n));
-  const unsigned char *p = (const unsigned char *)zip;
-  while (little(p, 4) == 0x04034b50) {
-    char name[256] = "";
-    const size_t name_bytes = (size_t)little(p + 26, 2), size = member_bytes(p);
-    assert_int_equal(little(p + 8, 2), 0); /* stored */
-    assert_in_range(name_bytes, 5, sizeof name - 1);
-    memcpy(name, p + 30, name_bytes - 4);
-    for (char *c = name; *c != '\0'; c++)
-      if (*c == '|') *c = '/'; /* which a member's name cannot hold */
-    p += 30 + name_bytes + little(p + 28, 2);
-    glia_tensor *t = NULL;
-    if (gi_npy_from_memory(p, size, name, &t) == GLIA_OK)
-      fn(name, t, user);
-    else
-      unread(name, user);
-    glia_tensor_free(t);
-    members++;
-    p += size;
-  }
-  gi_free(zip);
-  return members;
+static void same_tensor(const glia_file *got, const glia_file *want, int i) {
+  const char *name = name_in_file(glia_file_name(want, i));
+  const int k = glia_file_find(got, name);
+  if (k < 0) fail_msg("\"%s\" is not found", name);
+  assert_string_equal(glia_file_dtype(got, k), glia_file_dtype(want, i));
+  same_shape(name, &got->entries.at[k].array, &want->entries.at[i].array);
+  gi_elements a, b;
+  OK(gi_file_elements(got, k, &a));
+  OK(gi_file_elements(want, i, &b));
+  assert_int_equal(a.bytes, b.bytes);
+  if (a.bytes > 0 && memcmp(a.data, b.data, a.bytes) != 0)
+    fail_msg("%s: the elements differ", name);
+  gi_elements_clear(&a);
+  gi_elements_clear(&b);
 }
 
-static void same(const char *name, const glia_tensor *got, const glia_tensor *want) {
-  const int64_t n = glia_tensor_count(want);
-  assert_int_equal(glia_tensor_count(got), n);
-  if (glia_tensor_rank(got) > 0) { /* the truth has no scalars: they are [1] there */
-    assert_int_equal(glia_tensor_rank(got), glia_tensor_rank(want));
-    for (int i = 0; i < glia_tensor_rank(want); i++)
-      assert_int_equal(glia_tensor_shape(got)[i], glia_tensor_shape(want)[i]);
-  }
-  for (int64_t i = 0; i < n; i++)
-    if (glia_tensor_get(got, i) != glia_tensor_get(want, i))
-      fail_msg("%s: element %lld is %g, want %g", name, (long long)i, glia_tensor_get(got, i),
-               glia_tensor_get(want, i));
-}
-
-/* ---- one file ---------------------------------------------------------------------------- */
-
-static void compare_npy(const char *name, const glia_tensor *want, void *user) {
-  same(name, user, want);
-}
-
-static void npy_must_be_read(const char *name, void *user) {
-  (void)user;
-  fail_msg("%s: the truth cannot be read: %s", name, glia_error_message());
-}
-
-static bool judge_npy(const char *path, const char *truth) {
-  glia_tensor *t = NULL;
-  if (glia_npy_read(path, &t) != GLIA_OK) return false;
-  if (truth != NULL) assert_int_equal(each_truth(truth, compare_npy, npy_must_be_read, t), 1);
-  glia_tensor_free(t);
-  return true;
-}
-
-static bool held(const char *dtype) {
-  const char *const words[] = {"F32", "F64", "BF16", "F16", "I32", "I64", "I8", "U8", "BOOL"};
-  for (int i = 0; i < GI_COUNT(words); i++)
-    if (strcmp(words[i], dtype) == 0) return true;
-  return false;
-}
-
-static void cannot_be_read(const char *name, void *user) {
-  const glia_safetensors *f = user;
-  const int i = glia_safetensors_find(f, name);
-  assert_true(i >= 0);
-  assert_false(held(glia_safetensors_dtype(f, i)));
-  glia_tensor *t = NULL;
-  FAILS(glia_safetensors_read(f, i, &t), GLIA_DTYPE, glia_safetensors_dtype(f, i));
-}
-
-static void compare_safetensors(const char *name, const glia_tensor *want, void *user) {
-  const glia_safetensors *f = user;
-  const int i = glia_safetensors_find(f, name);
-  if (i < 0) fail_msg("\"%s\" is not found", name);
-  if (!held(glia_safetensors_dtype(f, i))) {
-    cannot_be_read(name, user);
-    return;
-  }
-  glia_tensor *t = NULL;
-  OK(glia_safetensors_read(f, i, &t));
-  same(name, t, want);
-  glia_tensor_free(t);
-}
-
-static bool judge_safetensors(const char *path, const char *truth) {
-  glia_safetensors *f = NULL;
-  if (glia_safetensors_open(path, &f) != GLIA_OK) return false;
-  const int n = glia_safetensors_count(f);
-  for (int i = 0; i < n; i++) {
-    glia_tensor *t = NULL;
-    const glia_status s = glia_safetensors_read(f, i, &t);
-    assert_int_equal(s, held(glia_safetensors_dtype(f, i)) ? GLIA_OK : GLIA_DTYPE);
-    glia_tensor_free(t);
-  }
-  if (truth != NULL) /* a tensor without a name is not in the truth */
-    assert_in_range(each_truth(truth, compare_safetensors, cannot_be_read, f),
-                    n - (glia_safetensors_find(f, "") >= 0), n);
-  glia_safetensors_close(f);
-  return true;
+static void compare(const char *written, const char *truth) {
+  glia_file *got = NULL, *want = NULL;
+  OK(glia_file_open(written, &got));
+  OK(glia_file_open(truth, &want));
+  for (int i = 0; i < glia_file_count(want); i++) same_tensor(got, want, i);
+  glia_file_close(got);
+  glia_file_close(want);
 }
 
 /* ---- the manifest ------------------------------------------------------------------------ */
 
+static glia_status convert(const char *path, const char *out) {
+  glia_file *f = NULL;
+  GI_TRY(glia_file_open(path, &f));
+  const glia_status s = glia_file_write(f, out);
+  glia_file_close(f);
+  return s;
+}
+
 static void judge(const char *dir, const gi_json *item) {
-  const char *format = gi_json_str(gi_json_get(item, "format"), "");
   const char *file = gi_json_str(gi_json_get(item, "file"), "");
   const char *truth_file = gi_json_str(gi_json_get(item, "truth"), NULL);
-  const bool want = gi_json_bool(gi_json_get(item, "ok"), false);
-  char *path = gi_path_join(dir, file);
-  char *truth = truth_file == NULL ? NULL : gi_path_join(dir, truth_file);
-  const bool got =
-      strcmp(format, "npy") == 0 ? judge_npy(path, truth) : judge_safetensors(path, truth);
-  if (got != want)
-    fail_msg("%s: should be %s (%s)", file, want ? "read" : "refused", glia_error_message());
+  const gi_json *ok = gi_json_get(item, "ok");
+  char *path = gi_path_join(dir, file), *out = gi_path_join(dir, "out.npz");
+  const bool got = convert(path, out) == GLIA_OK;
+  if (gi_json_type(ok) == GI_JSON_BOOL && got != gi_json_bool(ok, false))
+    fail_msg("%s: should be %s (%s)", file, got ? "refused" : "read", glia_error_message());
   if (!got && strstr(glia_error_message(), path) == NULL)
     fail_msg("%s: the message does not name the file: %s", file, glia_error_message());
+  if (!got && strchr(glia_error_message(), '\n') != NULL)
+    fail_msg("%s: the message has more than one line: %s", file, glia_error_message());
+  if (got && truth_file != NULL) {
+    char *truth = gi_path_join(dir, truth_file);
+    compare(out, truth);
+    gi_free(truth);
+  }
   gi_free(path);
-  gi_free(truth);
+  gi_free(out);
+}
+
+/* Formats whose row or library is not there in this build are not judged, and that is said. */
+static bool is_judged(const char *format) {
+#ifndef GI_HAS_HDF5
+  if (strcmp(format, "h5") == 0) return false;
+#endif
+  return strcmp(format, "onnx") != 0 || gi_reader_by_name("model.onnx") != NULL;
 }
 
 static void files_are_judged_as_the_manifest_says(void **state) {
@@ -157,10 +94,9 @@ static void files_are_judged_as_the_manifest_says(void **state) {
   if (shared == NULL) return;
   char dir[600], cmd[1500], path[700];
   snprintf(dir, sizeof dir, "%s/formats", test_dir("conformance"));
-  snprintf(cmd, sizeof cmd, "tar -xzf '%s/conformance/formats/formats.tar.gz' -C '%s/..'",
+  snprintf(cmd, sizeof cmd,
+           "mkdir -p '%s' && tar -xzf '%s/conformance/formats/formats.tar.gz' -C '%s/..'", dir,
            shared, dir);
-  snprintf(path, sizeof path, "mkdir -p '%s'", dir);
-  assert_int_equal(system(path), 0);
   assert_int_equal(system(cmd), 0);
   snprintf(path, sizeof path, "%s/manifest.json", dir);
   char *text = NULL;
@@ -168,16 +104,17 @@ static void files_are_judged_as_the_manifest_says(void **state) {
   gi_json *manifest = NULL;
   OK(gi_read_file(path, 1 << 24, &text, &n));
   OK(gi_json_parse(text, n, path, &manifest));
-  int npy = 0, safetensors = 0;
+  int judged = 0, left = 0;
   for (size_t i = 0; i < gi_json_count(manifest); i++) {
     const gi_json *item = gi_json_at(manifest, i);
-    const char *format = gi_json_str(gi_json_get(item, "format"), "");
-    npy += strcmp(format, "npy") == 0;
-    safetensors += strcmp(format, "safetensors") == 0;
-    if (strcmp(format, "npy") == 0 || strcmp(format, "safetensors") == 0) judge(dir, item);
+    const bool is = is_judged(gi_json_str(gi_json_get(item, "format"), ""));
+    if (is) judge(dir, item);
+    judged += is;
+    left += !is;
   }
-  print_message("judged: %d npy, %d safetensors\n", npy, safetensors);
-  assert_true(npy >= 10 && safetensors >= 20);
+  print_message("judged: %d files\n", judged);
+  if (left > 0) print_message("skipped: %d files of formats that this build lacks\n", left);
+  assert_true(judged >= 80);
   gi_json_free(manifest);
   gi_free(text);
 }
