@@ -151,16 +151,25 @@ static glia_status recall(machine *m, uint64_t at) {
 
 /* ---- names and what they make ------------------------------------------------------------ */
 
+/* "torch.float32" */
+static glia_status push_dtype(machine *m, const char *name, size_t n) {
+  char text[64];
+  snprintf(text, sizeof text, "%.*s", (int)n, name);
+  text[strcspn(text, "\n")] = '.';
+  return push_text(m, GI_PICKLE_OTHER, (const unsigned char *)text, strlen(text));
+}
+
 static glia_status push_global(machine *m, const char *name, size_t n) {
   const gi_global global = gi_global_find(name, n);
-  if (global == GI_GLOBAL_FOREIGN)
-    return gi_fail(
-        GLIA_FORMAT,
-        "pickle: holds more than tensors and plain data, and is not run: %.*s; hint: "
-        "save model.state_dict() alone",
-        (int)GI_MIN(n, 80), name);
-  GI_TRY(push_text(m, global == GI_GLOBAL_DTYPE ? GI_PICKLE_OTHER : GI_PICKLE_GLOBAL,
-                   (const unsigned char *)name, n));
+  if (global == GI_GLOBAL_FOREIGN) { /* STACK_GLOBAL's: the look-through saw two texts */
+    const int module = (int)strcspn(name, "\n");
+    return gi_fail(GLIA_FORMAT,
+                   "pickle: holds more than tensors and plain data, and is not run: "
+                   "%.*s.%.80s; hint: save model.state_dict() alone",
+                   GI_MIN(module, 80), name, name + module + 1);
+  }
+  if (global == GI_GLOBAL_DTYPE) return push_dtype(m, name, n);
+  GI_TRY(push_text(m, GI_PICKLE_GLOBAL, (const unsigned char *)name, n));
   m->stack.at[m->stack.n - 1]->i = global;
   return GLIA_OK;
 }
@@ -169,8 +178,9 @@ static glia_status push_stack_global(machine *m) {
   gi_value *name = NULL, *module = NULL;
   GI_TRY(pop(m, &name));
   GI_TRY(pop(m, &module));
-  if (name->kind != GI_PICKLE_TEXT || module->kind != GI_PICKLE_TEXT)
-    return gi_fail(GLIA_FORMAT, "pickle: a global's name is no text");
+  if (name->kind != GI_PICKLE_TEXT || module->kind != GI_PICKLE_TEXT ||
+      strpbrk(name->text, "\n") != NULL || strpbrk(module->text, "\n") != NULL)
+    return gi_fail(GLIA_FORMAT, "pickle: a global's name is no line of text");
   const char *both = gi_arena_printf(m->arena, "%s\n%s", module->text, name->text);
   return both == NULL ? gi_fail_nomem(name->n) : push_global(m, both, strlen(both));
 }
@@ -298,7 +308,7 @@ static glia_status reduce(machine *m) {
     case GI_GLOBAL_STORAGE:
     case GI_GLOBAL_FOREIGN: break;
   }
-  return gi_fail(GLIA_FORMAT, "pickle: REDUCE on %.80s", global->text);
+  return gi_fail(GLIA_FORMAT, "pickle: REDUCE on a name that makes nothing");
 }
 
 /* Attributes of a dictionary are dropped: torch keeps versions of modules there. */
