@@ -160,7 +160,7 @@ static glia_status by_row(gi_ref *c, const gi_buf *x, const gi_buf *y, bool to_x
         if (to_x)
           gi_put(x, px, gi_get(x, px) + gi_get(y, py));
         else
-          gi_put(y, py, gi_get(x, px));
+          gi_move(x, px, y, py);
       }
   }
   return GLIA_OK;
@@ -188,7 +188,7 @@ static glia_status by_element(gi_ref *c, const gi_buf *x, const gi_buf *y, bool 
     if (to_x)
       gi_put(x, px, gi_get(x, px) + gi_get(y, e));
     else
-      gi_put(y, e, gi_get(x, px));
+      gi_move(x, px, y, e);
   }
   return GLIA_OK;
 }

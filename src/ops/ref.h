@@ -24,6 +24,12 @@ static inline void gi_put(const gi_buf *b, int64_t i, double v) {
   else
     gi_store(b->t.dtype, b->p, i, v);
 }
+/* Element i of one buffer as element k of another of the same dtype, bit by bit: double would
+ * round what is beyond 2^53. */
+static inline void gi_move(const gi_buf *from, int64_t i, const gi_buf *to, int64_t k) {
+  const size_t size = glia_dtype_size(from->t.dtype);
+  memcpy((char *)to->p + (size_t)k * size, (const char *)from->p + (size_t)i * size, size);
+}
 static inline void gi_zero(const gi_buf *b) { memset(b->p, 0, gi_type_bytes(&b->t)); }
 
 /* Moves the index `at` to the next element in row-major order. */

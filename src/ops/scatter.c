@@ -155,8 +155,8 @@ static glia_status ref(gi_ref *c) {
                      " is not in 0 .. %" PRId64,
                      i, e, x->dim[a->axis] - 1);
     const int64_t to = gi_offset(x->rank, at, strides) + (i - at[a->axis]) * strides[a->axis];
-    if (mode == GLIA_SCATTER_SET && x->dtype == GLIA_I64) /* not through double */
-      ((int64_t *)c->out[0].p)[to] = gi_index_at(&c->in[2], e);
+    if (mode == GLIA_SCATTER_SET)
+      gi_move(&c->in[2], e, &c->out[0], to);
     else
       gi_put(&c->out[0], to, combined(mode, gi_get(&c->out[0], to), gi_get(&c->in[2], e)));
   }

@@ -72,7 +72,7 @@ static glia_status ref(gi_ref *c) {
     if (r.n > 0) qsort(row, (size_t)r.n, sizeof *row, a->descending ? descending : ascending);
     for (int64_t e = 0; e < a->count; e++) {
       const int64_t to = (o * a->count + e) * r.inner + i;
-      gi_put(&c->out[0], to, row[e].key);
+      gi_move(&c->in[0], (o * r.n + row[e].at) * r.inner + i, &c->out[0], to);
       gi_put(&c->out[1], to, (double)row[e].at);
     }
   }

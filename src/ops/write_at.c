@@ -58,11 +58,10 @@ static glia_status ref(gi_ref *c) {
     return gi_fail(GLIA_INVALID,
                    "write_at: %" PRId64 " elements at place %" PRId64 " of an axis of %" PRId64,
                    p.n, at, r.n);
-  for (int64_t e = 0; e < gi_type_count(&c->in[X].t); e++)
-    gi_put(&c->out[0], e, gi_get(&c->in[X], e));
+  for (int64_t e = 0; e < gi_type_count(&c->in[X].t); e++) gi_move(&c->in[X], e, &c->out[0], e);
   for (int64_t e = 0; e < gi_type_count(&c->in[PART].t); e++) {
     const int64_t outer = e / p.inner / p.n, m = e / p.inner % p.n;
-    gi_put(&c->out[0], (outer * r.n + at + m) * r.inner + e % p.inner, gi_get(&c->in[PART], e));
+    gi_move(&c->in[PART], e, &c->out[0], (outer * r.n + at + m) * r.inner + e % p.inner);
   }
   return GLIA_OK;
 }
