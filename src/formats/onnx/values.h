@@ -38,10 +38,9 @@ static inline glia_value gi_onnx_on_axis(glia_value v, int rank, int axis) {
   shape[axis] = -1;
   return glia_reshape(v, rank, shape);
 }
-/* Elements begin .. end - 1 of an axis; the value itself where that is all of it. */
+/* Elements begin .. end - 1 of an axis. */
 static inline glia_value gi_onnx_part(glia_value v, int axis, int64_t begin, int64_t end) {
-  const bool all = gi_null(v) || (begin == 0 && end == glia_value_dim(v, axis));
-  return all ? v : glia_slice(v, axis, begin, end, 1);
+  return glia_slice(v, axis, begin, end, 1);
 }
 static inline glia_value gi_onnx_zeros(glia_value like, int rank, const int64_t *shape) {
   return glia_broadcast_to(glia_scalar_like(like, 0), rank, shape);

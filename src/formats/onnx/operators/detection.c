@@ -54,6 +54,15 @@ static void class_of(const suppression *s, glia_value boxes, glia_value scores, 
   *count = glia_reshape(out[1], 1, one);
 }
 
+/* All of n values one behind the other, by few at a time. v is used up. */
+static glia_value joined(glia_value *v, int64_t n) {
+  enum { FEW = 32 };
+  for (; n > 1; n = (n + FEW - 1) / FEW)
+    for (int64_t k = 0; k < n; k += FEW)
+      v[k / FEW] = glia_concat(v + k, (int)GI_MIN(FEW, n - k), 0);
+  return v[0];
+}
+
 /* Rows (image, class, box) of stay [N C, most], of which count [N C] hold. */
 static glia_status rows(gi_onnx_call *c, const suppression *s, glia_value stay,
                         glia_value count) {
@@ -117,7 +126,7 @@ static glia_status non_max_suppression(gi_onnx_call *c) {
                    scores = gi_onnx_as_float(c->in[1]);
   for (int64_t k = 0; k < n && !gi_null(boxes); k++)
     class_of(&s, boxes, scores, k / s.classes, k % s.classes, &stay[k], &count[k]);
-  const glia_value all = glia_concat(stay, (int)n, 0), counts = glia_concat(count, (int)n, 0);
+  const glia_value all = joined(stay, n), counts = joined(count, n);
   gi_free(stay);
   return rows(c, &s, all, counts);
 }

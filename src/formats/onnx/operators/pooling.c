@@ -13,6 +13,8 @@
 #include "glia/windows.h"
 #include "ops/window.h"
 
+static const double MOST_CELLS = 1e9; /* counted along an axis */
+
 /* Does glia's pooling give the same windows with the padding in front at both ends? */
 static bool is_direct(const gi_onnx_window *w, bool ceil) {
   for (int d = 0; d < w->axes; d++)
@@ -135,6 +137,9 @@ static int64_t cells_of(const gi_onnx_window *w, int d, int64_t i, bool padding)
 static glia_status shares(const gi_onnx_window *w, int d, bool padding, glia_value like,
                           glia_value *out) {
   const int64_t n = w->count[d];
+  if ((double)n * (double)w->kernel[d] > MOST_CELLS)
+    return gi_fail(GLIA_UNSUPPORTED, "%" PRId64 " windows of %" PRId64 " cells on axis %d", n,
+                   w->kernel[d], d);
   double *v = gi_alloc((size_t)n * sizeof *v + 1);
   if (v == NULL) return gi_fail_nomem((size_t)n * sizeof *v);
   for (int64_t i = 0; i < n; i++) {

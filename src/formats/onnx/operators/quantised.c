@@ -47,7 +47,7 @@ static glia_status spread(const gi_onnx_call *c, glia_value v, glia_value x, gli
       glia_value_dim(v, axis) != n / block + (n % block != 0))
     return gi_onnx_fail(c, GLIA_SHAPE, "scales of rank %d do not fit blocks of %" PRId64, rank,
                         block);
-  *out = gi_onnx_part(glia_repeat(v, axis, block), axis, 0, n);
+  *out = gi_onnx_part(glia_repeat(v, axis, GI_MIN(block, n)), axis, 0, n);
   return GLIA_OK;
 }
 

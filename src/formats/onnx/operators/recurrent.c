@@ -204,23 +204,25 @@ static glia_status lstm(gi_onnx_call *c) { return build(c, GI_ONNX_LSTM); }
 /* ---- rows
  * ------------------------------------------------------------------------------------ */
 
-#define ALL "activations activation_alpha activation_beta clip direction hidden_size layout "
+#define ALL                                                                         \
+  "activations activation_alpha activation_beta clip direction hidden_size layout " \
+  "output_sequence "
 static const gi_onnx_operator row_rnn = {.name = "RNN",
-                                         .since = {7},
+                                         .since = {1},
                                          .min_in = 3,
                                          .max_in = 6,
                                          .max_out = 2,
                                          .attributes = ALL,
                                          .build = rnn},
                               row_gru = {.name = "GRU",
-                                         .since = {7},
+                                         .since = {1},
                                          .min_in = 3,
                                          .max_in = 6,
                                          .max_out = 2,
                                          .attributes = ALL "linear_before_reset",
                                          .build = gru},
                               row_lstm = {.name = "LSTM",
-                                          .since = {7},
+                                          .since = {1},
                                           .min_in = 3,
                                           .max_in = 8,
                                           .max_out = 3,

@@ -22,6 +22,8 @@ enum { NEAREST, LINEAR, CUBIC };
 enum { HALF_PIXEL, SYMMETRIC, PYTORCH, ALIGN, ASYMMETRIC, TF_NEAREST, CROP };
 enum { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL, SIMPLE };
 
+static const int64_t MOST = 1 << 28; /* elements of an axis; of a matrix of weights */
+
 typedef struct plan {
   int mode, coordinates, rounding;
   bool antialias, exclude;
@@ -146,6 +148,9 @@ static glia_status smoothed(const plan *p, const axis *a, glia_value *x) {
   const int rank = glia_value_rank(*x);
   const int64_t shape[] = {a->m, a->n};
   const size_t bytes = (size_t)a->m * (size_t)a->n * sizeof(double);
+  if (a->m > MOST / a->n)
+    return gi_fail(GLIA_UNSUPPORTED, "antialias from %" PRId64 " to %" PRId64 " elements", a->n,
+                   a->m);
   double *w = gi_alloc(bytes + 1);
   if (w == NULL) return gi_fail_nomem(bytes);
   for (int64_t i = 0; i < a->m; i++)
@@ -188,7 +193,7 @@ static glia_status resized(gi_onnx_call *c, const plan *p, const axis *axes, int
 
 static glia_status check(const gi_onnx_call *c, const axis *a) {
   if (a->scale > 0 && isfinite(a->scale) && a->n > 0 && a->n <= INT32_MAX && a->m > 0 &&
-      a->m <= INT32_MAX)
+      a->m <= MOST)
     return GLIA_OK;
   return gi_onnx_fail(c, GLIA_SHAPE, "axis %d of %" PRId64 " elements by %g to %" PRId64, a->at,
                       a->n, a->scale, a->m);

@@ -91,12 +91,15 @@ static glia_status read(const gi_onnx_call *c, deformed *f) {
   GI_TRY(gi_onnx_window_read(c, c->in[X], w + 2, &f->w));
   GI_TRY(gi_onnx_int(c, "group", 1, &f->groups));
   GI_TRY(gi_onnx_int(c, "offset_group", 1, &f->offsets));
+  if (f->groups < 1 || f->offsets < 1 || f->groups > INT16_MAX || f->offsets > INT16_MAX)
+    return gi_onnx_fail(c, GLIA_UNSUPPORTED, "%" PRId64 " groups, %" PRId64 " offset groups",
+                        f->groups, f->offsets);
   f->taps = w[2] * w[3];
   f->places = f->w.count[0] * f->w.count[1];
   const int64_t *o = glia_value_shape(c->in[OFFSET]);
-  if (f->groups < 1 || f->offsets < 1 || x[1] % f->offsets != 0 || x[1] != w[1] * f->groups ||
-      w[0] % f->groups != 0 || o[0] != x[0] || o[1] != 2 * f->offsets * f->taps ||
-      o[2] != f->w.count[0] || o[3] != f->w.count[1])
+  if (x[1] % f->offsets != 0 || x[1] != w[1] * f->groups || w[0] % f->groups != 0 ||
+      o[0] != x[0] || o[1] != 2 * f->offsets * f->taps || o[2] != f->w.count[0] ||
+      o[3] != f->w.count[1])
     return gi_onnx_fail(c, GLIA_SHAPE,
                         "x, weight and offset do not fit %" PRId64 " groups, %" PRId64
                         " offset groups",
@@ -104,8 +107,6 @@ static glia_status read(const gi_onnx_call *c, deformed *f) {
   f->x = gi_onnx_as_float(c->in[X]);
   f->offset = gi_onnx_like(c->in[OFFSET], f->x);
   if (gi_onnx_given(c, MASK)) f->mask = gi_onnx_like(c->in[MASK], f->x);
-  if (f->offsets > INT16_MAX)
-    return gi_onnx_fail(c, GLIA_UNSUPPORTED, "%" PRId64 " offset groups", f->offsets);
   return GLIA_OK;
 }
 
