@@ -9,6 +9,9 @@ if(GLIA_HAS_CPU)
   list(APPEND backends cpu)
 endif()
 foreach(backend IN LISTS backends)
+  add_test(NAME onnx_golden_${backend} COMMAND ${CMAKE_CURRENT_LIST_DIR}/golden
+    $<TARGET_FILE:onnx-suite> ${CMAKE_SOURCE_DIR}/tests/golden/onnx/operators.tar.gz ${backend}
+    ${CMAKE_BINARY_DIR}/scratch/onnx_golden_${backend})
   foreach(set core extended)
     set(least 1)
     if(set STREQUAL "extended")
