@@ -6,8 +6,7 @@
 #ifndef GI_ONNX_VALUES_H
 #define GI_ONNX_VALUES_H
 
-#include "formats/onnx/operator.h"
-#include "ops/op.h"
+#include "formats/onnx/operators/common.h"
 
 static inline glia_value gi_onnx_as(glia_value v, glia_dtype dtype) {
   return gi_null(v) || glia_value_dtype(v) == dtype ? v : glia_cast(v, dtype);
@@ -32,12 +31,6 @@ static inline glia_value gi_onnx_times(glia_value v, double by) {
   return by == 1 ? v : glia_mul(v, glia_scalar_like(v, by));
 }
 
-/* [D] as [1, .., D, .., 1] of a rank, D being an axis. */
-static inline glia_value gi_onnx_on_axis(glia_value v, int rank, int axis) {
-  int64_t shape[GLIA_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-  shape[axis] = -1;
-  return glia_reshape(v, rank, shape);
-}
 /* Elements begin .. end - 1 of an axis. */
 static inline glia_value gi_onnx_part(glia_value v, int axis, int64_t begin, int64_t end) {
   return glia_slice(v, axis, begin, end, 1);

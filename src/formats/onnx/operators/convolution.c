@@ -91,7 +91,7 @@ static glia_value whole_and_cut(const gi_onnx_window *w, glia_value x, glia_valu
     y = gi_onnx_part(y, 2 + d, begin, end);
   }
   y = glia_pad(y, none, after, 0);
-  return gi_null(bias) ? y : glia_add(y, gi_onnx_on_axis(bias, w->axes + 2, 1));
+  return gi_null(bias) ? y : glia_add(y, gi_onnx_along(bias, 1, w->axes + 2));
 }
 
 static glia_status conv_transpose(gi_onnx_call *c) {

@@ -147,7 +147,7 @@ static glia_status shares(const gi_onnx_window *w, int d, bool padding, glia_val
     v[i] = cells > 0 ? 1 / (double)cells : 0;
   }
   const glia_value all = glia_constant(like.graph, GLIA_F64, 1, &n, v);
-  *out = gi_onnx_on_axis(gi_onnx_like(all, like), 2 + w->axes, 2 + d);
+  *out = gi_onnx_along(gi_onnx_like(all, like), 2 + d, 2 + w->axes);
   gi_free(v);
   return GLIA_OK;
 }

@@ -39,7 +39,7 @@ static glia_status spread(const gi_onnx_call *c, glia_value v, glia_value x, gli
       return gi_onnx_fail(c, GLIA_SHAPE,
                           "%" PRId64 " scales for %" PRId64 " entries of axis %d",
                           glia_value_dim(v, 0), glia_value_dim(x, axis), axis);
-    *out = gi_onnx_on_axis(v, glia_value_rank(x), axis);
+    *out = gi_onnx_along(v, axis, glia_value_rank(x));
     return GLIA_OK;
   }
   const int64_t n = glia_value_dim(x, axis);
@@ -218,7 +218,7 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
     a = glia_sub(a, gi_onnx_as(glia_reshape(c->in[x_zero], 0, NULL), GLIA_F32));
   if (gi_onnx_given(c, w_zero)) {
     const glia_value zero = gi_onnx_as(c->in[w_zero], GLIA_F32);
-    b = glia_sub(b, glia_value_rank(zero) == 1 ? gi_onnx_on_axis(zero, rank, 0) : zero);
+    b = glia_sub(b, glia_value_rank(zero) == 1 ? gi_onnx_along(zero, 0, rank) : zero);
   }
   GI_TRY(gi_onnx_window_read(c, c->in[x], d + 2, &window));
   GI_TRY(gi_onnx_int(c, "group", 1, &p.conv.groups));
@@ -277,8 +277,8 @@ static glia_status qlinear_conv(gi_onnx_call *c) {
   GI_TRY(conv_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, &sums));
   const int rank = glia_value_rank(c->in[A]);
   if (gi_onnx_given(c, BIAS) && !gi_null(sums))
-    sums = glia_add(sums, gi_onnx_like(gi_onnx_on_axis(c->in[BIAS], rank, 1), sums));
-  if (glia_value_rank(w_scale) == 1) w_scale = gi_onnx_on_axis(w_scale, rank, 1);
+    sums = glia_add(sums, gi_onnx_like(gi_onnx_along(c->in[BIAS], 1, rank), sums));
+  if (glia_value_rank(w_scale) == 1) w_scale = gi_onnx_along(w_scale, 1, rank);
   return rescaled(c, sums, glia_reshape(c->in[A_SCALE], 0, NULL), w_scale,
                   glia_reshape(c->in[Y_SCALE], 0, NULL), glia_reshape(c->in[Y_ZERO], 0, NULL));
 }

@@ -115,7 +115,7 @@ static glia_status nearest(const plan *p, const axis *a, glia_value *x) {
     *x = glia_gather(*x, glia_constant(x->graph, GLIA_I64, 1, &a->m, index), a->at);
     if (!all) {
       const glia_value mask = glia_constant(x->graph, GLIA_F64, 1, &a->m, inside);
-      *x = glia_mul(*x, gi_onnx_on_axis(gi_onnx_like(mask, *x), glia_value_rank(*x), a->at));
+      *x = glia_mul(*x, gi_onnx_along(gi_onnx_like(mask, *x), a->at, glia_value_rank(*x)));
     }
   }
   gi_free(index);

@@ -48,10 +48,10 @@ static glia_value still_places(const deformed *f, int d) {
   const gi_onnx_window *w = &f->w;
   const glia_value tap = glia_range(f->x.graph, w->kernel[d], glia_value_dtype(f->x));
   const glia_value at = glia_range(f->x.graph, w->count[d], glia_value_dtype(f->x));
-  return glia_add(gi_onnx_on_axis(gi_onnx_times(tap, (double)w->dilation[d]), 4, d),
-                  gi_onnx_on_axis(gi_onnx_plus(gi_onnx_times(at, (double)w->stride[d]),
-                                               -(double)w->before[d]),
-                                  4, 2 + d));
+  return glia_add(gi_onnx_along(gi_onnx_times(tap, (double)w->dilation[d]), d, 4),
+                  gi_onnx_along(gi_onnx_plus(gi_onnx_times(at, (double)w->stride[d]),
+                                             -(double)w->before[d]),
+                                2 + d, 4));
 }
 
 /* Offset group g's grid [N, taps OH, OW, 2]: (column, row), pixel p of n at (2 p + 1) / n - 1.
@@ -126,7 +126,7 @@ static glia_status deform_conv(gi_onnx_call *c) {
   glia_value y =
       glia_reshape(glia_matmul(weight, glia_reshape(columns, 4, by_group)), 4, shape);
   if (gi_onnx_given(c, BIAS))
-    y = glia_add(y, gi_onnx_on_axis(gi_onnx_like(c->in[BIAS], f.x), 4, 1));
+    y = glia_add(y, gi_onnx_along(gi_onnx_like(c->in[BIAS], f.x), 1, 4));
   c->out[0] = gi_onnx_like(y, c->in[X]);
   return GLIA_OK;
 }
