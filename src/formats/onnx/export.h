@@ -74,7 +74,7 @@ bool gi_onnx_used(const gi_onnx_writing *w, int k); /* does anybody read output 
 
 /* Constants, as names: a scalar, whole numbers [n], elements of a type (copied). */
 const char *gi_onnx_number(gi_onnx_writing *w, glia_dtype dtype, double v);
-const char *gi_onnx_whole(gi_onnx_writing *w, const int64_t *v, int n);
+const char *gi_onnx_put_whole(gi_onnx_writing *w, const int64_t *v, int n);
 const char *gi_onnx_elements(gi_onnx_writing *w, const gi_type *type, const void *data);
 
 /* Does a dimension of output k (of input i) depend on the batch? */

@@ -178,7 +178,7 @@ const char *gi_onnx_number(gi_onnx_writing *w, glia_dtype dtype, double v) {
   return gi_onnx_constant_of(w->e, &scalar, &room);
 }
 
-const char *gi_onnx_whole(gi_onnx_writing *w, const int64_t *v, int n) {
+const char *gi_onnx_put_whole(gi_onnx_writing *w, const int64_t *v, int n) {
   const gi_type type = {.dtype = GLIA_I64, .rank = 1, .dim = {n}};
   return gi_onnx_constant_of(w->e, &type, v);
 }
@@ -206,9 +206,9 @@ static const char *batch_size(gi_onnx_writing *w) {
 
 /* One dimension as whole numbers [1]. */
 static const char *dimension(gi_onnx_writing *w, int64_t dim, int64_t times) {
-  if (times == 0) return gi_onnx_whole(w, &dim, 1);
+  if (times == 0) return gi_onnx_put_whole(w, &dim, 1);
   const char *batch = batch_size(w);
-  return times == 1 ? batch : gi_onnx_put(w, "Mul", 2, batch, gi_onnx_whole(w, &times, 1));
+  return times == 1 ? batch : gi_onnx_put(w, "Mul", 2, batch, gi_onnx_put_whole(w, &times, 1));
 }
 
 const char *gi_onnx_shape(gi_onnx_writing *w, int k) {
@@ -216,7 +216,7 @@ const char *gi_onnx_shape(gi_onnx_writing *w, int k) {
   const char *part[GLIA_MAX_RANK];
   bool varies = false;
   for (int i = 0; i < t->rank; i++) varies |= gi_onnx_varies(w, k, i);
-  if (!varies) return gi_onnx_whole(w, t->dim, t->rank);
+  if (!varies) return gi_onnx_put_whole(w, t->dim, t->rank);
   for (int i = 0; i < t->rank; i++)
     part[i] = dimension(w, t->dim[i], gi_onnx_times(w->e, w->node->out + (uint32_t)k, i));
   gi_onnx_put_int(w, "axis", 0);
@@ -224,7 +224,7 @@ const char *gi_onnx_shape(gi_onnx_writing *w, int k) {
 }
 
 const char *gi_onnx_reshape_to(gi_onnx_writing *w, const char *x, const int64_t *shape, int n) {
-  const char *to = gi_onnx_whole(w, shape, n);
+  const char *to = gi_onnx_put_whole(w, shape, n);
   return gi_onnx_put(w, "Reshape", 2, x, to);
 }
 

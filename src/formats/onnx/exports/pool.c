@@ -60,7 +60,7 @@ static glia_status write_avg(gi_onnx_writing *w) {
   const bool beyond = pads[2] != pads[0] || pads[3] != pads[1];
   if (a->count_padding && beyond) {
     const int64_t around[] = {0, 0, pads[0], pads[1], 0, 0, pads[0], pads[1]};
-    const char *whole = gi_onnx_whole(w, around, 8);
+    const char *whole = gi_onnx_put_whole(w, around, 8);
     x = gi_onnx_put(w, "Pad", 2, x, whole);
     for (int d = 0; d < 2; d++) {
       pads[2 + d] -= pads[d];
@@ -125,8 +125,8 @@ static glia_status write_adaptive_avg(gi_onnx_writing *w) {
 static const char *largest_of(gi_onnx_writing *w, const char *x, int64_t axis, int64_t i,
                               int64_t m) {
   const int64_t n = w->in_type[0].dim[axis], from = i * n / m, to = ((i + 1) * n + m - 1) / m;
-  const char *begin = gi_onnx_whole(w, &from, 1), *end = gi_onnx_whole(w, &to, 1);
-  const char *part = gi_onnx_put(w, "Slice", 4, x, begin, end, gi_onnx_whole(w, &axis, 1));
+  const char *begin = gi_onnx_put_whole(w, &from, 1), *end = gi_onnx_put_whole(w, &to, 1);
+  const char *part = gi_onnx_put(w, "Slice", 4, x, begin, end, gi_onnx_put_whole(w, &axis, 1));
   gi_onnx_put_ints(w, "axes", &axis, 1);
   return gi_onnx_put(w, "ReduceMax", 1, part);
 }

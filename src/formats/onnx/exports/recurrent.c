@@ -79,7 +79,7 @@ static const char *input(const layer *l, gi_recurrent_value i) {
 /* x with an axis of one in front: the one direction. */
 static const char *one_direction(const layer *l, const char *x) {
   const int64_t first = 0;
-  return gi_onnx_put(l->w, "Unsqueeze", 2, x, gi_onnx_whole(l->w, &first, 1));
+  return gi_onnx_put(l->w, "Unsqueeze", 2, x, gi_onnx_put_whole(l->w, &first, 1));
 }
 
 static glia_dtype dtype(const layer *l) { return l->w->in_type[0].dtype; }
@@ -136,11 +136,11 @@ static const char *bias(const layer *l) {
   if (!own && !inner) return "";
   if (own && first == NULL) return NULL;
   if (inner) {
-    const char *pads = gi_onnx_whole(l->w, in_front, 2);
+    const char *pads = gi_onnx_put_whole(l->w, in_front, 2);
     last = gi_onnx_put(l->w, "Pad", 2, input(l, GI_RECURRENT_BIAS), pads);
   }
   if (!inner)
-    return one_direction(l, gi_onnx_put(l->w, "Pad", 2, first, gi_onnx_whole(l->w, behind, 2)));
+    return one_direction(l, gi_onnx_put(l->w, "Pad", 2, first, gi_onnx_put_whole(l->w, behind, 2)));
   if (!own) return one_direction(l, last);
   gi_onnx_put_int(l->w, "axis", 0);
   return one_direction(l, gi_onnx_put(l->w, "Concat", 2, first, last));
@@ -150,7 +150,7 @@ static const char *bias(const layer *l) {
 static const char *peepholes(const layer *l) {
   const int64_t order[] = {0, 2, 1}, shape[] = {1, 3 * l->r.units};
   if (!gi_has(&l->r, GI_RECURRENT_PEEPHOLES)) return "";
-  const char *rows = gi_onnx_whole(l->w, order, 3);
+  const char *rows = gi_onnx_put_whole(l->w, order, 3);
   gi_onnx_put_int(l->w, "axis", 0);
   const char *p = gi_onnx_put(l->w, "Gather", 2, input(l, GI_RECURRENT_PEEPHOLES), rows);
   return gi_onnx_reshape_to(l->w, p, shape, 2);
@@ -170,7 +170,7 @@ static const char *or_first(const layer *l, const char *last, gi_recurrent_value
   const char *n = input(l, GI_RECURRENT_LENGTHS);
   const glia_dtype whole = l->w->in_type[place(l, GI_RECURRENT_LENGTHS)].dtype;
   const char *any = gi_onnx_put(l->w, "Greater", 2, n, gi_onnx_number(l->w, whole, 0));
-  any = gi_onnx_put(l->w, "Unsqueeze", 2, any, gi_onnx_whole(l->w, &axis, 1));
+  any = gi_onnx_put(l->w, "Unsqueeze", 2, any, gi_onnx_put_whole(l->w, &axis, 1));
   return gi_onnx_put(l->w, "Where", 3, any, last, input(l, first));
 }
 
@@ -179,7 +179,7 @@ static void give(const layer *l, gi_recurrent_value which, const char *name, int
                  gi_recurrent_value first) {
   const int k = l->r.out[which];
   if (!gi_onnx_used(l->w, k)) return;
-  name = gi_onnx_put(l->w, "Squeeze", 2, name, gi_onnx_whole(l->w, &axis, 1));
+  name = gi_onnx_put(l->w, "Squeeze", 2, name, gi_onnx_put_whole(l->w, &axis, 1));
   gi_onnx_give(l->w, k, first == GI_RECURRENT_NONE ? name : or_first(l, name, first));
 }
 

@@ -7,7 +7,7 @@ static const gi_reduce_attr *attr(const gi_onnx_writing *w) { return w->attr; }
 static const char *reduced(gi_onnx_writing *w, const char *op, const char *x, bool keep) {
   const gi_dims *axes = &attr(w)->axes;
   const bool sum = strcmp(op, "ReduceSum") == 0;
-  const char *list = sum ? gi_onnx_whole(w, axes->at, axes->n) : "";
+  const char *list = sum ? gi_onnx_put_whole(w, axes->at, axes->n) : "";
   if (!sum) gi_onnx_put_ints(w, "axes", axes->at, axes->n);
   gi_onnx_put_int(w, "keepdims", keep);
   return sum ? gi_onnx_put(w, op, 2, x, list) : gi_onnx_put(w, op, 1, x);
@@ -68,7 +68,7 @@ static glia_status write_cumsum(gi_onnx_writing *w) {
 
 static glia_status write_sort(gi_onnx_writing *w) {
   const gi_sort_attr *a = w->attr;
-  const char *in[] = {w->in[0], gi_onnx_whole(w, &a->count, 1)}, *out[] = {"", ""};
+  const char *in[] = {w->in[0], gi_onnx_put_whole(w, &a->count, 1)}, *out[] = {"", ""};
   if (gi_onnx_input_varies(w, 0, (int)a->axis))
     return gi_fail(GLIA_UNSUPPORTED, "of as many as the batch has");
   gi_onnx_put_int(w, "axis", a->axis);

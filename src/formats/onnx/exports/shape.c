@@ -30,7 +30,7 @@ static glia_status write_broadcast(gi_onnx_writing *w) {
     shape[i] = there ? 1 : y->dim[i];
     varies |= !there && gi_onnx_varies(w, 0, i);
   }
-  const char *to = varies ? gi_onnx_shape(w, 0) : gi_onnx_whole(w, shape, y->rank);
+  const char *to = varies ? gi_onnx_shape(w, 0) : gi_onnx_put_whole(w, shape, y->rank);
   return give(w, gi_onnx_put(w, "Expand", 2, w->in[0], to));
 }
 
@@ -41,8 +41,8 @@ static glia_status write_same(gi_onnx_writing *w) { return give(w, w->in[0]); }
 
 static const char *sliced(gi_onnx_writing *w, int64_t begin, int64_t end, int64_t axis,
                           int64_t step) {
-  const char *from = gi_onnx_whole(w, &begin, 1), *to = gi_onnx_whole(w, &end, 1);
-  const char *along = gi_onnx_whole(w, &axis, 1), *by = gi_onnx_whole(w, &step, 1);
+  const char *from = gi_onnx_put_whole(w, &begin, 1), *to = gi_onnx_put_whole(w, &end, 1);
+  const char *along = gi_onnx_put_whole(w, &axis, 1), *by = gi_onnx_put_whole(w, &step, 1);
   return gi_onnx_put(w, "Slice", 5, w->in[0], from, to, along, by);
 }
 
@@ -59,8 +59,8 @@ static glia_status write_flip(gi_onnx_writing *w) {
     to[i] = INT64_MIN; /* in front of the first */
     by[i] = -1;
   }
-  const char *a = gi_onnx_whole(w, from, axes->n), *b = gi_onnx_whole(w, to, axes->n);
-  const char *c = gi_onnx_whole(w, axes->at, axes->n), *d = gi_onnx_whole(w, by, axes->n);
+  const char *a = gi_onnx_put_whole(w, from, axes->n), *b = gi_onnx_put_whole(w, to, axes->n);
+  const char *c = gi_onnx_put_whole(w, axes->at, axes->n), *d = gi_onnx_put_whole(w, by, axes->n);
   return give(w, gi_onnx_put(w, "Slice", 5, w->in[0], a, b, c, d));
 }
 
@@ -73,7 +73,7 @@ static glia_status write_pad(gi_onnx_writing *w) {
     pads[i] = a->before.at[i];
     pads[rank + i] = a->after.at[i];
   }
-  const char *around = gi_onnx_whole(w, pads, 2 * rank);
+  const char *around = gi_onnx_put_whole(w, pads, 2 * rank);
   const char *value = gi_onnx_number(w, w->in_type[0].dtype, a->value);
   return give(w, gi_onnx_put(w, "Pad", 3, w->in[0], around, value));
 }
@@ -109,7 +109,7 @@ static glia_status write_one_hot(gi_onnx_writing *w) {
   const int64_t last = -1;
   gi_onnx_put_int(w, "to", GI_ONNX_INT64);
   const char *index = gi_onnx_put(w, "Cast", 1, w->in[0]);
-  index = gi_onnx_put(w, "Unsqueeze", 2, index, gi_onnx_whole(w, &last, 1));
+  index = gi_onnx_put(w, "Unsqueeze", 2, index, gi_onnx_put_whole(w, &last, 1));
   const gi_type t = {.dtype = GLIA_I64, .rank = 1, .dim = {a->classes}};
   int64_t *k = gi_alloc(gi_type_bytes(&t));
   if (k == NULL) return gi_fail_nomem(gi_type_bytes(&t));
