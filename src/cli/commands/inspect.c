@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/show_onnx.h"
 #include "cli/table.h"
 #include "formats/reader.h"
 #include "vision/image.h"
@@ -173,6 +174,13 @@ static const char *picture_format(const char *path, const gi_map *m) {
   return NULL;
 }
 
+/* Is it an ONNX model? It is shown even where it cannot be built, which opening it would refuse. */
+static bool is_onnx(const char *path, const gi_map *m) {
+  const gi_reader *by_content = gi_reader_by_content(m->p, m->n);
+  const gi_reader *reader = by_content != NULL ? by_content : gi_reader_by_name(path);
+  return reader != NULL && strcmp(reader->name, "onnx") == 0;
+}
+
 /* ---- the command --------------------------------------------------------------------------
  */
 
@@ -189,7 +197,12 @@ static glia_status look(const subject *s) {
   GI_TRY(gi_map_open(&map, s->path));
   const size_t bytes = map.n;
   const char *picture = picture_format(s->path, &map);
+  const bool onnx = is_onnx(s->path, &map);
   gi_map_close(&map);
+  if (onnx && gi_cli_text(s->c, "tensor") == NULL) {
+    begin(s, "onnx", "a network with its weights", bytes);
+    return gi_show_onnx(s->path, s->text, s->json);
+  }
   if (picture != NULL) {
     begin(s, picture, "picture", bytes);
     return show_picture(s);
