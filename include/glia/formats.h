@@ -116,6 +116,28 @@ GLIA_NODISCARD GLIA_API glia_status glia_npy_write(const char *path, const glia_
 GLIA_NODISCARD GLIA_API glia_status glia_npz_write(const char *path,
                                                    const glia_named_tensor *tensors, int n);
 
+/* ---- TensorBoard ------------------------------------------------------------------------- */
+
+/* An event file, to which values are appended; each is on disk, for TensorBoard to see, when
+ * its call returns. One thread at a time. Errors are GLIA_DISK, GLIA_NOMEM, and GLIA_INVALID
+ * for a tag that is empty or not UTF-8. */
+typedef struct glia_events glia_events;
+
+/* A new file events.out.tfevents.* in the folder, which exists. Owned. Since 0.1. */
+GLIA_NODISCARD GLIA_API glia_status glia_events_new(const char *folder, glia_events **out);
+GLIA_API void glia_events_free(glia_events *e);
+GLIA_API const char *glia_events_path(const glia_events *e); /* borrowed until free */
+/* A point of the curve `tag` ("loss/train": a slash makes a group), as f32. */
+GLIA_NODISCARD GLIA_API glia_status glia_events_scalar(glia_events *e, const char *tag,
+                                                       int64_t step, double v);
+/* A picture: n bytes of a PNG file. GLIA_FORMAT if they do not begin as one. */
+GLIA_NODISCARD GLIA_API glia_status glia_events_image(glia_events *e, const char *tag,
+                                                      int64_t step, const void *png, size_t n);
+/* How the finite elements of a tensor are distributed, in 64 equal buckets from the least to
+ * the largest. GLIA_INVALID where none is finite. */
+GLIA_NODISCARD GLIA_API glia_status glia_events_histogram(glia_events *e, const char *tag,
+                                                          int64_t step, const glia_tensor *t);
+
 #ifdef __cplusplus
 }
 #endif

@@ -195,6 +195,7 @@ void glia_run_free(glia_run *r) {
   glia_net_free(r->net);
   gi_info_clear(&r->info);
   glia_history_clear(&r->history);
+  glia_events_free(r->events);
   glia_tensor_free(r->input);
   glia_tensor_free(r->probabilities);
   gi_free(r->values);

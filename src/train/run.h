@@ -5,6 +5,7 @@
  *     checkpoint.safetensors   after each epoch: parameters, buffers, optimiser state, history
  *     best.safetensors         the best epoch's parameters and buffers, where patience is set
  *     log.csv                  one row an epoch
+ *     events.out.tfevents.*    the same for TensorBoard, with histograms of the parameters
  *     model.safetensors        the result, with all that is needed to use it
  *     *.png, report.html       at the end
  */
@@ -12,6 +13,7 @@
 #define GI_RUN_H
 
 #include "base/json.h"
+#include "glia/formats.h"
 #include "train/learner.h"
 #include "train/log_csv.h"
 
@@ -36,7 +38,8 @@ struct glia_run {
   glia_dataset *train_part, *valid_part; /* of train */
   glia_loader *train_loader, *valid_loader;
   glia_history history;
-  glia_status failed; /* of saving inside a callback, with its message */
+  glia_events *events; /* NULL before the first epoch that is trained */
+  glia_status failed;  /* of saving inside a callback, with its message */
   char *failure;
   bool (*on_event)(const glia_progress *p, void *user);
   void *user;
@@ -80,6 +83,10 @@ char *gi_default_net(const glia_sample_spec *spec);
 
 /* The history as a table, for log.csv and the report. Owned. */
 glia_status gi_run_log(const glia_run *r, gi_log_csv **out);
+/* The last row of the log, and the parameters, to the run's TensorBoard file. */
+glia_status gi_run_events(glia_run *r, const gi_log_csv *log);
+/* A PNG file of the run to it; nothing to do where no epoch was trained. */
+glia_status gi_run_event_picture(const glia_run *r, const char *name, const char *path);
 /* Curves, confusion matrix and examples as PNG, and report.html, at the end of a fit. */
 glia_status gi_run_report(glia_run *r);
 

@@ -14,11 +14,12 @@ static glia_status save(glia_run *r, const char *name, bool state) {
   return s;
 }
 
-static glia_status write_log(const glia_run *r) {
+static glia_status write_log(glia_run *r) {
   gi_log_csv *log = NULL;
   char *path = gi_run_file(r, "log.csv");
   glia_status s = path == NULL ? gi_fail_nomem(1) : gi_run_log(r, &log);
   if (s == GLIA_OK) s = gi_log_csv_write(log, path);
+  if (s == GLIA_OK) s = gi_run_events(r, log);
   gi_log_csv_free(log);
   gi_free(path);
   return s;

@@ -162,7 +162,10 @@ static const char *class_of(void *user, int c) { return glia_run_class(user, c);
 static glia_status save_picture(const glia_run *r, gi_picture *p, const char *name) {
   char *path = gi_run_file(r, name);
   glia_status s = path == NULL ? gi_fail_nomem(1) : GLIA_OK;
-  if (s == GLIA_OK && gi_picture_has_png()) s = gi_picture_save(p, path);
+  if (s == GLIA_OK && gi_picture_has_png()) {
+    s = gi_picture_save(p, path);
+    if (s == GLIA_OK) s = gi_run_event_picture(r, name, path);
+  }
   gi_free(path);
   gi_picture_free(p);
   return s;
