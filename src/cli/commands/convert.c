@@ -17,7 +17,8 @@ static glia_status report(const gi_cli *c, const glia_file *f, const char *path)
     return gi_cli_print_json(j);
   }
   gi_str text = {0};
-  gi_str_printf(&text, "%s: %d tensors of a %s file, %s\n", path, glia_file_count(f),
+  const int n = glia_file_count(f);
+  gi_str_printf(&text, "%s: %d tensor%s, from %s, %s\n", path, n, n == 1 ? "" : "s",
                 glia_file_format(f), gi_table_bytes((double)bytes));
   return gi_cli_print_text(&text);
 }
