@@ -38,6 +38,14 @@ static glia_status run(const gi_command *command, int argc, const char **argv) {
   return s;
 }
 
+/* Names from files may hold line ends and what terminals obey; a message is one line of text.
+ */
+static void print_message(FILE *to, const char *message) {
+  for (const char *c = message; *c != '\0'; c++)
+    fputc((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c, to);
+  fputc('\n', to);
+}
+
 /* The status as exit code, and its message, if it is a failure, in one line on stderr. */
 static int finish(const gi_command *command, glia_status s) {
   gi_progress_end();
@@ -45,9 +53,9 @@ static int finish(const gi_command *command, glia_status s) {
     s = gi_fail(GLIA_DISK, "standard output cannot be written");
   if (s == GLIA_OK) return 0;
   const char *message = glia_error_message();
-  fprintf(stderr, "glia%s%s: %s\n", command != NULL ? " " : "",
-          command != NULL ? command->name : "",
-          *message != '\0' ? message : glia_status_text(s));
+  fprintf(stderr, "glia%s%s: ", command != NULL ? " " : "",
+          command != NULL ? command->name : "");
+  print_message(stderr, *message != '\0' ? message : glia_status_text(s));
   return glia_status_exit(s);
 }
 
