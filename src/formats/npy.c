@@ -111,9 +111,9 @@ static glia_status scan_shape(scanner *s, gi_npy *h) {
         return gi_fail(GLIA_FORMAT, "%s: shape: dimension %d is too large", s->what, rank);
       v = v * 10 + (*s->at - '0');
     }
-    if (rank == GLIA_MAX_RANK)
+    if (rank == GI_NPY_RANK)
       return gi_fail(GLIA_SHAPE, "%s: shape: has more than %d dimensions", s->what,
-                     GLIA_MAX_RANK);
+                     GI_NPY_RANK);
     h->dim[rank++] = v;
     comma = take(s, ',');
   }
@@ -185,8 +185,8 @@ glia_status gi_npy_array(gi_npy *h, const void *data, size_t n, const char *what
   size_t want = 0;
   GI_TRY(gi_where(gi_array_bytes(&a, &want), "%s", what));
   if (want != n) {
-    gi_type type = {.rank = h->rank};
-    memcpy(type.dim, h->dim, sizeof h->dim);
+    gi_type type = {.rank = GI_MIN(h->rank, GLIA_MAX_RANK)};
+    memcpy(type.dim, h->dim, sizeof type.dim);
     char text[256];
     return gi_fail(GLIA_FORMAT, "%s: shape %s wants %zu bytes, the file has %zu: %s", what,
                    gi_shape_text(&type, text, sizeof text), want, n,
@@ -208,8 +208,10 @@ glia_status gi_npy_from_memory(const void *p, size_t n, const char *what, glia_t
   GI_TRY(gi_npy_header(p, n, what, &h));
   if (h.element->dtype == GI_NOT_HELD)
     return gi_fail(GLIA_DTYPE, "%s: descr: elements of type '%s' cannot be held", what, h.word);
+  if (h.rank > GLIA_MAX_RANK)
+    return gi_fail(GLIA_SHAPE, "%s: shape: has more than %d dimensions", what, GLIA_MAX_RANK);
   gi_type type = {.dtype = (glia_dtype)h.element->dtype, .rank = h.rank};
-  memcpy(type.dim, h.dim, sizeof h.dim);
+  memcpy(type.dim, h.dim, sizeof type.dim);
   GI_TRY(gi_type_check(&type, what));
   GI_TRY(gi_npy_array(&h, (const unsigned char *)p + h.data, n - h.data, what, &a));
   return gi_array_tensor(&a, what, "a", out);

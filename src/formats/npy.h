@@ -12,7 +12,7 @@ typedef struct gi_npy {
   char word[32]; /* its type as it is written, '<f4' */
   bool swap, fortran;
   int rank;
-  int64_t dim[GLIA_MAX_RANK], stride[GLIA_MAX_RANK];
+  int64_t dim[GI_NPY_RANK], stride[GI_NPY_RANK];
   size_t data; /* where the elements begin */
 } gi_npy;
 

@@ -3,8 +3,6 @@
 #include "formats/npy.h"
 #include "formats/zip.h"
 
-enum { NAME_BYTES = 60000 }; /* a zip has two bytes for a name's length */
-
 static glia_status add_entry(gi_zip_writer *w, const glia_file *f, int i) {
   const char *name = f->entries.at[i].name;
   gi_npy_bytes b;
@@ -14,8 +12,8 @@ static glia_status add_entry(gi_zip_writer *w, const glia_file *f, int i) {
   glia_status s = GLIA_OK;
   if (member.failed)
     s = gi_fail_nomem(member.n);
-  else if (member.n > NAME_BYTES)
-    s = gi_fail(GLIA_INVALID, "the name of tensor \"%.80s\" is too long for a zip", name);
+  else if (!gi_zip_name_is_safe(member.s, member.n))
+    s = gi_fail(GLIA_INVALID, "tensor \"%.80s\": cannot be the name of a zip's member", name);
   else
     gi_zip_add(w, member.s, b.head.s, b.head.n, b.elements.data, b.elements.bytes);
   gi_str_free(&member);

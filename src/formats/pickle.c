@@ -455,7 +455,9 @@ glia_status gi_pickle_read(const unsigned char *p, size_t n, const char *what, g
   *out = (gi_pickle){0};
   GI_TRY(gi_pickle_scan(p, n, what, &out->bytes));
   machine m = {.arena = arena, .limit = out->bytes, .out = out};
-  const glia_status s = run(&m, p, out->bytes);
+  /* never NULL: a tuple of no values is taken from it too */
+  const glia_status s = gi_vec_reserve(&m.stack, 64) ? run(&m, p, out->bytes)
+                                                     : gi_fail_nomem(64 * sizeof(void *));
   gi_vec_free(&m.stack);
   gi_vec_free(&m.marks);
   gi_vec_free(&m.memo);

@@ -117,9 +117,8 @@ static bool read_extra64(const unsigned char *p, size_t n, place *out) {
   return true;
 }
 
-static bool name_is_safe(const char *name, size_t n) {
-  if (n == 0 || n > NAME_MAX_BYTES || name[0] == '/' || memchr(name, '\0', n) != NULL ||
-      memchr(name, '\\', n) != NULL)
+bool gi_zip_name_is_safe(const char *name, size_t n) {
+  if (n == 0 || n > NAME_MAX_BYTES || name[0] == '/' || memchr(name, '\0', n) != NULL)
     return false;
   for (size_t at = 0; at <= n;) {
     const char *slash = at < n ? memchr(name + at, '/', n - at) : NULL;
@@ -174,7 +173,7 @@ static glia_status read_member(const unsigned char *p, const directory *d,
   *used = CENTRAL_BYTES + name_bytes + extra + (size_t)u16(c + 32);
   if (*used > n) return gi_fail(GLIA_FORMAT, "its entry leaves the directory");
   const char *name = (const char *)c + CENTRAL_BYTES;
-  if (!name_is_safe(name, name_bytes))
+  if (!gi_zip_name_is_safe(name, name_bytes))
     return gi_fail(GLIA_FORMAT, "its name is empty, too long, absolute or holds \"..\"");
   place where = {.packed = u32(c + 20), .bytes = u32(c + 24), .at = u32(c + 42)};
   if (!read_extra64(c + CENTRAL_BYTES + name_bytes, extra, &where))

@@ -27,6 +27,8 @@ typedef struct gi_zip {
   const gi_member **by_name;
 } gi_zip;
 
+/* Not empty, at most 4096 bytes, not absolute, without a part "..". */
+bool gi_zip_name_is_safe(const char *name, size_t n);
 bool gi_is_zip(const unsigned char *p, size_t n); /* begins as one, or is one of no members */
 /* Reads the directory; all is of the arena, members point into p. GLIA_FORMAT. */
 glia_status gi_zip_open(const unsigned char *p, size_t n, const char *what, gi_arena *arena,

@@ -7,7 +7,7 @@
 
 static inline void put(gi_str *b, uint64_t v, int bytes) { /* little-endian */
   for (int i = 0; i < bytes; i++) {
-    const char c = (char)(v >> 8 * i & 0xff);
+    const char c = i < 8 ? (char)(v >> 8 * i & 0xff) : 0;
     gi_str_add(b, &c, 1);
   }
 }

@@ -167,6 +167,33 @@ static void elements_keep_their_types(void **state) {
   gi_str_free(&b);
 }
 
+/* NumPy takes 32 axes, a tensor 8: such arrays go from file to file. */
+static void many_axes_go_along(void **state) {
+  (void)state;
+  gi_str b = {0};
+  char head[119];
+  glia_file *f = NULL;
+  glia_tensor *t = NULL;
+  snprintf(head, sizeof head, "%-117s\n",
+           "{'descr': '<f4', 'fortran_order': True, 'shape': (1,1,1,1,2,1,1,1,2), }");
+  gi_str_add(&b, "\x93NUMPY\1\0\x76\0", 10);
+  put_text(&b, head);
+  for (int i = 0; i < 4; i++) put_float(&b, (float)i);
+  OK(gi_file_from_memory(NULL, b.s, b.n, "file", &f));
+  FAILS(glia_file_read(f, 0, &t), GLIA_SHAPE, "rank is 9");
+  OK(glia_file_write(f, in_folder("nine.npz")));
+  glia_file_close(f);
+  gi_elements e;
+  OK(glia_file_open(in_folder("nine.npz"), &f));
+  OK(gi_file_elements(f, 0, &e));
+  const float want[] = {0, 2, 1, 3};
+  assert_int_equal(e.bytes, sizeof want);
+  assert_memory_equal(e.data, want, sizeof want);
+  gi_elements_clear(&e);
+  glia_file_close(f);
+  gi_str_free(&b);
+}
+
 /* Words become a JSON list where there is no type for text. */
 static void text_becomes_metadata(void **state) {
   (void)state;
@@ -327,6 +354,7 @@ int main(void) {
       cmocka_unit_test(getters_keep_their_range),
       cmocka_unit_test(narrow_integers_are_widened),
       cmocka_unit_test(elements_keep_their_types),
+      cmocka_unit_test(many_axes_go_along),
       cmocka_unit_test(text_becomes_metadata),
       cmocka_unit_test(gzip_is_unpacked),
       cmocka_unit_test(gzip_bombs_are_refused),

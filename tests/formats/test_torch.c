@@ -293,6 +293,8 @@ static void stacks_and_memos_are_checked(void **state) {
   REFUSED("\x80\2(K\1(\x85.", "empty stack");
   REFUSED("\x80\2NK\1K\1s.", "no container");
   REFUSED("\x80\2s.", "empty stack");
+  REFUSED("\x80\2(.", "stops without a value");
+  REFUSED("\x80\2(t(.", "stops without a value");
   REFUSED("\x80\2u.", "wants a mark");
   REFUSED("\x80\2}(K\1u.", "a key without a value");
   REFUSED("\x80\2(K\1d.", "a key without a value");
