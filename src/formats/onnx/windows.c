@@ -47,6 +47,17 @@ static glia_status kernel_of(const gi_onnx_call *c, const int64_t *kernel, gi_on
   return GLIA_OK;
 }
 
+/* A weight has as many elements as its kernel has cells; a pool is only numbers in the file.
+ * One that is far larger than x would be padding nearly alone, and take for ever. */
+static glia_status check_reach(const gi_onnx_call *c, const gi_onnx_window *w) {
+  for (int d = 0; d < w->axes; d++)
+    if (gi_onnx_window_span(w, d) > 4 * w->size[d] + 64)
+      return gi_onnx_fail(c, GLIA_UNSUPPORTED,
+                          "the window spans %" PRId64 " elements of axis %d, x has %" PRId64,
+                          gi_onnx_window_span(w, d), 2 + d, w->size[d]);
+  return GLIA_OK;
+}
+
 glia_status gi_onnx_window_attributes(const gi_onnx_call *c, glia_value x,
                                       const int64_t *kernel, gi_onnx_window *w) {
   static const char *const words[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL};
@@ -65,6 +76,7 @@ glia_status gi_onnx_window_attributes(const gi_onnx_call *c, glia_value x,
   GI_TRY(kernel_of(c, kernel, w));
   GI_TRY(numbers(c, "strides", w->axes, 1, w->stride));
   GI_TRY(numbers(c, "dilations", w->axes, 1, w->dilation));
+  if (kernel == NULL) GI_TRY(check_reach(c, w));
   GI_TRY(gi_onnx_choice(c, "auto_pad", "NOTSET", words, &automatic));
   w->automatic = (gi_onnx_auto_pad)automatic;
   if (w->automatic == GI_ONNX_PADS) GI_TRY(numbers(c, "pads", 2 * w->axes, 0, pads));
