@@ -15,8 +15,7 @@
 
 #include "formats/onnx/values.h"
 
-/* ---- activations
- * ----------------------------------------------------------------------------- */
+/* ---- activations ------------------------------------------------------------------------- */
 
 typedef glia_value activation(glia_value v, double alpha, double beta);
 
@@ -114,8 +113,7 @@ glia_status gi_onnx_recurrence_activations(const gi_onnx_call *c, gi_onnx_recurr
   return GLIA_OK;
 }
 
-/* ---- fused
- * ----------------------------------------------------------------------------------- */
+/* ---- fused ------------------------------------------------------------------------------- */
 
 static bool is_fused(const gi_onnx_recurrence *r) {
   if (r->clip != 0 || r->coupled) return false;
@@ -145,8 +143,7 @@ static glia_value fused(gi_onnx_recurrence *r) {
   return y;
 }
 
-/* ---- step by step
- * ---------------------------------------------------------------------------- */
+/* ---- step by step ------------------------------------------------------------------------ */
 
 /* The clip is of gates; what the cell shows (h of lstm) is not cut, as in ONNX Runtime. */
 static glia_value activated(const gi_onnx_recurrence *r, int k, glia_value v) {

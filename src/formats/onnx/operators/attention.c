@@ -28,8 +28,7 @@ typedef struct heads {
   bool packed; /* three axes came in */
 } heads;
 
-/* ---- shapes
- * ---------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 static glia_status to_heads(const gi_onnx_call *c, int i, const char *attribute,
                             glia_value *out) {
@@ -72,8 +71,7 @@ static glia_status want_heads(const gi_onnx_call *c, const heads *h) {
                       "kv_num_heads), Q's heads a multiple of those of K and V");
 }
 
-/* ---- what is seen
- * ---------------------------------------------------------------------------- */
+/* ---- what is seen ------------------------------------------------------------------------ */
 
 /* A mask that is shorter than the keys hides those behind it. */
 static glia_value lengthened(glia_value mask, int64_t keys) {
@@ -135,8 +133,7 @@ static glia_value whole_bias(const heads *h) {
   return glia_where(seen, gi_null(h->bias) ? glia_scalar_like(h->q, 0) : h->bias, none);
 }
 
-/* ---- with the scores in hand
- * ----------------------------------------------------------------- */
+/* ---- with the scores in hand ------------------------------------------------------------- */
 
 /* A head of k or v for each head of q. */
 static glia_value per_head(const heads *h, glia_value v) {
@@ -166,8 +163,7 @@ static glia_value by_scores(const heads *h, glia_value shown[4]) {
   return glia_matmul(p, per_head(h, h->v));
 }
 
-/* ---- Attention
- * ------------------------------------------------------------------------------- */
+/* ---- Attention --------------------------------------------------------------------------- */
 
 static glia_status read(gi_onnx_call *c, heads *h) {
   glia_value q = c->in[Q], k = c->in[K], v = c->in[V];
@@ -212,8 +208,7 @@ static glia_status attention(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- FlexAttention
- * --------------------------------------------------------------------------- */
+/* ---- FlexAttention ----------------------------------------------------------------------- */
 
 /* What a graph attribute makes of v; v itself where the node has none. */
 static glia_status changed(const gi_onnx_call *c, const char *name, glia_value *v) {
@@ -248,25 +243,22 @@ static glia_status flex_attention(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-static const gi_onnx_operator
-    row_attention = {.name = "Attention",
-                     .since = {23},
-                     .min_in = 3,
-                     .max_in = 7,
-                     .max_out = 4,
-                     .attributes =
-                         "is_causal kv_num_heads q_num_heads qk_matmul_output_mode "
-                         "scale softcap softmax_precision",
-                     .build = attention},
-    row_flex = {.name = "FlexAttention",
-                .domain = "ai.onnx.preview",
-                .since = {1},
-                .min_in = 3,
-                .max_in = 3,
-                .attributes = "scale score_mod prob_mod softmax_precision",
-                .build = flex_attention};
+static const gi_onnx_operator flex = {
+    .name = "FlexAttention",
+    .domain = "ai.onnx.preview",
+    .since = {1},
+    .min_in = 3,
+    .max_in = 3,
+    .attributes = "scale score_mod prob_mod softmax_precision",
+    .build = flex_attention};
 
-const gi_onnx_operator *const gi_onnx_operators_attention[] = {&row_attention, &row_flex, NULL};
+const gi_onnx_operator *const gi_onnx_operators_attention[] = {
+    GI_ONNX_ROW("Attention",
+                "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap "
+                "softmax_precision",
+                3, 7, 4, attention, 23),
+    &flex,
+    NULL,
+};

@@ -26,10 +26,10 @@ static glia_status soft(gi_onnx_call *c, glia_value (*f)(glia_value x, int axis)
 static glia_status softmax(gi_onnx_call *c) { return soft(c, glia_softmax); }
 static glia_status log_softmax(gi_onnx_call *c) { return soft(c, glia_log_softmax); }
 
-/* ---- losses
- * ---------------------------------------------------------------------------------- -w[t] p[t]
- * for p [N, C, ...], logarithms of probabilities, and classes t [N, ...]; 0 where t is
- * ignore_index. The mean is over the weights where rows have some or are ignored. */
+/* ---- losses ------------------------------------------------------------------------------ */
+
+/* -w[t] p[t] for p [N, C, ...], logarithms of probabilities, and classes t [N, ...]; 0 where t
+ * is ignore_index. The mean is over the weights where rows have some or are ignored. */
 
 static glia_value reduced(int reduction, glia_value loss, glia_value weight) {
   if (reduction == 0) return loss;
@@ -81,34 +81,14 @@ static glia_status softmax_cross_entropy(gi_onnx_call *c) {
   return likelihood(c, p, &c->out[0]);
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
-
-static const gi_onnx_operator row_softmax = {.name = "Softmax",
-                                             .since = {1, 13},
-                                             .min_in = 1,
-                                             .max_in = 1,
-                                             .attributes = "axis",
-                                             .build = softmax},
-                              row_log_softmax = {.name = "LogSoftmax",
-                                                 .since = {1, 13},
-                                                 .min_in = 1,
-                                                 .max_in = 1,
-                                                 .attributes = "axis",
-                                                 .build = log_softmax},
-                              row_likelihood = {.name = "NegativeLogLikelihoodLoss",
-                                                .since = {12},
-                                                .min_in = 2,
-                                                .max_in = 3,
-                                                .attributes = "ignore_index reduction",
-                                                .build = negative_log_likelihood},
-                              row_cross_entropy = {.name = "SoftmaxCrossEntropyLoss",
-                                                   .since = {12},
-                                                   .min_in = 2,
-                                                   .max_in = 3,
-                                                   .max_out = 2,
-                                                   .attributes = "ignore_index reduction",
-                                                   .build = softmax_cross_entropy};
+/* ---- rows -------------------------------------------------------------------------------- */
 
 const gi_onnx_operator *const gi_onnx_operators_classes[] = {
-    &row_softmax, &row_log_softmax, &row_likelihood, &row_cross_entropy, NULL};
+    GI_ONNX_ROW("Softmax", "axis", 1, 1, 1, softmax, 1, 13),
+    GI_ONNX_ROW("LogSoftmax", "axis", 1, 1, 1, log_softmax, 1, 13),
+    GI_ONNX_ROW("NegativeLogLikelihoodLoss", "ignore_index reduction", 2, 3, 1,
+                negative_log_likelihood, 12),
+    GI_ONNX_ROW("SoftmaxCrossEntropyLoss", "ignore_index reduction", 2, 3, 2,
+                softmax_cross_entropy, 12),
+    NULL,
+};

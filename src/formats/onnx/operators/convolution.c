@@ -46,12 +46,12 @@ static glia_status conv(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- transposed
- * ------------------------------------------------------------------------------ Without
- * padding an axis of A elements becomes one of whole = (A - 1) stride + span. Padding cuts that
- * at both ends, output_padding adds to its end; output_shape says the size that is to come out,
- * and then padding makes up the difference, an odd element of it where SAME_UPPER has none: in
- * front. Where the difference is negative, zeros come behind the end. */
+/* ---- transposed -------------------------------------------------------------------------- */
+
+/* Without padding an axis of A elements becomes one of whole = (A - 1) stride + span. Padding
+ * cuts that at both ends, output_padding adds to its end; output_shape says the size that is
+ * to come out, and then padding makes up the difference, an odd element of it where SAME_UPPER
+ * has none: in front. Where the difference is negative, zeros come behind the end. */
 
 static glia_status output_shape(const gi_onnx_call *c, gi_onnx_window *w, const int64_t *more) {
   int64_t want[GLIA_MAX_RANK];
@@ -122,8 +122,7 @@ static glia_status conv_transpose(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- with a state
- * ---------------------------------------------------------------------------- */
+/* ---- with a state ------------------------------------------------------------------------ */
 
 /* x [N, C, L] behind the last k - 1 elements that came before it (or zeros), a filter [1, k]
  * for each channel; the last k - 1 elements are given back. */
@@ -154,31 +153,14 @@ static glia_status causal(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-static const gi_onnx_operator
-    row_conv = {.name = "Conv",
-                .since = {1},
-                .min_in = 2,
-                .max_in = 3,
-                .attributes = "auto_pad dilations group kernel_shape pads strides",
-                .build = conv},
-    row_conv_transpose = {.name = "ConvTranspose",
-                          .since = {1},
-                          .min_in = 2,
-                          .max_in = 3,
-                          .attributes =
-                              "auto_pad dilations group kernel_shape output_padding "
-                              "output_shape pads strides",
-                          .build = conv_transpose},
-    row_causal = {.name = "CausalConvWithState",
-                  .since = {27},
-                  .min_in = 2,
-                  .max_in = 4,
-                  .max_out = 2,
-                  .attributes = "activation",
-                  .build = causal};
+#define WINDOW "auto_pad dilations group kernel_shape pads strides"
 
-const gi_onnx_operator *const gi_onnx_operators_convolution[] = {&row_conv, &row_conv_transpose,
-                                                                 &row_causal, NULL};
+const gi_onnx_operator *const gi_onnx_operators_convolution[] = {
+    GI_ONNX_ROW("Conv", WINDOW, 2, 3, 1, conv, 1),
+    GI_ONNX_ROW("ConvTranspose", WINDOW " output_padding output_shape", 2, 3, 1, conv_transpose,
+                1),
+    GI_ONNX_ROW("CausalConvWithState", "activation", 2, 4, 2, causal, 27),
+    NULL,
+};

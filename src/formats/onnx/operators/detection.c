@@ -8,10 +8,10 @@
 #include "glia/index.h"
 #include "ops/attrs.h"
 
-/* ---- NonMaxSuppression
- * ------------------------------------------------------------------------- Every class of
- * every image by itself: boxes [N, S, 4], scores [N, C, S] -> rows (image, class, box). As many
- * rows as boxes stay, which is known once they are computed. */
+/* ---- NonMaxSuppression ------------------------------------------------------------------- */
+
+/* Every class of every image by itself: boxes [N, S, 4], scores [N, C, S] -> rows (image,
+ * class, box). As many rows as boxes stay, which is known once they are computed. */
 
 /* Corners in any order, or a centre and a size, as x1 <= x2, y1 <= y2 (or both turned round,
  * which changes no overlap). */
@@ -131,12 +131,13 @@ static glia_status non_max_suppression(gi_onnx_call *c) {
   return rows(c, &s, all, counts);
 }
 
-/* ---- RoiAlign
- * -------------------------------------------------------------------------------- x [N, C, H,
- * W], boxes [K, 4], images [K]. The mean of the places looked at is glia's; the largest is, as
- * ONNX's reference has it, that of the four pixels around each place, each times its share of
- * the interpolation. Cells of boxes without sampling_ratio are looked at as often as they have
- * pixels, in a loop as long as the longest: a place looked at twice changes no maximum. */
+/* ---- RoiAlign ---------------------------------------------------------------------------- */
+
+/* x [N, C, H, W], boxes [K, 4], images [K]. The mean of the places looked at is glia's; the
+ * largest is, as ONNX's reference has it, that of the four pixels around each place, each
+ * times its share of the interpolation. Cells of boxes without sampling_ratio are looked at as
+ * often as they have pixels, in a loop as long as the longest: a place looked at twice changes
+ * no maximum. */
 
 typedef struct cells {  /* of the boxes along an axis */
   glia_value low, high; /* i64 [K, cells S]: the pixels around each place */
@@ -285,30 +286,14 @@ static glia_status max_roi_pool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-static const gi_onnx_operator row_suppression = {.name = "NonMaxSuppression",
-                                                 .since = {10},
-                                                 .min_in = 2,
-                                                 .max_in = 5,
-                                                 .attributes = "center_point_box",
-                                                 .build = non_max_suppression},
-                              row_roi_align =
-                                  {.name = "RoiAlign",
-                                   .since = {10, 16},
-                                   .min_in = 3,
-                                   .max_in = 3,
-                                   .attributes =
-                                       "coordinate_transformation_mode mode output_height "
-                                       "output_width sampling_ratio spatial_scale",
-                                   .build = roi_align},
-                              row_roi_pool = {.name = "MaxRoiPool",
-                                              .since = {1},
-                                              .min_in = 2,
-                                              .max_in = 2,
-                                              .attributes = "pooled_shape spatial_scale",
-                                              .build = max_roi_pool};
-
-const gi_onnx_operator *const gi_onnx_operators_detection[] = {&row_suppression, &row_roi_align,
-                                                               &row_roi_pool, NULL};
+const gi_onnx_operator *const gi_onnx_operators_detection[] = {
+    GI_ONNX_ROW("NonMaxSuppression", "center_point_box", 2, 5, 1, non_max_suppression, 10),
+    GI_ONNX_ROW("RoiAlign",
+                "coordinate_transformation_mode mode output_height output_width "
+                "sampling_ratio spatial_scale",
+                3, 3, 1, roi_align, 10, 16),
+    GI_ONNX_ROW("MaxRoiPool", "pooled_shape spatial_scale", 2, 2, 1, max_roi_pool, 1),
+    NULL,
+};

@@ -113,13 +113,8 @@ static glia_status linear_attention(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-static const gi_onnx_operator row = {
-    .name = "LinearAttention",
-    .since = {27},
-    .min_in = 3,
-    .max_in = 7,
-    .max_out = 2,
-    .attributes = "chunk_size kv_num_heads q_num_heads scale update_rule",
-    .build = linear_attention};
-
-const gi_onnx_operator *const gi_onnx_operators_linear_attention[] = {&row, NULL};
+const gi_onnx_operator *const gi_onnx_operators_linear_attention[] = {
+    GI_ONNX_ROW("LinearAttention", "chunk_size kv_num_heads q_num_heads scale update_rule", 3,
+                7, 2, linear_attention, 27),
+    NULL,
+};

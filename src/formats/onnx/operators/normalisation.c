@@ -19,12 +19,12 @@ static glia_status want_channels(const gi_onnx_call *c) {
                       glia_value_rank(c->in[0]));
 }
 
-/* ---- batch normalisation
- * ---------------------------------------------------------------------- Inference is one scale
- * and one shift a channel, as in glia's own layer: the compiler brings both into a convolution
- * that stands before it. Training gives the running statistics, too, moved towards those of the
- * batch, whose variance is that over N. Which of the two it is says training_mode since version
- * 14; before it, the number of outputs (and is_test before 7). */
+/* ---- batch normalisation ----------------------------------------------------------------- */
+
+/* Inference is one scale and one shift a channel, as in glia's own layer: the compiler brings
+ * both into a convolution that stands before it. Training gives the running statistics, too,
+ * moved towards those of the batch, whose variance is that over N. Which of the two it is says
+ * training_mode since version 14; before it, the number of outputs (and is_test before 7). */
 
 /* [C], or without `spatial` (before version 9) [C, ...], against x [N, C, ...]. */
 static glia_value per_channel(glia_value v, int rank) {
@@ -75,8 +75,7 @@ static glia_status batch_normalization(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- by groups of channels
- * ------------------------------------------------------------------- */
+/* ---- by groups of channels --------------------------------------------------------------- */
 
 static glia_status by_groups(gi_onnx_call *c, int64_t groups, glia_value gamma,
                              glia_value beta) {
@@ -109,8 +108,7 @@ static glia_status group_normalization(gi_onnx_call *c) {
   return by_groups(c, groups, gamma, beta);
 }
 
-/* ---- over the last axes
- * ---------------------------------------------------------------------- */
+/* ---- over the last axes ------------------------------------------------------------------ */
 
 /* Has v the shape of x from an axis on? What has not is multiplied afterwards, by broadcast. */
 static bool has_shape(glia_value v, glia_value x, int axis) {
@@ -150,8 +148,7 @@ static glia_status over_last(gi_onnx_call *c, bool centred) {
 static glia_status layer_normalization(gi_onnx_call *c) { return over_last(c, true); }
 static glia_status rms_normalization(gi_onnx_call *c) { return over_last(c, false); }
 
-/* ---- by neighbours, lengths, statistics
- * ------------------------------------------------------ */
+/* ---- by neighbours, lengths, statistics -------------------------------------------------- */
 
 /* Of an even number of neighbours ONNX has one more behind than in front, glia the other way:
  * the channels are turned round. */
@@ -209,61 +206,21 @@ static glia_status mean_variance_normalization(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
-
-static const gi_onnx_operator
-    row_batch = {.name = "BatchNormalization",
-                 .since = {1, 14},
-                 .min_in = 5,
-                 .max_in = 5,
-                 .max_out = 5,
-                 .attributes = "epsilon momentum training_mode spatial is_test consumed_inputs",
-                 .build = batch_normalization},
-    row_instance = {.name = "InstanceNormalization",
-                    .since = {1},
-                    .min_in = 3,
-                    .max_in = 3,
-                    .attributes = "epsilon consumed_inputs",
-                    .build = instance_normalization},
-    row_group = {.name = "GroupNormalization",
-                 .since = {18, 21},
-                 .min_in = 3,
-                 .max_in = 3,
-                 .attributes = "epsilon num_groups stash_type",
-                 .build = group_normalization},
-    row_layer = {.name = "LayerNormalization",
-                 .since = {17},
-                 .min_in = 2,
-                 .max_in = 3,
-                 .max_out = 3,
-                 .attributes = "axis epsilon stash_type",
-                 .build = layer_normalization},
-    row_rms = {.name = "RMSNormalization",
-               .since = {23},
-               .min_in = 2,
-               .max_in = 2,
-               .attributes = "axis epsilon stash_type",
-               .build = rms_normalization},
-    row_lrn = {.name = "LRN",
-               .since = {1},
-               .min_in = 1,
-               .max_in = 1,
-               .attributes = "alpha beta bias size",
-               .build = lrn},
-    row_lp = {.name = "LpNormalization",
-              .since = {1},
-              .min_in = 1,
-              .max_in = 1,
-              .attributes = "axis p",
-              .build = lp_normalization},
-    row_mean_variance = {.name = "MeanVarianceNormalization",
-                         .since = {9},
-                         .min_in = 1,
-                         .max_in = 1,
-                         .attributes = "axes",
-                         .build = mean_variance_normalization};
+/* ---- rows -------------------------------------------------------------------------------- */
 
 const gi_onnx_operator *const gi_onnx_operators_normalisation[] = {
-    &row_batch, &row_instance, &row_group,         &row_layer, &row_rms,
-    &row_lrn,   &row_lp,       &row_mean_variance, NULL};
+    GI_ONNX_ROW("BatchNormalization",
+                "epsilon momentum training_mode spatial is_test consumed_inputs", 5, 5, 5,
+                batch_normalization, 1, 14),
+    GI_ONNX_ROW("InstanceNormalization", "epsilon consumed_inputs", 3, 3, 1,
+                instance_normalization, 1),
+    GI_ONNX_ROW("GroupNormalization", "epsilon num_groups stash_type", 3, 3, 1,
+                group_normalization, 18, 21),
+    GI_ONNX_ROW("LayerNormalization", "axis epsilon stash_type", 2, 3, 3, layer_normalization,
+                17),
+    GI_ONNX_ROW("RMSNormalization", "axis epsilon stash_type", 2, 2, 1, rms_normalization, 23),
+    GI_ONNX_ROW("LRN", "alpha beta bias size", 1, 1, 1, lrn, 1),
+    GI_ONNX_ROW("LpNormalization", "axis p", 1, 1, 1, lp_normalization, 1),
+    GI_ONNX_ROW("MeanVarianceNormalization", "axes", 1, 1, 1, mean_variance_normalization, 9),
+    NULL,
+};

@@ -37,8 +37,7 @@ static glia_pool_opts options_of(const gi_onnx_window *w, bool ceil) {
   return o;
 }
 
-/* ---- largest
- * --------------------------------------------------------------------------------- */
+/* ---- largest ----------------------------------------------------------------------------- */
 
 /* Places in the planes that were pooled (w, `in_front` of them padding) as places in all of x,
  * in row-major order or, `columns`, with the first axis of a plane as the fastest. In f64,
@@ -87,8 +86,7 @@ static glia_status max_pool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- sums of windows
- * ------------------------------------------------------------------------- */
+/* ---- sums of windows --------------------------------------------------------------------- */
 
 /* The windows' sums. Averages of whole windows; where cells lie apart, a convolution of each
  * plane with ones. */
@@ -189,8 +187,7 @@ static glia_status average_pool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- norms of windows
- * ------------------------------------------------------------------------ */
+/* ---- norms of windows -------------------------------------------------------------------- */
 
 static glia_value raised(glia_value x, double p) {
   if (p == 2) return glia_square(x);
@@ -224,8 +221,7 @@ static glia_status lp_pool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- all of a plane
- * -------------------------------------------------------------------------- */
+/* ---- all of a plane ---------------------------------------------------------------------- */
 
 static glia_status all_axes(const gi_onnx_call *c, glia_reduce_opts *o) {
   *o = (glia_reduce_opts){.size = sizeof *o, .keep = true};
@@ -255,8 +251,7 @@ static glia_status global_lp_pool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- back
- * ------------------------------------------------------------------------------------ */
+/* ---- back -------------------------------------------------------------------------------- */
 
 /* The indices are places in all of a tensor of the size that pooling would have come from;
  * output_shape puts zeros behind that. */
@@ -298,55 +293,17 @@ static glia_status max_unpool(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 #define WINDOW "auto_pad ceil_mode dilations kernel_shape pads strides "
-static const gi_onnx_operator row_max = {.name = "MaxPool",
-                                         .since = {1},
-                                         .min_in = 1,
-                                         .max_in = 1,
-                                         .max_out = 2,
-                                         .attributes = WINDOW "storage_order",
-                                         .build = max_pool},
-                              row_average = {.name = "AveragePool",
-                                             .since = {1},
-                                             .min_in = 1,
-                                             .max_in = 1,
-                                             .attributes = WINDOW "count_include_pad",
-                                             .build = average_pool},
-                              row_lp = {.name = "LpPool",
-                                        .since = {1, 2},
-                                        .min_in = 1,
-                                        .max_in = 1,
-                                        .attributes = WINDOW "p",
-                                        .build = lp_pool},
-                              row_global_average = {.name = "GlobalAveragePool",
-                                                    .since = {1},
-                                                    .min_in = 1,
-                                                    .max_in = 1,
-                                                    .attributes = "",
-                                                    .build = global_average_pool},
-                              row_global_max = {.name = "GlobalMaxPool",
-                                                .since = {1},
-                                                .min_in = 1,
-                                                .max_in = 1,
-                                                .attributes = "",
-                                                .build = global_max_pool},
-                              row_global_lp = {.name = "GlobalLpPool",
-                                               .since = {1, 2},
-                                               .min_in = 1,
-                                               .max_in = 1,
-                                               .attributes = "p",
-                                               .build = global_lp_pool},
-                              row_unpool = {.name = "MaxUnpool",
-                                            .since = {9},
-                                            .min_in = 2,
-                                            .max_in = 3,
-                                            .attributes = "kernel_shape pads strides",
-                                            .build = max_unpool};
-#undef WINDOW
 
 const gi_onnx_operator *const gi_onnx_operators_pooling[] = {
-    &row_max,        &row_average,   &row_lp,     &row_global_average,
-    &row_global_max, &row_global_lp, &row_unpool, NULL};
+    GI_ONNX_ROW("MaxPool", WINDOW "storage_order", 1, 1, 2, max_pool, 1),
+    GI_ONNX_ROW("AveragePool", WINDOW "count_include_pad", 1, 1, 1, average_pool, 1),
+    GI_ONNX_ROW("LpPool", WINDOW "p", 1, 1, 1, lp_pool, 1, 2),
+    GI_ONNX_ROW("GlobalAveragePool", "", 1, 1, 1, global_average_pool, 1),
+    GI_ONNX_ROW("GlobalMaxPool", "", 1, 1, 1, global_max_pool, 1),
+    GI_ONNX_ROW("GlobalLpPool", "p", 1, 1, 1, global_lp_pool, 1, 2),
+    GI_ONNX_ROW("MaxUnpool", "kernel_shape pads strides", 2, 3, 1, max_unpool, 9),
+    NULL,
+};

@@ -18,8 +18,7 @@
 #include "formats/onnx/windows.h"
 #include "glia/windows.h"
 
-/* ---- scales
- * ---------------------------------------------------------------------------------- */
+/* ---- scales ------------------------------------------------------------------------------ */
 
 /* A scale or zero point against x. */
 static glia_status spread(const gi_onnx_call *c, glia_value v, glia_value x, glia_value *out) {
@@ -61,8 +60,7 @@ static glia_status centred(const gi_onnx_call *c, glia_value x, int i, glia_valu
   return GLIA_OK;
 }
 
-/* ---- into whole numbers
- * ---------------------------------------------------------------------- */
+/* ---- into whole numbers ------------------------------------------------------------------ */
 
 static glia_status range_of(const gi_onnx_call *c, int type, double *low, double *high) {
   switch (type) {
@@ -136,8 +134,7 @@ static glia_status dynamic_quantize(gi_onnx_call *c) {
   return narrowed(c, glia_div(x, safe), c->out[2], GI_ONNX_UINT8, 0);
 }
 
-/* ---- sums
- * ------------------------------------------------------------------------------------ */
+/* ---- sums -------------------------------------------------------------------------------- */
 
 typedef struct product { /* of whole numbers as floats */
   bool convolves;
@@ -249,8 +246,7 @@ static glia_status conv_integer(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- products that stay whole
- * ---------------------------------------------------------------- */
+/* ---- products that stay whole ------------------------------------------------------------ */
 
 enum { A, A_SCALE, A_ZERO, OTHER, OTHER_SCALE, OTHER_ZERO, Y_SCALE, Y_ZERO, BIAS };
 
@@ -283,56 +279,18 @@ static glia_status qlinear_conv(gi_onnx_call *c) {
                   glia_reshape(c->in[Y_SCALE], 0, NULL), glia_reshape(c->in[Y_ZERO], 0, NULL));
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 #define WINDOW "auto_pad dilations group kernel_shape pads strides"
-static const gi_onnx_operator
-    row_quantize = {.name = "QuantizeLinear",
-                    .since = {10},
-                    .min_in = 2,
-                    .max_in = 3,
-                    .attributes = "axis block_size output_dtype precision saturate",
-                    .build = quantize},
-    row_dequantize = {.name = "DequantizeLinear",
-                      .since = {10},
-                      .min_in = 2,
-                      .max_in = 3,
-                      .attributes = "axis block_size output_dtype",
-                      .build = dequantize},
-    row_dynamic = {.name = "DynamicQuantizeLinear",
-                   .since = {11},
-                   .min_in = 1,
-                   .max_in = 1,
-                   .max_out = 3,
-                   .attributes = "",
-                   .build = dynamic_quantize},
-    row_matmul_integer = {.name = "MatMulInteger",
-                          .since = {10},
-                          .min_in = 2,
-                          .max_in = 4,
-                          .attributes = "",
-                          .build = matmul_integer},
-    row_conv_integer = {.name = "ConvInteger",
-                        .since = {10},
-                        .min_in = 2,
-                        .max_in = 4,
-                        .attributes = WINDOW,
-                        .build = conv_integer},
-    row_qlinear_matmul = {.name = "QLinearMatMul",
-                          .since = {10},
-                          .min_in = 8,
-                          .max_in = 8,
-                          .attributes = "",
-                          .build = qlinear_matmul},
-    row_qlinear_conv = {.name = "QLinearConv",
-                        .since = {10},
-                        .min_in = 8,
-                        .max_in = 9,
-                        .attributes = WINDOW,
-                        .build = qlinear_conv};
-#undef WINDOW
 
 const gi_onnx_operator *const gi_onnx_operators_quantised[] = {
-    &row_quantize,     &row_dequantize,     &row_dynamic,      &row_matmul_integer,
-    &row_conv_integer, &row_qlinear_matmul, &row_qlinear_conv, NULL};
+    GI_ONNX_ROW("QuantizeLinear", "axis block_size output_dtype precision saturate", 2, 3, 1,
+                quantize, 10),
+    GI_ONNX_ROW("DequantizeLinear", "axis block_size output_dtype", 2, 3, 1, dequantize, 10),
+    GI_ONNX_ROW("DynamicQuantizeLinear", "", 1, 1, 3, dynamic_quantize, 11),
+    GI_ONNX_ROW("MatMulInteger", "", 2, 4, 1, matmul_integer, 10),
+    GI_ONNX_ROW("ConvInteger", WINDOW, 2, 4, 1, conv_integer, 10),
+    GI_ONNX_ROW("QLinearMatMul", "", 8, 8, 1, qlinear_matmul, 10),
+    GI_ONNX_ROW("QLinearConv", WINDOW, 8, 9, 1, qlinear_conv, 10),
+    NULL,
+};

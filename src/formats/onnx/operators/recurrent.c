@@ -25,8 +25,7 @@ typedef struct layer {
 static const int order[][4] = {
     [GI_ONNX_RNN] = {0}, [GI_ONNX_GRU] = {1, 0, 2}, [GI_ONNX_LSTM] = {0, 2, 3, 1}};
 
-/* ---- parts
- * ----------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------- */
 
 /* Entry d of [D, ...] as [...]. */
 static glia_value of_direction(glia_value v, int d) {
@@ -75,8 +74,7 @@ static glia_value state(const layer *l, glia_value given, int d) {
   return gi_onnx_zeros(l->x, 2, shape);
 }
 
-/* ---- checks
- * ---------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------ */
 
 static glia_status want(const gi_onnx_call *c, int i, const char *name, int rank,
                         const int64_t *shape) {
@@ -131,8 +129,7 @@ static glia_status read(const gi_onnx_call *c, gi_onnx_cell cell, layer *l) {
   return check(c, l);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------- */
 
 static glia_status direction(const gi_onnx_call *c, const layer *l, int d, int *alpha_at,
                              int *beta_at, gi_onnx_recurrence *r, glia_value *y) {
@@ -201,34 +198,15 @@ static glia_status rnn(gi_onnx_call *c) { return build(c, GI_ONNX_RNN); }
 static glia_status gru(gi_onnx_call *c) { return build(c, GI_ONNX_GRU); }
 static glia_status lstm(gi_onnx_call *c) { return build(c, GI_ONNX_LSTM); }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 #define ALL                                                                         \
   "activations activation_alpha activation_beta clip direction hidden_size layout " \
-  "output_sequence "
-static const gi_onnx_operator row_rnn = {.name = "RNN",
-                                         .since = {1},
-                                         .min_in = 3,
-                                         .max_in = 6,
-                                         .max_out = 2,
-                                         .attributes = ALL,
-                                         .build = rnn},
-                              row_gru = {.name = "GRU",
-                                         .since = {1},
-                                         .min_in = 3,
-                                         .max_in = 6,
-                                         .max_out = 2,
-                                         .attributes = ALL "linear_before_reset",
-                                         .build = gru},
-                              row_lstm = {.name = "LSTM",
-                                          .since = {1},
-                                          .min_in = 3,
-                                          .max_in = 8,
-                                          .max_out = 3,
-                                          .attributes = ALL "input_forget",
-                                          .build = lstm};
-#undef ALL
+  "output_sequence"
 
-const gi_onnx_operator *const gi_onnx_operators_recurrent[] = {&row_rnn, &row_gru, &row_lstm,
-                                                               NULL};
+const gi_onnx_operator *const gi_onnx_operators_recurrent[] = {
+    GI_ONNX_ROW("RNN", ALL, 3, 6, 2, rnn, 1),
+    GI_ONNX_ROW("GRU", ALL " linear_before_reset", 3, 6, 2, gru, 1),
+    GI_ONNX_ROW("LSTM", ALL " input_forget", 3, 8, 3, lstm, 1),
+    NULL,
+};

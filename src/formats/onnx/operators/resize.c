@@ -36,8 +36,7 @@ typedef struct axis { /* one that is resized */
   double scale, from, to; /* from, to: of the crop */
 } axis;
 
-/* ---- places
- * ---------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------ */
 
 static double place(const plan *p, const axis *a, double i) {
   const double n = (double)a->n, m = (double)a->m, length = a->scale * n;
@@ -73,8 +72,7 @@ static bool is_outside(const plan *p, const axis *a, int64_t i) {
   return p->coordinates == CROP && (s < 0 || s > (double)(a->n - 1));
 }
 
-/* ---- one axis
- * -------------------------------------------------------------------------------- */
+/* ---- one axis ---------------------------------------------------------------------------- */
 
 static gi_resize_attr attr_of(const plan *p, const axis *a) {
   static const char *const names[] = {"nearest", "linear", "cubic"};
@@ -188,8 +186,7 @@ static glia_status resized(gi_onnx_call *c, const plan *p, const axis *axes, int
   return GLIA_OK;
 }
 
-/* ---- sizes
- * ----------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 static glia_status check(const gi_onnx_call *c, const axis *a) {
   if (a->scale > 0 && isfinite(a->scale) && a->n > 0 && a->n <= INT32_MAX && a->m > 0 &&
@@ -270,8 +267,7 @@ static glia_status axes_of(const gi_onnx_call *c, axis *axes, int *n) {
   return GLIA_OK;
 }
 
-/* ---- Resize
- * ---------------------------------------------------------------------------------- */
+/* ---- Resize ------------------------------------------------------------------------------ */
 
 static glia_status read_plan(const gi_onnx_call *c, plan *p) {
   static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
@@ -339,25 +335,21 @@ static glia_status upsample(gi_onnx_call *c) {
   return resized(c, &p, axes, n);
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-static const gi_onnx_operator
-    row_resize = {.name = "Resize",
-                  .since = {10, 11},
-                  .min_in = 1,
-                  .max_in = 4,
-                  .attributes =
-                      "antialias axes coordinate_transformation_mode cubic_coeff_a "
-                      "exclude_outside extrapolation_value keep_aspect_ratio_policy "
-                      "mode nearest_mode",
-                  .build = resize},
-    row_upsample = {.name = "Upsample",
-                    .since = {7, 9},
-                    .until = 10,
-                    .min_in = 1,
-                    .max_in = 2,
-                    .attributes = "mode scales",
-                    .build = upsample};
+static const gi_onnx_operator old = {.name = "Upsample",
+                                     .since = {7, 9},
+                                     .until = 10,
+                                     .min_in = 1,
+                                     .max_in = 2,
+                                     .attributes = "mode scales",
+                                     .build = upsample};
 
-const gi_onnx_operator *const gi_onnx_operators_resize[] = {&row_resize, &row_upsample, NULL};
+const gi_onnx_operator *const gi_onnx_operators_resize[] = {
+    GI_ONNX_ROW("Resize",
+                "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside "
+                "extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
+                1, 4, 1, resize, 10, 11),
+    &old,
+    NULL,
+};

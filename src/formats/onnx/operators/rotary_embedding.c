@@ -84,11 +84,8 @@ static glia_status rotary_embedding(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-static const gi_onnx_operator row = {.name = "RotaryEmbedding",
-                                     .since = {23},
-                                     .min_in = 3,
-                                     .max_in = 4,
-                                     .attributes = "interleaved num_heads rotary_embedding_dim",
-                                     .build = rotary_embedding};
-
-const gi_onnx_operator *const gi_onnx_operators_rotary_embedding[] = {&row, NULL};
+const gi_onnx_operator *const gi_onnx_operators_rotary_embedding[] = {
+    GI_ONNX_ROW("RotaryEmbedding", "interleaved num_heads rotary_embedding_dim", 3, 4, 1,
+                rotary_embedding, 23),
+    NULL,
+};

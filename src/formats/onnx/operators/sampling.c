@@ -26,14 +26,14 @@ static glia_status grid_sample(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- DeformConv
- * -------------------------------------------------------------------------------- Every tap of
- * the kernel looks at its own place plus an offset, between pixels interpolated, 0 outside;
- * mask weighs the taps. What all taps see, by output place, is a matrix of columns that the
- * weights are multiplied with (arXiv:1703.06211, arXiv:1811.11168).
+/* ---- DeformConv -------------------------------------------------------------------------- */
+
+/* Every tap of the kernel looks at its own place plus an offset, between pixels interpolated,
+ * 0 outside; mask weighs the taps. What all taps see, by output place, is a matrix of columns
+ * that the weights are multiplied with (arXiv:1703.06211, arXiv:1811.11168).
  *
- *   x [N, C, H, W], weight [F, C / group, KH, KW], offset [N, O 2 KH KW, OH, OW] with (row,
- * column) for each tap, bias [F], mask [N, O KH KW, OH, OW]; O = offset_group */
+ *   x [N, C, H, W], weight [F, C / group, KH, KW], bias [F], offset [N, O 2 KH KW, OH, OW] with
+ *   (row, column) for each tap, mask [N, O KH KW, OH, OW]; O = offset_group */
 
 enum { X, WEIGHT, OFFSET, BIAS, MASK };
 
@@ -131,24 +131,11 @@ static glia_status deform_conv(gi_onnx_call *c) {
   return GLIA_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
-static const gi_onnx_operator row_grid_sample = {.name = "GridSample",
-                                                 .since = {16, 20},
-                                                 .min_in = 2,
-                                                 .max_in = 2,
-                                                 .attributes =
-                                                     "align_corners mode padding_mode",
-                                                 .build = grid_sample},
-                              row_deform_conv = {
-                                  .name = "DeformConv",
-                                  .since = {19},
-                                  .min_in = 3,
-                                  .max_in = 5,
-                                  .attributes =
-                                      "dilations group kernel_shape offset_group pads strides",
-                                  .build = deform_conv};
-
-const gi_onnx_operator *const gi_onnx_operators_sampling[] = {&row_grid_sample,
-                                                              &row_deform_conv, NULL};
+const gi_onnx_operator *const gi_onnx_operators_sampling[] = {
+    GI_ONNX_ROW("GridSample", "align_corners mode padding_mode", 2, 2, 1, grid_sample, 16, 20),
+    GI_ONNX_ROW("DeformConv", "dilations group kernel_shape offset_group pads strides", 3, 5, 1,
+                deform_conv, 19),
+    NULL,
+};
