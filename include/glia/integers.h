@@ -13,21 +13,21 @@
 extern "C" {
 #endif
 
-GLIA_API glia_value glia_integer_add(glia_value a, glia_value b);
-GLIA_API glia_value glia_integer_sub(glia_value a, glia_value b);
-GLIA_API glia_value glia_integer_mul(glia_value a, glia_value b);
+GLIA_API glia_value glia_integer_add(glia_value a, glia_value b); /* a + b */
+GLIA_API glia_value glia_integer_sub(glia_value a, glia_value b); /* a - b */
+GLIA_API glia_value glia_integer_mul(glia_value a, glia_value b); /* a b */
 GLIA_API glia_value glia_integer_div(glia_value a, glia_value b); /* towards 0 */
 GLIA_API glia_value glia_integer_rem(glia_value a, glia_value b); /* what it leaves: a's sign */
 GLIA_API glia_value glia_integer_mod(glia_value a, glia_value b); /* a modulo b: b's sign */
-GLIA_API glia_value glia_integer_max(glia_value a, glia_value b);
+GLIA_API glia_value glia_integer_max(glia_value a, glia_value b); /* the larger one */
 GLIA_API glia_value glia_integer_min(glia_value a, glia_value b);
 /* bool */
 GLIA_API glia_value glia_integer_less(glia_value a, glia_value b);
 GLIA_API glia_value glia_integer_equal(glia_value a, glia_value b);
 
-GLIA_API glia_value glia_bit_and(glia_value a, glia_value b);
-GLIA_API glia_value glia_bit_or(glia_value a, glia_value b);
-GLIA_API glia_value glia_bit_xor(glia_value a, glia_value b); /* with -1: all bits turned */
+GLIA_API glia_value glia_bit_and(glia_value a, glia_value b); /* bits that both have */
+GLIA_API glia_value glia_bit_or(glia_value a, glia_value b);  /* that either has */
+GLIA_API glia_value glia_bit_xor(glia_value a, glia_value b); /* that one has; -1 turns all */
 /* a moved b bits; shifted down, its sign comes after. Bits that leave are lost; a b that is
  * negative or not below the bits moves all of them out. */
 GLIA_API glia_value glia_shift_left(glia_value a, glia_value b);
