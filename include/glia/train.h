@@ -213,7 +213,7 @@ GLIA_NODISCARD GLIA_API glia_status glia_checkpoint_load(glia_store *store, cons
 typedef struct glia_train_opts { /* the settings of a run; kept in its folder as run.json */
   size_t size;
   const char *data;      /* path of the data; must be given */
-  const char *net;       /* .net file; NULL: a network chosen by the data (see docs) */
+  const char *net;       /* .net or .onnx file; NULL: a network chosen by the data (see docs) */
   const char *run;       /* folder of the run; must be given */
   int64_t epochs;        /* 0 -> 5 */
   int batch;             /* 0 -> 64 */

@@ -128,6 +128,11 @@ bool gi_is_utf8(const char *s);
 uint64_t gi_hash(const void *p, size_t n, uint64_t seed); /* 64-bit, same on every machine */
 uint64_t gi_hash_str(const char *s, uint64_t seed);
 
+/* Adds n bytes as base64 (base64.c; RFC 4648); and the bytes that a text of it stands for, false
+ * where it is none. */
+void gi_base64(gi_str *out, const void *bytes, size_t n);
+bool gi_base64_decode(gi_str *out, const char *s);
+
 /* ---- randomness (philox.c) --------------------------------------------------------------
  * Philox4x32-10 (Salmon et al. 2011): a number depends on (seed, stream, step, element) and on
  * nothing else. key = (seed ^ stream) as two words; counter = (element / 4 low, high, step low,

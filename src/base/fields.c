@@ -12,7 +12,8 @@ static const char *kind_text(gi_field_kind k) {
                                       "a size such as 3 or 3x5",
                                       "a choice",
                                       "a name",
-                                      "rising numbers above 0 such as 3,5,9"};
+                                      "rising numbers above 0 such as 3,5,9",
+                                      "a word"};
   return texts[k];
 }
 
@@ -122,6 +123,7 @@ static bool read_value(const gi_field *f, const char *word, void *out) {
       if (!parse_list(word, list)) return false;
       memcpy(at, list, sizeof list);
       return true;
+    case GI_FIELD_TEXT: memcpy(at, &word, sizeof word); return true;
   }
   return false;
 }
@@ -357,6 +359,7 @@ static void value_text(const gi_field *f, const char *at, gi_str *out) {
       if (c != 0 || f->required) gi_str_printf(out, " %s=%s", f->name, f->choices[c]);
       break;
     case GI_FIELD_NAME:
+    case GI_FIELD_TEXT:
       memcpy(&name, at, sizeof name);
       if (name != NULL) gi_str_printf(out, " %s=%s", f->name, name);
       break;

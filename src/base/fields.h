@@ -17,7 +17,8 @@ typedef enum gi_field_kind {
   GI_FIELD_PAIR,   /* int64_t[2]: "3x5", or one number for both */
   GI_FIELD_CHOICE, /* int: number of the choice */
   GI_FIELD_NAME,   /* const char *: one of the choices; static memory of the list */
-  GI_FIELD_LIST    /* int64_t[GI_LIST_MAX]: "3,5,9", rising, above 0; 0 ends it */
+  GI_FIELD_LIST,   /* int64_t[GI_LIST_MAX]: "3,5,9", rising, above 0; 0 ends it */
+  GI_FIELD_TEXT    /* const char *: any word, as it is; it lies where the words do */
 } gi_field_kind;
 
 enum { GI_LIST_MAX = 16 };

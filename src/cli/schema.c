@@ -15,6 +15,7 @@ static void values_text(gi_str *out, const gi_field *f) {
       [GI_FIELD_BOOL] = "flag",
       [GI_FIELD_PAIR] = "RxC or one number",
       [GI_FIELD_LIST] = "rising whole numbers",
+      [GI_FIELD_TEXT] = "a word",
   };
   if (f->choices != NULL) {
     for (int i = 0; f->choices[i] != NULL; i++)

@@ -5,7 +5,7 @@
 
 #include "nn/layer.h"
 
-enum { MAX_WORDS = 32, MAX_LAYERS = 10000, MAX_BYTES = 1 << 20 };
+enum { MAX_WORDS = 32, MAX_LAYERS = 10000, MAX_BYTES = 16 << 20 };
 
 typedef struct line {
   const gi_layer *layer;
@@ -16,7 +16,9 @@ typedef struct line {
 
 struct glia_net {
   gi_arena arena;
-  const char *what, *text;
+  const char *what;
+  char *text;
+  gi_str whole; /* the text in the making, with what its files hold in their names' places */
   GI_VEC(line) lines;
 };
 
@@ -81,6 +83,13 @@ static const char *take_name(char **words, int *n) {
   return NULL;
 }
 
+/* The line of a layer whose options were packed, written anew from them. */
+static void write_line(glia_net *net, const line *l, bool named) {
+  gi_str_puts(&net->whole, l->layer->name);
+  gi_fields_text(l->layer->fields, l->opts, &net->whole);
+  gi_str_printf(&net->whole, named ? " name=%s\n" : "\n", l->name);
+}
+
 static glia_status add_line(glia_net *net, int number, char **words, int n) {
   line l = {.layer = gi_layer_find(words[0]), .number = number};
   char who[300], *again[MAX_WORDS + 1];
@@ -102,6 +111,10 @@ static glia_status add_line(glia_net *net, int number, char **words, int n) {
   memcpy(l.opts, &l.layer->opts_size, sizeof l.layer->opts_size);
   snprintf(who, sizeof who, "%s:%d: %s", net->what, number, l.layer->name);
   GI_TRY(gi_fields_parse(l.layer->fields, who, words + 1, n - 1, l.opts));
+  if (l.layer->pack != NULL) {
+    GI_TRY(gi_where(l.layer->pack(&net->arena, l.opts), "%s", who));
+    write_line(net, &l, name != NULL);
+  }
   return gi_vec_push(&net->lines, l) ? GLIA_OK : gi_fail_nomem(sizeof l);
 }
 
@@ -122,16 +135,21 @@ static glia_status parse(glia_net *net, const char *text) {
   if (strlen(text) > MAX_BYTES)
     return gi_fail(GLIA_MODEL, "%s: larger than %d bytes, which no network is", net->what,
                    MAX_BYTES);
-  net->text = gi_arena_strdup(&net->arena, text);
   char *copy = gi_arena_strdup(&net->arena, text);
-  if (net->text == NULL || copy == NULL) return gi_fail_nomem(strlen(text));
+  if (copy == NULL) return gi_fail_nomem(strlen(text));
   int number = 1;
   for (char *p = copy; p != NULL; number++) {
     char *end = strchr(p, '\n');
     if (end != NULL) *end = '\0';
+    const size_t before = net->whole.n;
+    char *given = gi_arena_strdup(&net->arena, p);
+    if (given == NULL) return gi_fail_nomem(strlen(p));
     GI_TRY(parse_line(net, p, number));
+    if (net->whole.n == before) /* not written by its layer */
+      gi_str_printf(&net->whole, end != NULL ? "%s\n" : "%s", given);
     p = end != NULL ? end + 1 : NULL;
   }
+  if ((net->text = gi_str_take(&net->whole)) == NULL) return gi_fail_nomem(strlen(text));
   if (net->lines.n == 0)
     return gi_fail(GLIA_MODEL,
                    "%s: has no layers; hint: one layer a line, such as \"dense 10\"",
@@ -167,6 +185,8 @@ glia_status glia_net_read(const char *path, glia_net **out) {
 void glia_net_free(glia_net *net) {
   if (net == NULL) return;
   gi_vec_free(&net->lines);
+  gi_str_free(&net->whole);
+  gi_free(net->text);
   gi_arena_free(&net->arena);
   gi_free(net);
 }

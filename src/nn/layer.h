@@ -14,6 +14,9 @@ typedef struct gi_layer {
   size_t opts_size;       /* of the options struct, whose first member is size_t size */
   const gi_field *fields; /* NULL: no options */
   bool nameless;          /* has no parameters: the name is for messages only */
+  /* Makes options whole that name a file: what the network needs of it becomes part of them, in
+   * the first field. NULL: they name none. */
+  glia_status (*pack)(gi_arena *arena, void *opts);
   glia_value (*build)(glia_scope *s, const char *name, glia_value x, const void *opts);
 } gi_layer;
 

@@ -155,17 +155,30 @@ static glia_status refuse_used_folder(const glia_run *r) {
                  r->o.run, r->o.run);
 }
 
+/* The network's text: what its file holds; of an ONNX file the layer that it is. */
+static glia_status net_text(const char *path, char **out) {
+  const size_t end = strlen(path);
+  size_t n = 0;
+  if (end > 5 && strcmp(path + end - 5, ".onnx") == 0) {
+    gi_str text = {0};
+    gi_str_printf(&text, "onnx model=%s\n", path);
+    *out = gi_str_take(&text);
+    return *out != NULL ? GLIA_OK : gi_fail_nomem(end);
+  }
+  GI_TRY(gi_read_file(path, 1 << 20, out, &n));
+  if (memchr(*out, '\0', n) == NULL) return GLIA_OK;
+  gi_free(*out);
+  *out = NULL;
+  return gi_fail(GLIA_MODEL, "%s: is no text; wanted one layer a line", path);
+}
+
 static glia_status make_new(glia_run *r, const glia_train_opts *opt) {
   char *text = NULL;
-  size_t n = 0;
   take_opts(r, opt);
   GI_TRY(gi_settings_check(&r->o));
   GI_TRY(refuse_used_folder(r));
-  if (r->o.net != NULL) GI_TRY(gi_read_file(r->o.net, 1 << 20, &text, &n));
-  glia_status s = GLIA_OK;
-  if (text != NULL && memchr(text, '\0', n) != NULL)
-    s = gi_fail(GLIA_MODEL, "%s: is no text; wanted one layer a line", r->o.net);
-  if (s == GLIA_OK) s = build(r, r->o.net, text);
+  if (r->o.net != NULL) GI_TRY(net_text(r->o.net, &text));
+  glia_status s = build(r, r->o.net, text);
   gi_free(text);
   if (s == GLIA_OK) s = gi_make_dirs(r->o.run);
   return s == GLIA_OK ? gi_settings_write(r) : s;

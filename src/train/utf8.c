@@ -115,17 +115,3 @@ void gi_markup(gi_str *out, const char *s) {
     }
   }
 }
-
-void gi_base64(gi_str *out, const void *bytes, size_t n) {
-  static const char digit[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *p = bytes;
-  for (size_t i = 0; i < n; i += 3) {
-    const size_t left = n - i;
-    const uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                       (left > 2 ? p[i + 2] : 0u);
-    const char quad[4] = {digit[v >> 18], digit[v >> 12 & 63],
-                          left > 1 ? digit[v >> 6 & 63] : '=', left > 2 ? digit[v & 63] : '='};
-    gi_str_add(out, quad, 4);
-  }
-}

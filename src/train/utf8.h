@@ -26,7 +26,4 @@ void gi_utf8_fit(gi_str *out, const char *s, int columns, int pad);
 /* Adds s, cleaned, as text or attribute value of SVG and HTML: & < > " ' are escaped. */
 void gi_markup(gi_str *out, const char *s);
 
-/* Adds n bytes as base64 (RFC 4648). */
-void gi_base64(gi_str *out, const void *bytes, size_t n);
-
 #endif /* GI_UTF8_H */

@@ -206,24 +206,27 @@ static glia_status read_model(gi_onnx_reader *r, gi_wire w) {
   return gi_onnx_check_calls(r);
 }
 
-static glia_status read_all(gi_onnx_model *m, const void *p, size_t n, bool beside) {
-  gi_onnx_reader r = {.m = m, .beside = beside};
+static glia_status read_all(gi_onnx_model *m, const void *p, size_t n, bool beside,
+                            bool hollow) {
+  gi_onnx_reader r = {.m = m, .beside = beside, .hollow = hollow};
   if (n == 0) return gi_fail(GLIA_FORMAT, "is empty");
   return read_model(&r, (gi_wire){p, (const unsigned char *)p + n});
 }
 
 /* Takes the map. */
 static glia_status open_memory(gi_map map, const void *p, size_t n, const char *what,
-                               bool beside, gi_onnx_model **out) {
+                               bool beside, bool hollow, gi_onnx_model **out) {
   gi_onnx_model *m = gi_alloc(sizeof *m);
   if (m == NULL) {
     gi_map_close(&map);
     return gi_fail_nomem(sizeof *m);
   }
   m->map = map;
+  m->p = p;
+  m->n = n;
   m->path = gi_arena_strdup(&m->arena, what);
   glia_status s = m->path == NULL ? gi_fail_nomem(strlen(what) + 1) : GLIA_OK;
-  if (s == GLIA_OK) s = read_all(m, p, n, beside);
+  if (s == GLIA_OK) s = read_all(m, p, n, beside, hollow);
   if (s != GLIA_OK) {
     gi_onnx_close(m);
     return gi_where(s, "%s", what);
@@ -235,12 +238,17 @@ static glia_status open_memory(gi_map map, const void *p, size_t n, const char *
 glia_status gi_onnx_open(const char *path, gi_onnx_model **out) {
   gi_map map;
   GI_TRY(gi_map_open(&map, path));
-  return open_memory(map, map.p, map.n, path, true, out);
+  return open_memory(map, map.p, map.n, path, true, false, out);
 }
 
 glia_status gi_onnx_from_memory(const void *p, size_t n, const char *what,
                                 gi_onnx_model **out) {
-  return open_memory((gi_map){0}, p, n, what, false, out);
+  return open_memory((gi_map){0}, p, n, what, false, false, out);
+}
+
+glia_status gi_onnx_from_hollow(const void *p, size_t n, const char *what,
+                                gi_onnx_model **out) {
+  return open_memory((gi_map){0}, p, n, what, false, true, out);
 }
 
 void gi_onnx_close(gi_onnx_model *m) {

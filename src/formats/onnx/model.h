@@ -156,6 +156,8 @@ typedef struct gi_onnx_model {
   const gi_onnx_function *function; /* each domain and name once */
   const char *const *metadata;      /* key, value, key, value: 2 n_metadata */
   gi_onnx_graph graph;
+  const unsigned char *p; /* its n bytes: of the file, or kept by who gave them */
+  size_t n;
   gi_map map;                        /* the file */
   GI_VEC(gi_onnx_external) external; /* the files beside it that tensors lie in */
 } gi_onnx_model;
@@ -165,7 +167,17 @@ typedef struct gi_onnx_model {
 glia_status gi_onnx_open(const char *path, gi_onnx_model **out);
 /* The same of n bytes, kept until it is closed; external data is refused. What fuzzers feed. */
 glia_status gi_onnx_from_memory(const void *p, size_t n, const char *what, gi_onnx_model **out);
+/* The same of a model whose parameters are kept elsewhere (gi_onnx_hollow): those have no data.
+ */
+glia_status gi_onnx_from_hollow(const void *p, size_t n, const char *what, gi_onnx_model **out);
 void gi_onnx_close(gi_onnx_model *m);
+/* The bytes of a model's file without the elements of its parameters (gi_onnx_is_parameter),
+ * whose location is then GI_ONNX_ELSEWHERE. */
+#define GI_ONNX_ELSEWHERE "a store"
+glia_status gi_onnx_hollow(const gi_onnx_model *m, gi_str *out);
+/* An initializer of the model's own graph that is a parameter: floats, more than one. Others
+ * are constants. */
+bool gi_onnx_is_parameter(const gi_onnx_tensor *t);
 
 /* A TensorProto that stands alone (input_0.pb): its elements as a tensor of the carrier's
  * dtype, and its type. Owned. */

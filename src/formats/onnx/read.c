@@ -63,7 +63,7 @@ void *gi_onnx_take(gi_onnx_reader *r, size_t n, size_t item) {
 }
 
 glia_status gi_onnx_string(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
-                         const char **out) {
+                           const char **out) {
   GI_TRY(gi_wire_want(f, GI_WIRE_BYTES, what));
   if (f->n > 0 && memchr(f->p, '\0', f->n) != NULL)
     return gi_fail(GLIA_FORMAT, "%s holds a NUL", what);

@@ -11,6 +11,7 @@
 typedef struct gi_onnx_reader {
   gi_onnx_model *m;
   bool beside;         /* there is a folder, and external data may lie in it */
+  bool hollow;         /* parameters may lie elsewhere (GI_ONNX_ELSEWHERE) */
   int depth;           /* of messages within messages */
   size_t sparse_bytes; /* that sparse tensors have been given so far: they are few bytes in the
                           file, and as many as they say in memory */
@@ -22,7 +23,7 @@ typedef struct gi_onnx_reader {
 void *gi_onnx_take(gi_onnx_reader *r, size_t n, size_t item);
 /* A field of bytes as text, copied; NUL within is refused. */
 glia_status gi_onnx_string(gi_onnx_reader *r, const gi_wire_field *f, const char *what,
-                         const char **out);
+                           const char **out);
 /* How many fields of each of the numbers (0 ends them) a message has. */
 glia_status gi_onnx_count(gi_wire w, const uint32_t *number, int *count);
 /* One message deeper; every one is matched by --r->depth where it succeeded. */

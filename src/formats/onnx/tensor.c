@@ -288,6 +288,9 @@ static glia_status find_elements(gi_onnx_reader *r, gi_wire w, const content *c,
   t->bytes = bytes_of(t, c->row);
   if (c->external && t->type == GI_ONNX_STRING)
     return gi_fail(GLIA_FORMAT, "strings cannot be external data");
+  if (c->external && r->hollow && c->place.location != NULL &&
+      strcmp(c->place.location, GI_ONNX_ELSEWHERE) == 0 && gi_onnx_is_parameter(t))
+    return GLIA_OK;
   if (c->external) return gi_onnx_find_external(r, &c->place, t->bytes, &t->data);
   if (c->numbers > 0) return take_typed(r, w, c, t);
   t->data = c->raw.p;

@@ -163,7 +163,7 @@ static glia_status name_outputs(gi_onnx_trace *t, const gi_onnx_call *c) {
 }
 
 static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node,
-                             int n);
+                             int n, const bool *needed);
 
 /* Puts a function's body in place of the node that calls it. */
 static glia_status inline_function(gi_onnx_call *c, const gi_onnx_function *fn) {
@@ -176,7 +176,7 @@ static glia_status inline_function(gi_onnx_call *c, const gi_onnx_function *fn) 
   for (int i = 0; i < fn->n_in && s == GLIA_OK; i++)
     s = name_value(&f, fn->in[i], i < c->n_in ? c->in[i] : GLIA_NONE,
                    i < c->n_in ? c->in_type[i] : GI_ONNX_UNDEFINED);
-  if (s == GLIA_OK) s = run_frame(t, &f, fn->node, fn->n_node);
+  if (s == GLIA_OK) s = run_frame(t, &f, fn->node, fn->n_node, NULL);
   for (int i = 0; i < c->n_out && s == GLIA_OK; i++) {
     const gi_onnx_name *at = look_up(&f, fn->out[i]);
     if (at == NULL) {
@@ -248,7 +248,7 @@ static glia_status build_node(gi_onnx_trace *t, const gi_onnx_node *node) {
 }
 
 static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_node *node,
-                             int n) {
+                             int n, const bool *needed) {
   if (t->depth >= GI_ONNX_DEPTH)
     return gi_fail(GLIA_UNSUPPORTED, "graphs and functions within each other, %d deep",
                    GI_ONNX_DEPTH);
@@ -257,6 +257,7 @@ static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_n
   t->depth++;
   glia_status s = GLIA_OK;
   for (int i = 0; i < n && s == GLIA_OK; i++) {
+    if (needed != NULL && !needed[i]) continue;
     char *path = gi_arena_printf(&t->g->arena, "%s",
                                  node[i].name[0] != '\0' ? node[i].name : node[i].op);
     const char *outer = gi_set_path(t->g, path != NULL ? path : "");
@@ -269,13 +270,39 @@ static glia_status run_frame(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_n
   return s;
 }
 
+/* Inputs that are numbers of the operator's own (running means, factors, limits), nothing that
+ * a gradient should move. */
+static bool is_statistic(const gi_onnx_graph *g, const char *name) {
+  static const struct {
+    const char *op;
+    int first, last;
+  } rows[] = {{"BatchNormalization", 3, 4},
+              {"Resize", 1, 3},
+              {"Upsample", 1, 1},
+              {"Clip", 1, 2},
+              {"Pad", 2, 2},
+              {"QuantizeLinear", 1, 2},
+              {"DequantizeLinear", 1, 2},
+              {"Dropout", 1, 1},
+              {"OneHot", 1, 2}};
+  for (int i = 0; i < g->n_node; i++)
+    for (int r = 0; r < GI_COUNT(rows); r++) {
+      const gi_onnx_node *node = &g->node[i];
+      if (strcmp(node->op, rows[r].op) != 0) continue;
+      for (int k = rows[r].first; k <= rows[r].last && k < node->n_in; k++)
+        if (strcmp(node->in[k], name) == 0) return true;
+    }
+  return false;
+}
+
 /* ---- graphs ------------------------------------------------------------------------------ */
 
 static glia_status name_initializer(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_tensor *x,
                                     bool main) {
   glia_value v = GLIA_NONE;
   if (main && gi_onnx_is_parameter(x)) {
-    v = gi_variable(t->g, x->name);
+    v = t->parameter != NULL ? t->parameter(t->user, x, is_statistic(&t->model->graph, x->name))
+                             : gi_variable(t->g, x->name);
   } else {
     glia_tensor *elements = NULL;
     GI_TRY(gi_onnx_tensor_load(x, t->model->path, &elements));
@@ -287,30 +314,28 @@ static glia_status name_initializer(gi_onnx_trace *t, gi_onnx_frame *f, const gi
   return name_value(f, x->name, v, x->type);
 }
 
-static glia_status trace_graph(gi_onnx_trace *t, const gi_onnx_graph *graph, gi_onnx_frame *f,
-                               const glia_value *in, const int *in_type, int n_in, bool main,
-                               glia_value *out, int *out_type) {
+static glia_status take_output(const gi_onnx_frame *f, const char *graph, const char *name,
+                               glia_value *out, int *type) {
+  const gi_onnx_name *at = look_up(f, name);
+  if (at == NULL || at->v.graph == NULL)
+    return gi_fail(GLIA_MODEL, "graph '%s': nothing makes its output '%s'", graph, name);
+  *out = at->v;
+  *type = at->type;
+  return GLIA_OK;
+}
+
+/* The nodes and initializers that are needed; all where `node` is NULL. */
+static glia_status trace_nodes(gi_onnx_trace *t, const gi_onnx_graph *graph, gi_onnx_frame *f,
+                               const glia_value *in, const int *in_type, int n_in,
+                               const bool *node, const bool *init) {
   if (n_in != graph->n_in)
     return gi_fail(GLIA_MODEL, "graph '%s' has %d inputs, %d are given", graph->name,
                    graph->n_in, n_in);
-  glia_status s = GLIA_OK;
-  for (int i = 0; i < graph->n_init && s == GLIA_OK; i++)
-    s = name_initializer(t, f, &graph->init[i], main);
-  for (int i = 0; i < n_in && s == GLIA_OK; i++)
-    s = name_value(f, graph->in[i].name, in[i], in_type[i]);
-  if (s == GLIA_OK) s = run_frame(t, f, graph->node, graph->n_node);
-  for (int i = 0; i < graph->n_out && s == GLIA_OK; i++) {
-    const gi_onnx_name *at = look_up(f, graph->out[i].name);
-    if (at == NULL || at->v.graph == NULL) {
-      s = gi_fail(GLIA_MODEL, "graph '%s': nothing makes its output '%s'", graph->name,
-                  graph->out[i].name);
-    } else {
-      out[i] = at->v;
-      out_type[i] = at->type;
-    }
-  }
-  gi_free(f->names);
-  return s;
+  for (int i = 0; i < graph->n_init; i++)
+    if (init == NULL || init[i])
+      GI_TRY(name_initializer(t, f, &graph->init[i], graph == &t->model->graph));
+  for (int i = 0; i < n_in; i++) GI_TRY(name_value(f, graph->in[i].name, in[i], in_type[i]));
+  return run_frame(t, f, graph->node, graph->n_node, node);
 }
 
 glia_status gi_onnx_subgraph(const gi_onnx_call *c, const gi_onnx_graph *graph,
@@ -321,16 +346,32 @@ glia_status gi_onnx_subgraph(const gi_onnx_call *c, const gi_onnx_graph *graph,
                      .function = around->function,
                      .node = around->node,
                      .caller = around->caller};
-  return trace_graph(c->trace, graph, &f, in, in_type, n_in, false, out, out_type);
+  glia_status s = trace_nodes(c->trace, graph, &f, in, in_type, n_in, NULL, NULL);
+  for (int i = 0; i < graph->n_out && s == GLIA_OK; i++)
+    s = take_output(&f, graph->name, graph->out[i].name, &out[i], &out_type[i]);
+  gi_free(f.names);
+  return s;
 }
 
 glia_status gi_onnx_trace_model(gi_onnx_trace *t, const int *in_type, glia_value *out,
                                 int *type) {
+  const gi_onnx_graph *g = &t->model->graph;
   gi_onnx_frame f = {0};
-  const glia_status s = trace_graph(t, &t->model->graph, &f, t->input, in_type,
-                                    t->model->graph.n_in, true, out, type);
-  if (s != GLIA_OK &&
-      strncmp(glia_error_message(), t->model->path, strlen(t->model->path)) != 0)
+  bool *node = gi_alloc((size_t)g->n_node + 1), *init = gi_alloc((size_t)g->n_init + 1);
+  glia_status s = node == NULL || init == NULL ? gi_fail_nomem((size_t)g->n_node) : GLIA_OK;
+  if (s == GLIA_OK) s = gi_onnx_needed(g, t->until, node, init);
+  if (s == GLIA_OK) s = trace_nodes(t, g, &f, t->input, in_type, g->n_in, node, init);
+  if (s == GLIA_OK && t->until != NULL) {
+    s = take_output(&f, g->name, t->until, out, type);
+  } else {
+    for (int i = 0; i < g->n_out && s == GLIA_OK; i++)
+      s = take_output(&f, g->name, g->out[i].name, &out[i], &type[i]);
+  }
+  gi_free(f.names);
+  gi_free(node);
+  gi_free(init);
+  const size_t n = strlen(t->model->path);
+  if (s != GLIA_OK && strncmp(glia_error_message(), t->model->path, n) != 0)
     gi_where(s, "%s", t->model->path);
   return s;
 }
@@ -341,22 +382,6 @@ void gi_onnx_trace_free(gi_onnx_trace *t) {
 }
 
 /* ---- parameters -------------------------------------------------------------------------- */
-
-bool gi_onnx_is_parameter(const gi_onnx_tensor *t) {
-  glia_dtype dtype = GLIA_F32;
-  return gi_onnx_carrier(t->type, &dtype) && glia_dtype_is_float(dtype) && t->count > 1;
-}
-
-/* Running means and variances: nothing that a gradient should move. */
-static bool is_statistic(const gi_onnx_graph *g, const char *name) {
-  for (int i = 0; i < g->n_node; i++) {
-    const gi_onnx_node *node = &g->node[i];
-    if (strcmp(node->op, "BatchNormalization") != 0) continue;
-    for (int k = 3; k < 5 && k < node->n_in; k++)
-      if (strcmp(node->in[k], name) == 0) return true;
-  }
-  return false;
-}
 
 /* What lies in the file was copied: its pages need not stay in memory beside the copy. */
 static void give_back(const gi_map *map, const gi_onnx_tensor *x) {

@@ -35,8 +35,12 @@ struct gi_onnx_trace {
   const char *backend;
   int threads;
   const glia_tensor *const *elements; /* of the model's inputs, dense; an entry, or all, NULL */
-  bool *asked;                        /* by input: the trace depends on its elements */
-  glia_value *input;                  /* the model's inputs as values */
+  /* The value of a parameter; NULL: the variable of its name in the graph's store. */
+  glia_value (*parameter)(void *user, const gi_onnx_tensor *x, bool statistic);
+  void *user;
+  const char *until; /* the value that is wanted in the outputs' place; NULL: the outputs */
+  bool *asked;       /* by input: the trace depends on its elements */
+  glia_value *input; /* the model's inputs as values */
   gi_onnx_frame *frame;
   int depth;
   GI_VEC(glia_tensor *) known; /* by value id: elements that were computed; owned */
@@ -65,6 +69,10 @@ glia_status gi_onnx_supported(const gi_onnx_trace *t, const gi_onnx_node *node,
                               const gi_onnx_operator **row, int *version);
 /* The failure of a node: "file: node 'conv1' (Conv): ..." */
 glia_status gi_onnx_where(const gi_onnx_trace *t, const gi_onnx_node *node, glia_status s);
+
+/* Which nodes and initializers of a graph the value `until`, or else the outputs, depend on:
+ * sets entries of node and init (false beforehand). */
+glia_status gi_onnx_needed(const gi_onnx_graph *g, const char *until, bool *node, bool *init);
 
 glia_status gi_onnx_evaluate(gi_onnx_trace *t, glia_value v, const char *what,
                              const glia_tensor **out);
