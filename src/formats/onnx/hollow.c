@@ -8,7 +8,7 @@
 #include "base/protobuf.h"
 #include "formats/onnx/model.h"
 
-enum { MODEL_GRAPH = 7, GRAPH_INITIALIZER = 5 };
+enum { MODEL_GRAPH = 7, MODEL_METADATA = 14, GRAPH_INITIALIZER = 5 };
 enum { T_DIMS = 1, T_TYPE = 2, T_NAME = 8, T_EXTERNAL = 13, T_LOCATION = 14 };
 
 bool gi_onnx_is_parameter(const gi_onnx_tensor *t) {
@@ -59,7 +59,7 @@ glia_status gi_onnx_hollow(const gi_onnx_model *m, gi_str *out) {
     if (!more) break;
     if (f.number == MODEL_GRAPH)
       GI_TRY(put_graph(out, m, &f));
-    else
+    else if (f.number != MODEL_METADATA)
       gi_str_add(out, (const char *)from, (size_t)(w.p - from));
   }
   return out->failed ? gi_fail_nomem(out->n) : GLIA_OK;

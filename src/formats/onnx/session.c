@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "compile/plan.h"
+#include "formats/onnx/survey.h"
 #include "formats/onnx/trace.h"
 #include "glia/onnx.h"
 
@@ -60,6 +61,7 @@ glia_status glia_onnx_open_opt(const char *path, const glia_onnx_opts *opt, glia
   if (m == NULL) return gi_fail_nomem(sizeof *m);
   gi_opts(&m->opts, sizeof m->opts, opt);
   glia_status s = gi_onnx_open(path, &m->model);
+  if (s == GLIA_OK) s = gi_onnx_check_operators(m->model);
   if (s == GLIA_OK) s = ports(m);
   if (s == GLIA_OK) s = glia_store_new(&m->store);
   if (s == GLIA_OK) s = gi_onnx_fill(m->model, m->store);

@@ -177,10 +177,15 @@ static glia_status run_trial(const gi_onnx_model *m) {
   return s;
 }
 
-glia_status gi_onnx_judge(const gi_onnx_model *m) {
+glia_status gi_onnx_check_operators(const gi_onnx_model *m) {
   gi_onnx_survey survey = {0};
   GI_TRY(gi_onnx_look(m, &survey));
   const glia_status s = survey.unsupported > 0 ? refuse(m, &survey) : GLIA_OK;
   gi_onnx_survey_free(&survey);
-  return s == GLIA_OK ? run_trial(m) : s;
+  return s;
+}
+
+glia_status gi_onnx_judge(const gi_onnx_model *m) {
+  GI_TRY(gi_onnx_check_operators(m));
+  return run_trial(m);
 }
