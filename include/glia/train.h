@@ -303,13 +303,17 @@ GLIA_NODISCARD GLIA_API glia_status glia_run_evaluate(glia_run *r, const char *d
  * other dtypes and for a run in training. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_export(glia_run *r, const char *path,
                                                     glia_dtype dtype);
-/* The same with the weights of convolutions and dense layers as 8-bit whole numbers, a scale
- * for each row, and a scale for what each layer reads, as large as it gets on up to 512 samples
- * of `data` (a path; NULL: the training part of the run's own). Whoever opens the file computes
- * these products in 8 bits. A layer that read zeros alone stays f32. A model that is in 8 bits
- * already is calibrated anew. GLIA_MODEL if there are no such layers, or if what one reads is
- * not finite; GLIA_DATA if there are fewer than 32 samples; GLIA_INVALID for a model file alone
- * without `data`, and for a run in training. */
+/* The same tensors as arrays of a NumPy .npz file, under their names, and nothing else:
+ * parameters as GLIA_F32 or GLIA_F16. */
+GLIA_NODISCARD GLIA_API glia_status glia_run_export_npz(glia_run *r, const char *path,
+                                                        glia_dtype dtype);
+/* The same model with the weights of convolutions and dense layers as 8-bit whole numbers, a
+ * scale for each row, and a scale for what each layer reads, as large as it gets on up to 512
+ * samples of `data` (a path; NULL: the training part of the run's own). Whoever opens the file
+ * computes these products in 8 bits. A layer that read zeros alone stays f32. A model that is
+ * in 8 bits already is calibrated anew. GLIA_MODEL if there are no such layers, or if what one
+ * reads is not finite; GLIA_DATA if there are fewer than 32 samples; GLIA_INVALID for a model
+ * file alone without `data`, and for a run in training. */
 GLIA_NODISCARD GLIA_API glia_status glia_run_export_int8(glia_run *r, const char *path,
                                                          const char *data);
 

@@ -57,15 +57,38 @@ glia_status gi_export_write(const glia_run *r, const glia_store *tensors, const 
   return s;
 }
 
-glia_status glia_run_export(glia_run *r, const char *path, glia_dtype dtype) {
+/* Arrays alone: a .npz has no metadata. */
+static glia_status write_npz(const glia_store *tensors, const char *path) {
+  const int n = glia_store_count(tensors);
+  glia_named_tensor *list = gi_alloc(((size_t)n + 1) * sizeof *list);
+  if (list == NULL) return gi_fail_nomem((size_t)n * sizeof *list);
+  for (int i = 0; i < n; i++)
+    list[i] = (glia_named_tensor){glia_store_name(tensors, i), glia_store_tensor(tensors, i)};
+  const glia_status s = glia_npz_write(path, list, n);
+  gi_free(list);
+  return s;
+}
+
+static glia_status export_as(glia_run *r, const char *path, glia_dtype dtype, bool npz) {
   glia_store *to = NULL;
-  if (dtype != GLIA_F32 && dtype != GLIA_F16 && dtype != GLIA_BF16)
-    return gi_fail(GLIA_INVALID, "export: the dtype is %s, wanted f32, f16 or bf16",
-                   glia_dtype_name(dtype));
   GI_TRY(gi_export_check(r));
   GI_TRY(glia_store_new(&to));
   glia_status s = convert(r->learner->store, dtype, to);
-  if (s == GLIA_OK) s = gi_export_write(r, to, path);
+  if (s == GLIA_OK) s = npz ? write_npz(to, path) : gi_export_write(r, to, path);
   glia_store_free(to);
   return s;
+}
+
+glia_status glia_run_export(glia_run *r, const char *path, glia_dtype dtype) {
+  if (dtype != GLIA_F32 && dtype != GLIA_F16 && dtype != GLIA_BF16)
+    return gi_fail(GLIA_INVALID, "export: the dtype is %s, wanted f32, f16 or bf16",
+                   glia_dtype_name(dtype));
+  return export_as(r, path, dtype, false);
+}
+
+glia_status glia_run_export_npz(glia_run *r, const char *path, glia_dtype dtype) {
+  if (dtype != GLIA_F32 && dtype != GLIA_F16)
+    return gi_fail(GLIA_INVALID, "export: the dtype is %s, NumPy has f32 and f16",
+                   glia_dtype_name(dtype));
+  return export_as(r, path, dtype, true);
 }

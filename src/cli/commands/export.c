@@ -6,9 +6,11 @@
 #include "glia/models.h"
 
 static const char *const dtypes[] = {"f32", "f16", "bf16", NULL};
+enum { BF16 = 2 };
 static const glia_dtype dtype_of[] = {GLIA_F32, GLIA_F16, GLIA_BF16};
-enum { SAFETENSORS, ONNX };
-static const char *const formats[] = {[SAFETENSORS] = "safetensors", [ONNX] = "onnx", NULL};
+enum { SAFETENSORS, ONNX, NPZ };
+static const char *const formats[] = {
+    [SAFETENSORS] = "safetensors", [ONNX] = "onnx", [NPZ] = "npz", NULL};
 
 static glia_status report(const gi_cli *c, const char *path, const char *dtype) {
   struct stat st;
@@ -61,6 +63,9 @@ static glia_status check_options(const gi_cli *c) {
     return gi_fail(GLIA_INVALID,
                    "an ONNX file has its weights as f32; hint: leave out --save-dtype and "
                    "--int8");
+  if (gi_cli_choice(c, "to") == NPZ && (int8 || gi_cli_choice(c, "save-dtype") == BF16))
+    return gi_fail(GLIA_INVALID,
+                   "NumPy has neither bf16 nor scaled 8-bit numbers; hint: --save-dtype f16");
   if (is_net(c) && (!check || gi_cli_text(c, "input") == NULL))
     return gi_fail(GLIA_INVALID,
                    "%s is a network without weights; hint: --check --input SHAPE says whether "
@@ -98,10 +103,12 @@ static glia_status export_run(const gi_cli *c, glia_run *run) {
   const bool check = gi_cli_flag(c, "check");
   const char *path = gi_cli_text(c, "output");
   if (gi_cli_choice(c, "to") == ONNX) return glia_run_export_onnx(run, check ? NULL : path);
+  const glia_dtype dtype = dtype_of[gi_cli_choice(c, "save-dtype")];
   if (check) return GLIA_OK;
+  if (gi_cli_choice(c, "to") == NPZ) return glia_run_export_npz(run, path, dtype);
   if (gi_cli_flag(c, "int8"))
     return glia_run_export_int8(run, path, gi_cli_text(c, "calibrate"));
-  return glia_run_export(run, path, dtype_of[gi_cli_choice(c, "save-dtype")]);
+  return glia_run_export(run, path, dtype);
 }
 
 static glia_status run_command(gi_cli *c) {
@@ -138,7 +145,7 @@ static const gi_option options[] = {
      .kind = GI_OPTION_CHOICE,
      .choices = formats,
      .fallback = "safetensors",
-     .help = "the kind of file: glia's own, or ONNX for other runtimes"},
+     .help = "the kind of file: glia's own, ONNX for other runtimes, arrays for NumPy"},
     {.name = "check",
      .help = "write nothing, say whether it could be, and every layer that could not"},
     {.name = "input",
@@ -177,7 +184,8 @@ static const gi_command export_row = {
         "With --to onnx it is an ONNX model (opset 17) for a batch of any size, which ONNX "
         "Runtime and others run: from the normalised input x to the result in front of the "
         "loss, with the normalisation and the classes as metadata. What ONNX has no operator "
-        "for is written in terms of those that it has. --check tells beforehand, also of a "
+        "for is written in terms of those that it has. With --to npz the parameters are arrays "
+        "of a NumPy file, and nothing else is there. --check tells beforehand, also of a "
         "network that is not trained yet, which layers cannot be written.",
     .example =
         "glia export runs/digits -o digits.safetensors\n"
