@@ -40,6 +40,38 @@ static void opens(const char *path, int n_in, int n_out) {
   gi_onnx_close(m);
 }
 
+static glia_tensor *load(const char *dir, const char *what, int i) {
+  char path[900];
+  glia_tensor *t = NULL;
+  snprintf(path, sizeof path, "%s/%s_%d.npy", dir, what, i);
+  OK(glia_npy_read(path, &t));
+  return t;
+}
+
+/* The file, read by the importer and run on what lies beside it, gives what lies beside it. */
+static void comes_back(const char *dir, int n_in, int n_out) {
+  char path[900];
+  glia_onnx *m = NULL;
+  glia_tensor *in[GI_SAMPLE_IN] = {NULL};
+  const glia_tensor *out[4] = {NULL};
+  snprintf(path, sizeof path, "%s/model.onnx", dir);
+  OK(glia_onnx_open(path, &m));
+  assert_int_equal(glia_onnx_inputs(m), n_in);
+  assert_int_equal(glia_onnx_outputs(m), n_out);
+  for (int i = 0; i < n_in; i++) in[i] = load(dir, "input", i);
+  OK(glia_onnx_run(m, (const glia_tensor *const *)in, n_in, out));
+  for (int k = 0; k < n_out; k++) {
+    glia_tensor *want = load(dir, "output", k);
+    const gi_buf a = {gi_tensor_type(out[k]), glia_tensor_data(out[k])};
+    const gi_buf b = {gi_tensor_type(want), glia_tensor_data(want)};
+    if (!gi_type_equal(&a.t, &b.t)) fail_msg("%s: output %d is of another type", dir, k);
+    expect_close(&a, &b, 1e-5, 1e-3, dir);
+    glia_tensor_free(want);
+  }
+  for (int i = 0; i < n_in; i++) glia_tensor_free(in[i]);
+  glia_onnx_close(m);
+}
+
 /* ---- ops --------------------------------------------------------------------------------- */
 
 static bool exported(const gi_op *op) {
@@ -92,10 +124,11 @@ static void export_sample(const gi_op *op, int number) {
   if (s == GLIA_OK) {
     op_files++;
     opens(path, c.n_in, outputs(op));
-    if (empty) assert_int_equal(remove(path), 0);
     for (int i = 0; i < c.n_in; i++) save_buf(dir, "input", i, &c.in[i]);
     for (int k = 0; k < outputs(op); k++)
       save_buf(dir, "output", k, &c.out[first_output(op) + k]);
+    comes_back(dir, c.n_in, outputs(op));
+    if (empty) assert_int_equal(remove(path), 0);
   } else {
     op_refusals++;
     if (s != GLIA_UNSUPPORTED) fail_msg("%s: %s", case_name(&c), glia_error_message());
@@ -172,6 +205,7 @@ static void export_model(const model *m) {
                         m->sample.dim, path));
     opens(path, 1, 1);
     run_batch(m, store, dir, k == 0 ? 1 : 5);
+    comes_back(dir, 1, 1);
   }
   glia_store_free(store);
 }

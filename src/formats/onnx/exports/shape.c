@@ -60,7 +60,8 @@ static glia_status write_flip(gi_onnx_writing *w) {
     by[i] = -1;
   }
   const char *a = gi_onnx_put_whole(w, from, axes->n), *b = gi_onnx_put_whole(w, to, axes->n);
-  const char *c = gi_onnx_put_whole(w, axes->at, axes->n), *d = gi_onnx_put_whole(w, by, axes->n);
+  const char *c = gi_onnx_put_whole(w, axes->at, axes->n),
+             *d = gi_onnx_put_whole(w, by, axes->n);
   return give(w, gi_onnx_put(w, "Slice", 5, w->in[0], a, b, c, d));
 }
 
@@ -146,8 +147,9 @@ static glia_status write_scatter_add(gi_onnx_writing *w) {
   const gi_type *y = &w->in_type[0], *index = &w->in_type[1];
   const int axis = (int)a->axis, behind = axis + index->rank;
   const int64_t flat[] = {1, -1};
-  if (y->dtype != GLIA_F32 || joined(w, axis, behind) < 0)
-    return gi_fail(GLIA_UNSUPPORTED, "of other than f32, or by an index for the batch");
+  if (y->dtype != GLIA_F32 || joined(w, axis, behind) < 0 || gi_type_count(y) == 0)
+    return gi_fail(GLIA_UNSUPPORTED,
+                   "of nothing, other than f32, or by an index for the batch");
   const int64_t parts[] = {joined(w, 0, axis), joined(w, axis, behind),
                            joined(w, behind, y->rank)};
   const char *rows = column(w, a->size);
