@@ -132,7 +132,7 @@ static void export_sample(const gi_op *op, int number) {
   } else {
     op_refusals++;
     if (s != GLIA_UNSUPPORTED) fail_msg("%s: %s", case_name(&c), glia_error_message());
-    print_message("refused %s: %s\n", case_name(&c), strrchr(glia_error_message(), '\n') + 1);
+    print_message("refused %s: %s\n", case_name(&c), glia_error_message());
   }
   case_close(&c);
 }

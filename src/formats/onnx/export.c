@@ -143,15 +143,11 @@ static bool is_used(const gi_onnx_exporter *e, const gi_node *n) {
   return false;
 }
 
-/* A line for what cannot be written. */
+/* Notes what cannot be written: a message has room for some. */
 static void refuse(gi_onnx_exporter *e, const gi_node *n, const char *why) {
-  gi_str line = {0};
-  gi_str_printf(&line, "\n  %s%s%s: %s", n->path, n->path[0] == '\0' ? "" : ": ", n->op->name,
-                why);
-  e->failed |= line.failed;
-  e->refusals++;
-  if (e->refusals <= MOST_REFUSALS) gi_str_add(&e->refused, line.s, line.n);
-  gi_str_free(&line);
+  if (++e->refusals > MOST_REFUSALS) return;
+  gi_str_printf(&e->refused, "%s%s%s%s: %s", e->refusals == 1 ? "" : "; ", n->path,
+                n->path[0] == '\0' ? "" : ": ", n->op->name, why);
 }
 
 /* The values that node n reads: its own list, or what its row has put into `other`. */
@@ -311,10 +307,10 @@ static glia_status write_graph(gi_onnx_exporter *e) {
   if (e->failed || e->parts.nodes.failed || e->parts.values.failed || e->refused.failed)
     return gi_fail_nomem(e->parts.nodes.n);
   if (e->refusals > MOST_REFUSALS)
-    gi_str_printf(&e->refused, "\n  and %d more", e->refusals - MOST_REFUSALS);
+    gi_str_printf(&e->refused, "; and %d more", e->refusals - MOST_REFUSALS);
   if (e->refusals == 0) return GLIA_OK;
-  return gi_fail(GLIA_UNSUPPORTED, "export: ONNX (opset %d) cannot hold%s", (int)GI_ONNX_OPSET,
-                 e->refused.s != NULL ? e->refused.s : " it");
+  return gi_fail(GLIA_UNSUPPORTED, "export: ONNX (opset %d) cannot hold %s", (int)GI_ONNX_OPSET,
+                 e->refused.s != NULL ? e->refused.s : "it");
 }
 
 glia_status gi_onnx_export_model(gi_onnx_tracer trace, void *user, const char *name,

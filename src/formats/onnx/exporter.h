@@ -7,7 +7,7 @@
 #include "formats/onnx/export.h"
 #include "formats/onnx/read.h"
 
-enum { MOST_REFUSALS = 20 }; /* lines of a message */
+enum { MOST_REFUSALS = 20 }; /* in one message */
 
 struct gi_onnx_exporter {
   glia_graph *g[2]; /* the model at two batch sizes; but for dimensions they are the same */
