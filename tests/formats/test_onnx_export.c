@@ -83,7 +83,7 @@ static bool exported(const gi_op *op) {
 
 /* Outputs that are not only kept for the gradient. */
 static int outputs(const gi_op *op) {
-  return op == &gi_op_lstm                                           ? 3
+  return op == &gi_op_lstm || op == &gi_op_batch_norm_train          ? 3
          : op == &gi_op_sort || op == &gi_op_rnn || op == &gi_op_gru ? 2
                                                                      : 1;
 }

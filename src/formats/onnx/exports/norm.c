@@ -43,6 +43,37 @@ static glia_status write_layer_norm(gi_onnx_writing *w) {
   return GLIA_OK;
 }
 
+/* ---- channels ---------------------------------------------------------------------------- */
+
+/* Of all axes but 1; kept: [1, C, 1, ...]. */
+static const char *mean_of(gi_onnx_writing *w, const char *x, bool keep) {
+  int64_t axes[GLIA_MAX_RANK] = {0};
+  const int n = w->in_type[0].rank - 1;
+  for (int i = 1; i < n; i++) axes[i] = i + 1;
+  gi_onnx_put_ints(w, "axes", axes, n);
+  gi_onnx_put_int(w, "keepdims", keep);
+  return gi_onnx_put(w, "ReduceMean", 1, x);
+}
+
+/* y = (x - mean) / sqrt(variance + eps) gamma + beta by the batch's own statistics. */
+static glia_status write_batch_norm(gi_onnx_writing *w) {
+  const gi_batch_norm_attr *a = w->attr;
+  const gi_type *t = &w->in_type[0];
+  int64_t channels[GLIA_MAX_RANK] = {1, -1, 1, 1, 1, 1, 1, 1};
+  if (gi_type_count(t) == 0) return gi_fail(GLIA_UNSUPPORTED, "of nothing");
+  const char *off = gi_onnx_put(w, "Sub", 2, w->in[0], mean_of(w, w->in[0], true));
+  const char *square = gi_onnx_put(w, "Mul", 2, off, off);
+  const char *sum =
+      gi_onnx_put(w, "Add", 2, mean_of(w, square, true), gi_onnx_number(w, t->dtype, a->eps));
+  const char *y = gi_onnx_put(w, "Div", 2, off, gi_onnx_put(w, "Sqrt", 1, sum));
+  y = gi_onnx_put(w, "Mul", 2, y, gi_onnx_reshape_to(w, w->in[1], channels, t->rank));
+  y = gi_onnx_put(w, "Add", 2, y, gi_onnx_reshape_to(w, w->in[2], channels, t->rank));
+  gi_onnx_give(w, 0, y);
+  if (gi_onnx_used(w, 1)) gi_onnx_give(w, 1, mean_of(w, w->in[0], false));
+  if (gi_onnx_used(w, 2)) gi_onnx_give(w, 2, mean_of(w, square, false));
+  return GLIA_OK;
+}
+
 /* ---- attention --------------------------------------------------------------------------- */
 
 /* bool [T, S]: true where s <= t + offset. NULL without memory. */
@@ -137,6 +168,8 @@ static const gi_onnx_export softmax = {.op = &gi_op_softmax, .write = write_soft
 static const gi_onnx_export log_softmax = {.op = &gi_op_log_softmax,
                                            .write = write_log_softmax};
 static const gi_onnx_export layer_norm = {.op = &gi_op_layer_norm, .write = write_layer_norm};
+static const gi_onnx_export batch_norm = {.op = &gi_op_batch_norm_train,
+                                          .write = write_batch_norm};
 static const gi_onnx_export attention = {.op = &gi_op_attention, .write = write_attention};
-const gi_onnx_export *const gi_onnx_exports_norm[] = {&softmax, &log_softmax, &layer_norm,
-                                                      &attention, NULL};
+const gi_onnx_export *const gi_onnx_exports_norm[] = {&softmax,    &log_softmax, &layer_norm,
+                                                      &batch_norm, &attention,   NULL};

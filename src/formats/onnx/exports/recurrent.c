@@ -140,7 +140,8 @@ static const char *bias(const layer *l) {
     last = gi_onnx_put(l->w, "Pad", 2, input(l, GI_RECURRENT_BIAS), pads);
   }
   if (!inner)
-    return one_direction(l, gi_onnx_put(l->w, "Pad", 2, first, gi_onnx_put_whole(l->w, behind, 2)));
+    return one_direction(
+        l, gi_onnx_put(l->w, "Pad", 2, first, gi_onnx_put_whole(l->w, behind, 2)));
   if (!own) return one_direction(l, last);
   gi_onnx_put_int(l->w, "axis", 0);
   return one_direction(l, gi_onnx_put(l->w, "Concat", 2, first, last));

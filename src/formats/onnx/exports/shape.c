@@ -104,6 +104,28 @@ static glia_status look_up(gi_onnx_writing *w, const char *op) {
 static glia_status write_gather(gi_onnx_writing *w) { return look_up(w, "Gather"); }
 static glia_status write_take_along(gi_onnx_writing *w) { return look_up(w, "GatherElements"); }
 
+/* Runtimes of opset 17 set, add and multiply. */
+static glia_status write_scatter(gi_onnx_writing *w) {
+  const gi_scatter_attr *a = w->attr;
+  const bool set = strcmp(a->mode, "set") == 0;
+  if (!set && strcmp(a->mode, "add") != 0 && strcmp(a->mode, "mul") != 0)
+    return gi_fail(GLIA_UNSUPPORTED, "by %s", a->mode);
+  gi_onnx_put_int(w, "axis", a->axis);
+  gi_onnx_put_text(w, "reduction", set ? "none" : a->mode);
+  return give(w, gi_onnx_put(w, "ScatterElements", 3, w->in[0], w->in[1], w->in[2]));
+}
+
+/* Added to zeros. */
+static glia_status write_put_along(gi_onnx_writing *w) {
+  const gi_gather_attr *a = w->attr;
+  const char *shape = gi_onnx_shape(w, 0);
+  const char *zeros =
+      gi_onnx_put(w, "Expand", 2, gi_onnx_number(w, w->in_type[0].dtype, 0), shape);
+  gi_onnx_put_int(w, "axis", a->axis);
+  gi_onnx_put_text(w, "reduction", "add");
+  return give(w, gi_onnx_put(w, "ScatterElements", 3, zeros, w->in[1], w->in[0]));
+}
+
 /* 1 where the class is the index. (OneHot counts negative ones from the end.) */
 static glia_status write_one_hot(gi_onnx_writing *w) {
   const gi_one_hot_attr *a = w->attr;
@@ -196,9 +218,12 @@ MADE(triu);
 MADE(gather);
 MADE(take_along);
 MADE(scatter_add);
+MADE(scatter);
+MADE(put_along);
 MADE(one_hot);
 MADE(range);
 const gi_onnx_export *const gi_onnx_exports_shape[] = {
-    &reshape_row, &broadcast_row,  &stop_row,        &again_row,   &reorder_row, &permute_row,
-    &slice_row,   &flip_row,       &pad_row,         &concat_row,  &tril_row,    &triu_row,
-    &gather_row,  &take_along_row, &scatter_add_row, &one_hot_row, &range_row,   NULL};
+    &reshape_row, &broadcast_row, &stop_row,    &again_row,      &reorder_row,
+    &permute_row, &slice_row,     &flip_row,    &pad_row,        &concat_row,
+    &tril_row,    &triu_row,      &gather_row,  &take_along_row, &scatter_add_row,
+    &scatter_row, &put_along_row, &one_hot_row, &range_row,      NULL};
