@@ -24,14 +24,21 @@ static void put_key(gi_str *b, const char *domain, const char *name) {
   gi_str_printf(b, "%zu:%s:%s", strlen(domain), domain, name);
 }
 
+/* The function that a node calls; -1: it is an operator. */
+static glia_status find_called(calls *c, const gi_onnx_node *node, int *out) {
+  put_key(&c->key, node->domain, node->op);
+  if (c->key.failed) return gi_fail_nomem(strlen(node->op));
+  *out = gi_onnx_find(&c->names, c->key.s);
+  return GLIA_OK;
+}
+
 static glia_status count_function(calls *c, int i, int64_t *total);
 
 /* Adds what the nodes of a graph or function are when written out. */
 static glia_status count_nodes(calls *c, const gi_onnx_node *node, int n, int64_t *total) {
   for (int i = 0; i < n; i++) {
-    put_key(&c->key, node[i].domain, node[i].op);
-    if (c->key.failed) return gi_fail_nomem(strlen(node[i].op));
-    const int f = gi_onnx_find(&c->names, c->key.s);
+    int f = -1;
+    if (c->m->n_function > 0) GI_TRY(find_called(c, &node[i], &f));
     if (f >= 0) GI_TRY(count_function(c, f, total));
     if (++*total > GI_ONNX_NODES)
       return gi_fail(GLIA_UNSUPPORTED, "has more than %d nodes with its functions written out",
