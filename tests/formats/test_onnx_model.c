@@ -341,6 +341,8 @@ static void names_are_made_once_and_before_they_are_used(void **state) {
   graph_refused(&g, "initializer \"w\": there is one");
   put_info(&g, OUT, "z");
   graph_refused(&g, "output \"z\" is made by nobody");
+  put_info(&g, 13, "");
+  graph_refused(&g, "has no name"); /* two bytes of a file, and many of memory */
   gi_str n = node("Op", "", "y");
   for (int i = 0; i < 2; i++) {
     gi_str a = {0};
@@ -482,6 +484,9 @@ static void functions_are_read_and_do_not_call_themselves(void **state) {
   gi_onnx_close(model);
   put_function(&m, "f", "Relu", 1);
   refused(&m, "function");
+  g = small_graph(), m = model_of(&g);
+  gi_wire_put_bytes(&m, 25, "", 0);
+  refused(&m, "has no name");
   g = small_graph(), m = model_of(&g);
   put_function(&m, "f", "f", 1);
   refused(&m, "calls itself");

@@ -114,7 +114,8 @@ static glia_status read_infos(gi_onnx_reader *r, gi_wire w, uint32_t number, int
     GI_TRY(gi_wire_next(&w, &f, &more));
     if (!more) return GLIA_OK;
     if (f.number != number) continue;
-    const glia_status s = read_info(r, gi_wire_of(&f), &info[i]);
+    glia_status s = read_info(r, gi_wire_of(&f), &info[i]);
+    if (s == GLIA_OK && info[i].name[0] == '\0') s = gi_fail(GLIA_FORMAT, "has no name");
     if (s != GLIA_OK) return gi_where(s, "value \"%.80s\"", info[i].name);
     i++;
   }

@@ -91,7 +91,7 @@ static glia_status read_function_texts(gi_onnx_reader *r, gi_wire w, gi_onnx_fun
       return gi_fail(GLIA_UNSUPPORTED, "is one of several functions of one name");
   }
   if (strcmp(out->domain, "ai.onnx") == 0) out->domain = "";
-  return GLIA_OK;
+  return out->name[0] == '\0' ? gi_fail(GLIA_FORMAT, "has no name") : GLIA_OK;
 }
 
 static glia_status read_defaults(gi_onnx_reader *r, gi_wire w, gi_onnx_function *out) {
