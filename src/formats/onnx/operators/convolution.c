@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "formats/onnx/values.h"
+#include "formats/onnx/whole.h"
 #include "formats/onnx/windows.h"
 
 static glia_status groups_of(const gi_onnx_call *c, int64_t *groups) {
@@ -33,6 +34,15 @@ static glia_conv_opts options_of(const gi_onnx_window *w, int64_t groups) {
   return o;
 }
 
+/* Behind DequantizeLinear, of image and weights alike: the product of the whole numbers. */
+static glia_value by_bytes(const gi_onnx_call *c, const gi_onnx_window *window,
+                           int64_t groups) {
+  gi_onnx_bytes x, w;
+  if (!gi_onnx_bytes_behind(c, c->in[1], 0, &w) || !gi_onnx_bytes_behind(c, c->in[0], -1, &x))
+    return GLIA_NONE;
+  return gi_onnx_conv_bytes(&x, &w, gi_onnx_float_in(c, 2), window, groups);
+}
+
 static glia_status conv(gi_onnx_call *c) {
   glia_value x = gi_onnx_as_float(c->in[0]), weight = gi_onnx_as_float(c->in[1]);
   gi_onnx_window w;
@@ -40,9 +50,13 @@ static glia_status conv(gi_onnx_call *c) {
   GI_TRY(want_ranks(c));
   GI_TRY(groups_of(c, &groups));
   GI_TRY(gi_onnx_window_read(c, x, glia_value_shape(weight) + 2, &w));
-  if (!gi_onnx_window_even(&w)) x = gi_onnx_window_framed(&w, x, 0);
-  const glia_conv_opts o = options_of(&w, groups);
-  c->out[0] = gi_onnx_like(glia_conv_with_opt(x, weight, gi_onnx_float_in(c, 2), &o), c->in[0]);
+  glia_value y = by_bytes(c, &w, groups);
+  if (gi_null(y)) {
+    if (!gi_onnx_window_even(&w)) x = gi_onnx_window_framed(&w, x, 0);
+    const glia_conv_opts o = options_of(&w, groups);
+    y = glia_conv_with_opt(x, weight, gi_onnx_float_in(c, 2), &o);
+  }
+  c->out[0] = gi_onnx_like(y, c->in[0]);
   return GLIA_OK;
 }
 

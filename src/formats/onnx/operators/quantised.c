@@ -8,13 +8,15 @@
  * of block_size elements of an axis. 4-bit and 8-bit float types have no carrier and are
  * refused.
  *
- * Sums are computed in f32, which is exact below 2^24: operands lie within 255, so one product
- * is exact for 258 terms; for more, b is cut into 16 high + low, which holds for 4112; then
- * f64.
+ * Products of 8-bit numbers whose second operand has the zero point 0 are glia's int8 ops
+ * (whole.h). Others are computed in f32, which is exact below 2^24: operands lie within 255, so
+ * one product is exact for 258 terms; for more, b is cut into 16 high + low, which holds for
+ * 4112; then f64.
  */
 #include <inttypes.h>
 
 #include "formats/onnx/values.h"
+#include "formats/onnx/whole.h"
 #include "formats/onnx/windows.h"
 #include "glia/windows.h"
 
@@ -156,6 +158,24 @@ static glia_value exact(const product *p, glia_value a, glia_value b, int64_t te
   return glia_add(gi_onnx_times(h, 16), l);
 }
 
+/* The same by an int8 op, for operands that it takes; `exactly`: many terms are added up in
+ * parts, as whole numbers. Null where it does not do. */
+static glia_value bytes_product(const gi_onnx_bytes *a, const gi_onnx_bytes *b, bool exactly) {
+  const int64_t terms = glia_value_dim(b->v, 0), each = GI_ONNX_EXACT_TERMS;
+  const int last = glia_value_rank(a->v) - 1;
+  if (!exactly || terms <= each) return gi_onnx_matmul_bytes(a, b);
+  glia_value sum = GLIA_NONE;
+  for (int64_t k = 0; k < terms; k += each) {
+    gi_onnx_bytes pa = *a, pb = *b;
+    pa.v = gi_onnx_part(a->v, last, k, GI_MIN(terms, k + each));
+    pb.v = gi_onnx_part(b->v, 0, k, GI_MIN(terms, k + each));
+    const glia_value part = gi_onnx_as(gi_onnx_matmul_bytes(&pa, &pb), GLIA_I32);
+    if (gi_null(part)) return part;
+    sum = gi_null(sum) ? part : glia_add(sum, part);
+  }
+  return sum;
+}
+
 /* A vector as a row [1, K] or column [K, 1] of a matrix. */
 static glia_value as_matrix(glia_value v, bool row) {
   if (gi_null(v) || glia_value_rank(v) != 1) return v;
@@ -172,14 +192,24 @@ static glia_value of_rows(glia_value v, glia_value a) {
   return glia_value_rank(a) < 2 ? v : as_matrix(v, false);
 }
 
+static glia_value given(const gi_onnx_call *c, int i) {
+  return gi_onnx_given(c, i) ? c->in[i] : GLIA_NONE;
+}
+
 /* numpy's matmul of inputs a and b, their zero points taken off: the sums. */
 static glia_status matmul_sums(const gi_onnx_call *c, int a, int a_zero, int b, int b_zero,
-                               glia_value *out) {
+                               bool exactly, glia_value *out) {
   const product p = {0};
   const int rank_a = glia_value_rank(c->in[a]), rank_b = glia_value_rank(c->in[b]);
   glia_value x = gi_onnx_as(c->in[a], GLIA_F32), y = gi_onnx_as(c->in[b], GLIA_F32);
   if (rank_a < 1 || rank_b < 1)
     return gi_onnx_fail(c, GLIA_SHAPE, "a product of rank %d and %d", rank_a, rank_b);
+  gi_onnx_bytes bytes_a, bytes_b;
+  *out = GLIA_NONE;
+  if (rank_a >= 2 && rank_b == 2 && gi_onnx_bytes_of(c, c->in[a], given(c, a_zero), &bytes_a) &&
+      gi_onnx_bytes_of(c, c->in[b], given(c, b_zero), &bytes_b))
+    *out = bytes_product(&bytes_a, &bytes_b, exactly);
+  if (!gi_null(*out)) return GLIA_OK;
   if (gi_onnx_given(c, a_zero))
     x = glia_sub(x, gi_onnx_as(of_rows(c->in[a_zero], x), GLIA_F32));
   if (gi_onnx_given(c, b_zero)) y = glia_sub(y, gi_onnx_as(c->in[b_zero], GLIA_F32));
@@ -200,7 +230,7 @@ static glia_status matmul_sums(const gi_onnx_call *c, int a, int a_zero, int b, 
 
 /* The filters' zero points (one, or one for each) are taken off along their first axis. */
 static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, int w_zero,
-                             glia_value *out) {
+                             bool exactly, glia_value *out) {
   gi_onnx_window window;
   product p = {.convolves = true, .conv = {.size = sizeof p.conv}};
   const int rank = glia_value_rank(c->in[x]);
@@ -220,6 +250,13 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
   GI_TRY(gi_onnx_window_read(c, c->in[x], d + 2, &window));
   GI_TRY(gi_onnx_int(c, "group", 1, &p.conv.groups));
   if (p.conv.groups < 1) return gi_onnx_fail(c, GLIA_FORMAT, "group is less than 1");
+  gi_onnx_bytes bytes_x, bytes_w;
+  *out = GLIA_NONE;
+  if (!(exactly && terms > GI_ONNX_EXACT_TERMS) &&
+      gi_onnx_bytes_of(c, c->in[x], given(c, x_zero), &bytes_x) &&
+      gi_onnx_bytes_of(c, c->in[w], given(c, w_zero), &bytes_w))
+    *out = gi_onnx_conv_bytes(&bytes_x, &bytes_w, GLIA_NONE, &window, p.conv.groups);
+  if (!gi_null(*out)) return GLIA_OK;
   if (!gi_onnx_window_even(&window)) a = gi_onnx_window_framed(&window, a, 0);
   for (int k = 0; k < window.axes; k++) {
     p.conv.stride[k] = window.stride[k];
@@ -232,7 +269,7 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
 
 static glia_status matmul_integer(gi_onnx_call *c) {
   glia_value sums;
-  GI_TRY(matmul_sums(c, 0, 2, 1, 3, &sums));
+  GI_TRY(matmul_sums(c, 0, 2, 1, 3, true, &sums));
   c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
   return GLIA_OK;
@@ -240,7 +277,7 @@ static glia_status matmul_integer(gi_onnx_call *c) {
 
 static glia_status conv_integer(gi_onnx_call *c) {
   glia_value sums;
-  GI_TRY(conv_sums(c, 0, 2, 1, 3, &sums));
+  GI_TRY(conv_sums(c, 0, 2, 1, 3, true, &sums));
   c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
   return GLIA_OK;
@@ -262,7 +299,7 @@ static glia_status rescaled(gi_onnx_call *c, glia_value sums, glia_value a_scale
 static glia_status qlinear_matmul(gi_onnx_call *c) {
   const glia_value a = c->in[A];
   glia_value sums;
-  GI_TRY(matmul_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, &sums));
+  GI_TRY(matmul_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, false, &sums));
   return rescaled(c, sums, of_rows(c->in[A_SCALE], a), c->in[OTHER_SCALE],
                   of_rows(c->in[Y_SCALE], a), of_rows(c->in[Y_ZERO], a));
 }
@@ -270,7 +307,7 @@ static glia_status qlinear_matmul(gi_onnx_call *c) {
 /* The bias is i32, in units of x_scale w_scale. */
 static glia_status qlinear_conv(gi_onnx_call *c) {
   glia_value sums, w_scale = c->in[OTHER_SCALE];
-  GI_TRY(conv_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, &sums));
+  GI_TRY(conv_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, false, &sums));
   const int rank = glia_value_rank(c->in[A]);
   if (gi_onnx_given(c, BIAS) && !gi_null(sums))
     sums = glia_add(sums, gi_onnx_like(gi_onnx_along(c->in[BIAS], 1, rank), sums));
