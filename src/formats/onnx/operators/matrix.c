@@ -1,13 +1,27 @@
 /* matrix.c - products of matrices. Whole numbers are multiplied in f64, exact up to 2^53.
  */
 #include "formats/onnx/operators/common.h"
+#include "formats/onnx/whole.h"
 
 static bool is_float(glia_value v) { return glia_dtype_is_float(glia_value_dtype(v)); }
 
 static glia_value factor(glia_value v) { return is_float(v) ? v : glia_cast(v, GLIA_F64); }
 
+/* Behind DequantizeLinear, of both: the product of the whole numbers. Null where there is none.
+ */
+static glia_value by_bytes(const gi_onnx_call *c, bool turn_b) {
+  gi_onnx_bytes a, b;
+  if (!gi_onnx_bytes_behind(c, c->in[1], turn_b ? 0 : 1, &b) || glia_value_rank(b.v) != 2 ||
+      !gi_onnx_bytes_behind(c, c->in[0], -1, &a))
+    return GLIA_NONE;
+  if (turn_b) b.v = glia_transpose(b.v, 0, 1);
+  return gi_onnx_matmul_bytes(&a, &b);
+}
+
 /* As NumPy's matmul: a vector in front is a row, one behind a column, which then goes away. */
 static glia_status build_matmul(gi_onnx_call *c) {
+  c->out[0] = by_bytes(c, false);
+  if (c->out[0].graph != NULL) return GLIA_OK;
   glia_value a = factor(c->in[0]), b = factor(c->in[1]);
   const gi_type ta = gi_value_type(a), tb = gi_value_type(b);
   if (ta.rank == 0 || tb.rank == 0)
@@ -34,8 +48,10 @@ static glia_status build_gemm(gi_onnx_call *c) {
   GI_TRY(gi_onnx_float(c, "beta", 1, &beta));
   GI_TRY(gi_onnx_bool(c, "transA", false, &turn_a));
   GI_TRY(gi_onnx_bool(c, "transB", false, &turn_b));
-  glia_value y = glia_matmul(factor(c->in[0]), factor(c->in[1]), .transpose_a = turn_a,
-                             .transpose_b = turn_b);
+  glia_value y = turn_a ? GLIA_NONE : by_bytes(c, turn_b);
+  if (y.graph == NULL)
+    y = glia_matmul(factor(c->in[0]), factor(c->in[1]), .transpose_a = turn_a,
+                    .transpose_b = turn_b);
   GI_TRY(glia_graph_status(c->g));
   if (glia_value_rank(y) != 2)
     return gi_onnx_fail(c, GLIA_SHAPE, "%d axes, wanted matrices", glia_value_rank(y));
