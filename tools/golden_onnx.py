@@ -3,10 +3,11 @@
 
 Run in the project's root with Python 3, NumPy, Node and its package onnxruntime-node
 (NODE_PATH=.../node_modules), which gives the answers: tools/golden_onnx.mjs. Each case is a model
-of one node, CASE/model.onnx with CASE/test_data_set_0/{input,output}_K.pb, as ONNX's own cases are;
-list.json names them for tests/onnx/onnx-suite. Where ONNX Runtime departs from the specification
-nothing is drawn: strides beyond the kernel with automatic padding, align_corners with sizes that
-are not whole, crops that keep a size, 8-bit products beyond 16 bits.
+of one node (or of DequantizeLinear in front of one), CASE/model.onnx with
+CASE/test_data_set_0/{input,output}_K.pb, as ONNX's own cases are; list.json names them for
+tests/onnx/onnx-suite. Where ONNX Runtime departs from the specification nothing is drawn: strides
+beyond the kernel with automatic padding, align_corners with sizes that are not whole, crops that
+keep a size, 8-bit products beyond 16 bits.
 """
 import io
 import json
@@ -74,18 +75,33 @@ def port(name, kind, shape=None):
     return part(1, name) + part(2, part(1, whole(1, kind) + axes))
 
 
-def write_case(folder, op, version, inputs, attributes, outputs):
-    """inputs: arrays, None where one is left out; outputs: ONNX types, 0 where it is unwanted."""
+def node_of(op, inputs, outputs, attributes):
+    return (b"".join(part(1, name) for name in inputs) + b"".join(part(2, name) for name in outputs)
+            + part(4, op) + b"".join(part(5, attribute(k, v)) for k, v in attributes.items()))
+
+
+def write_case(folder, op, version, inputs, attributes, outputs, given=None, dequantized=()):
+    """inputs: arrays, None where one is left out; outputs: ONNX types, 0 where it is unwanted. Of
+    the inputs only the first `given` are the model's, others are weights. dequantized: pairs of
+    attributes and three inputs in a row, which DequantizeLinear makes one of."""
     data = folder / "test_data_set_0"
     data.mkdir(parents=True)
-    node = b"".join(part(1, "" if a is None else f"i{k}") for k, a in enumerate(inputs))
-    node += b"".join(part(2, f"o{k}" if t else "") for k, t in enumerate(outputs)) + part(4, op)
-    node += b"".join(part(5, attribute(k, v)) for k, v in attributes.items())
-    graph = part(1, node) + part(2, "case")
-    given = [(f"i{k}", np.asarray(a)) for k, a in enumerate(inputs) if a is not None]
-    for k, (name, a) in enumerate(given):
-        graph += part(11, port(name, type_of(a), a.shape))
-        (data / f"input_{k}.pb").write_bytes(tensor(name, a))
+    names = ["" if a is None else f"i{k}" for k, a in enumerate(inputs)]
+    graph, count = b"", 0
+    for k, a in enumerate(inputs):
+        if a is None:
+            continue
+        if given is not None and k >= given:
+            graph += part(5, tensor(names[k], a))
+            continue
+        graph += part(11, port(names[k], type_of(a), a.shape))
+        (data / f"input_{count}.pb").write_bytes(tensor(names[k], a))
+        count += 1
+    for k, scales in enumerate(dequantized):
+        graph += part(1, node_of("DequantizeLinear", names[k:k + 3], [f"d{k}"], scales))
+        names[k:k + 3] = [f"d{k}"]
+    ends = [f"o{k}" if t else "" for k, t in enumerate(outputs)]
+    graph += part(1, node_of(op, names, ends, attributes)) + part(2, "case")
     graph += b"".join(part(12, port(f"o{k}", t)) for k, t in enumerate(outputs) if t)
     model = whole(1, 8) + part(7, graph) + part(8, whole(2, version))
     (folder / "model.onnx").write_bytes(model)
@@ -369,6 +385,28 @@ def draw_qlinear_conv():
             a, [TYPES[kind]], 10)
 
 
+def dequantized(shape, weight, axis, attributes, bias=None):
+    """8-bit numbers and weights that are dequantised first."""
+    kind, own = choice("u1", "i1"), (weight[axis],) if R.random() < 0.5 else ()
+    inputs = [small(kind, *shape), scale(), small(kind), small("i1", *weight), scale(*own),
+              np.zeros(own, "i1"), bias]
+    more = {"given": 1, "dequantized": [{}, {"axis": axis} if own else {}]}
+    return trimmed(inputs), attributes, [FLOAT], 13, more
+
+
+def draw_dequantized_conv():
+    a = window(2)
+    return dequantized((1, 2, 6, 7), (3, 2, *a["kernel_shape"]), 0, a, floats(3))
+
+
+def draw_dequantized_matmul():
+    return dequantized(choice((4, 8), (2, 3, 8)), (8, 3), 1, {})
+
+
+def draw_dequantized_gemm():
+    return dequantized((4, 8), (3, 8), 0, {"transB": 1, "beta": 0.5}, floats(3))
+
+
 def draw_non_max_suppression():
     images, classes, boxes = between(1, 2), between(1, 3), between(2, 9)
     corners = R.integers(0, 33, (images, boxes, 4)).astype("f4") / 32
@@ -437,6 +475,9 @@ OPERATORS = {
     "QuantizeLinear": draw_quantize, "DequantizeLinear": draw_dequantize,
     "MatMulInteger": draw_matmul_integer, "ConvInteger": draw_conv_integer,
     "QLinearMatMul": draw_qlinear_matmul, "QLinearConv": draw_qlinear_conv,
+    "Conv behind DequantizeLinear": draw_dequantized_conv,
+    "MatMul behind DequantizeLinear": draw_dequantized_matmul,
+    "Gemm behind DequantizeLinear": draw_dequantized_gemm,
     "NonMaxSuppression": draw_non_max_suppression, "RoiAlign": draw_roi_align,
     "MaxRoiPool": draw_max_roi_pool, "Attention": draw_attention,
     "RotaryEmbedding": draw_rotary_embedding,
@@ -466,10 +507,12 @@ def main():
     cases = []
     for op, draw in OPERATORS.items():
         for k in range(EACH):
-            inputs, attributes, outputs, version = draw()
+            inputs, attributes, outputs, version, *more = draw()
             inputs = [None if a is None else np.asarray(a) for a in inputs]
-            write_case(folder / f"{op}_{k}", op, version, inputs, attributes, outputs)
-            cases.append({"name": f"{op}_{k}", "ops": [op], "rtol": 1e-3, "atol": 1e-5})
+            name = f"{op}_{k}".replace(" ", "_")
+            write_case(folder / name, op.split()[0], version, inputs, attributes, outputs,
+                       **(more[0] if more else {}))
+            cases.append({"name": name, "ops": [op.split()[0]], "rtol": 1e-3, "atol": 1e-5})
     subprocess.run(["node", pathlib.Path(__file__).with_suffix(".mjs"), folder], check=True)
     (folder / "list.json").write_text(json.dumps({"cases": cases}))
     pack(folder)
