@@ -139,6 +139,7 @@ void gi_array_gather(const gi_array *a, void *to) {
 static void widen(const gi_element *e, const unsigned char *from, unsigned char *to,
                   size_t width, int64_t n) {
   const size_t have = e->bits / 8;
+  if (have == 0) return; /* no type that a tensor holds is so narrow */
   for (int64_t i = 0; i < n; i++, from += have, to += width) {
     uint64_t v = 0;
     memcpy(&v, from, have);
