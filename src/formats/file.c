@@ -116,6 +116,36 @@ static int by_name(const void *a, const void *b) {
   return strcmp((*(const gi_entry *const *)a)->name, (*(const gi_entry *const *)b)->name);
 }
 
+static int by_key(const void *a, const void *b) {
+  const glia_metadata *x = *(const glia_metadata *const *)a;
+  const glia_metadata *y = *(const glia_metadata *const *)b;
+  const int order = strcmp(x->key, y->key);
+  return order != 0 ? order : x < y ? -1 : x > y; /* the first of equals first */
+}
+
+static void sort_keys(glia_file *f) {
+  for (size_t i = 0; i < f->metadata.n; i++) f->by_key[i] = &f->metadata.at[i];
+  if (f->metadata.n > 1) qsort(f->by_key, f->metadata.n, sizeof *f->by_key, by_key);
+}
+
+/* Keys in order, each once: shards repeat theirs, and paths of a checkpoint may be alike. */
+static glia_status index_metadata(glia_file *f) {
+  const size_t n = f->metadata.n;
+  f->by_key = gi_arena_alloc(&f->arena, (n + 1) * sizeof *f->by_key);
+  const char **key = gi_arena_alloc(&f->arena, (n + 1) * sizeof *key);
+  if (f->by_key == NULL || key == NULL) return gi_fail_nomem(n * sizeof *f->by_key);
+  sort_keys(f);
+  for (size_t i = 0; i < n; i++) key[f->by_key[i] - f->metadata.at] = f->by_key[i]->key;
+  for (size_t i = 1; i < n; i++)
+    if (strcmp(f->by_key[i - 1]->key, f->by_key[i]->key) == 0)
+      key[f->by_key[i] - f->metadata.at] = NULL;
+  f->metadata.n = 0;
+  for (size_t i = 0; i < n; i++)
+    if (key[i] != NULL) f->metadata.at[f->metadata.n++] = f->metadata.at[i];
+  sort_keys(f);
+  return GLIA_OK;
+}
+
 /* Names in order, each once. */
 static glia_status make_index(glia_file *f) {
   const size_t n = f->entries.n;
@@ -127,7 +157,7 @@ static glia_status make_index(glia_file *f) {
     if (strcmp(f->by_name[i - 1]->name, f->by_name[i]->name) == 0)
       return gi_fail(GLIA_FORMAT, "%s: two tensors are called \"%.80s\"", f->what,
                      f->by_name[i]->name);
-  return GLIA_OK;
+  return index_metadata(f);
 }
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -298,8 +328,16 @@ const char *glia_file_metadata_key(const glia_file *f, int i) {
 }
 
 const char *glia_file_metadata(const glia_file *f, const char *key) {
-  for (size_t i = 0; i < f->metadata.n; i++)
-    if (strcmp(f->metadata.at[i].key, key) == 0) return f->metadata.at[i].value;
+  size_t low = 0, high = f->metadata.n;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    const int order = strcmp(f->by_key[middle]->key, key);
+    if (order == 0) return f->by_key[middle]->value;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
   return NULL;
 }
 

@@ -38,6 +38,7 @@ struct glia_file {
   GI_VEC(gi_entry) entries;
   GI_VEC(glia_metadata) metadata;
   const gi_entry **by_name;
+  const glia_metadata **by_key;
   size_t held;    /* bytes of the file, and of those that belong to it */
   size_t claimed; /* of all entries, and of what rows asked for */
   void *own;      /* of the row; freed by its `close` */

@@ -271,7 +271,8 @@ static void shards_are_one_model(void **state) {
   glia_tensor *t = counting(GLIA_F32, 2);
   const glia_named_tensor one[] = {{"x", t}}, two[] = {{"y", t}, {"z", t}};
   glia_file *f = NULL;
-  OK(glia_safetensors_write(in_folder("one.safetensors"), one, 1, NULL, 0));
+  OK(glia_safetensors_write(in_folder("one.safetensors"), one, 1,
+                            (const glia_metadata[]){{"format", "pt"}, {"a", "b"}}, 2));
   OK(glia_safetensors_write(in_folder("two.safetensors"), two, 2,
                             &(glia_metadata){"format", "pt"}, 1));
   OK(open_index(
@@ -282,7 +283,9 @@ static void shards_are_one_model(void **state) {
   assert_int_equal(glia_file_count(f), 3);
   holds(f, "z", "F32", SHAPE(2), WANT(0, 1));
   assert_string_equal(glia_file_metadata(f, "format"), "pt");
-  OK(glia_file_write(f, in_folder("whole.npz")));
+  assert_string_equal(glia_file_metadata(f, "a"), "b");
+  assert_null(glia_file_metadata_key(f, 2)); /* what both say is said once */
+  OK(glia_file_write(f, in_folder("whole.safetensors")));
   glia_file_close(f);
   glia_tensor_free(t);
 }
