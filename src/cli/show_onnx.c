@@ -47,8 +47,9 @@ static void show_ports(const char *title, const gi_onnx_info *info, int n, gi_st
 
 static void show_head(const gi_onnx_model *m, gi_str *text, gi_json *json) {
   gi_json *opsets = json != NULL ? gi_json_object() : NULL;
-  gi_str_printf(text, "  made by %s %s, IR %" PRId64 ", opset", m->producer,
-                m->producer_version, m->ir);
+  if (m->producer[0] != '\0')
+    gi_str_printf(text, "  made by %s %s\n", m->producer, m->producer_version);
+  gi_str_printf(text, "  IR %" PRId64 ", opset", m->ir);
   for (int i = 0; i < m->n_opset; i++) {
     const char *domain = m->opset[i].domain[0] != '\0' ? m->opset[i].domain : "ai.onnx";
     gi_str_printf(text, "%s %s %" PRId64, i > 0 ? "," : "", domain, m->opset[i].version);

@@ -32,9 +32,9 @@ typedef struct gi_pass {
 } gi_pass;
 
 extern const gi_pass *const gi_passes[]; /* NULL-terminated, in order */
-extern const gi_pass gi_pass_simplify, gi_pass_sparse, gi_pass_shrink, gi_pass_fuse_norm,
-    gi_pass_fold_affine, gi_pass_int8, gi_pass_fuse_ops, gi_pass_precision, gi_pass_fuse,
-    gi_pass_layout;
+extern const gi_pass gi_pass_simplify, gi_pass_sparse, gi_pass_recognise, gi_pass_shrink,
+    gi_pass_fuse_norm, gi_pass_fold_affine, gi_pass_int8, gi_pass_fuse_ops, gi_pass_precision,
+    gi_pass_fuse, gi_pass_layout;
 
 /* Runs all passes but those named in skip ("fuse,layout"; NULL: none); the graph after each
  * pass named in dump ("grad" is the graph before the first) is printed to text. Owned.

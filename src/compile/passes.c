@@ -3,6 +3,7 @@
 
 const gi_pass *const gi_passes[] = {
     &gi_pass_simplify,    /* first: the others see fewer nodes */
+    &gi_pass_recognise,   /* what is written out, while it stands as it was written */
     &gi_pass_sparse,      /* updates of tables, before their nodes are grouped */
     &gi_pass_shrink,      /* masks and sums behind pooling become smaller */
     &gi_pass_fuse_norm,   /* batch norm and relu while training... */

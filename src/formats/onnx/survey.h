@@ -21,6 +21,8 @@ typedef struct gi_onnx_survey {
 glia_status gi_onnx_look(const gi_onnx_model *m, gi_onnx_survey *out);
 void gi_onnx_survey_free(gi_onnx_survey *s);
 
+/* GLIA_UNSUPPORTED lists the operators that are not known, with their nodes. */
+glia_status gi_onnx_check_operators(const gi_onnx_model *m);
 /* Can the model be built? GLIA_UNSUPPORTED lists operators that are not known, with their
  * nodes; else it is traced on zeros, open axes being 1. Where axes are open, or shapes follow
  * from the inputs' elements, shapes that do not agree there prove nothing, and are not held
