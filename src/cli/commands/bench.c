@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "formats/onnx/model.h"
+#include "glia/formats.h"
 #include "glia/onnx.h"
 
 enum { INPUTS = 64, MOST_RUNS = 1000000, WARM_UP = 3 };
@@ -33,6 +35,18 @@ static glia_status draw(const job *j, int i, glia_tensor **out) {
     glia_tensor_set(*out, k, real ? x : x < 0.5 ? 0 : 1);
   }
   return GLIA_OK;
+}
+
+/* Input i from DIR/input_i.pb or .npy, where there is one; else made up. */
+static glia_status take(const job *j, int i, glia_tensor **out) {
+  const char *folder = gi_cli_text(j->c, "data");
+  char path[4096];
+  int type = 0;
+  if (folder == NULL) return draw(j, i, out);
+  snprintf(path, sizeof path, "%.3900s/input_%d.npy", folder, i);
+  if (gi_exists(path)) return glia_npy_read(path, out);
+  snprintf(path, sizeof path, "%.3900s/input_%d.pb", folder, i);
+  return gi_exists(path) ? gi_onnx_tensor_read(path, out, &type) : draw(j, i, out);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -105,7 +119,7 @@ static glia_status bench_job(job *j) {
   if (j->n_in > INPUTS || glia_onnx_outputs(j->model) > INPUTS)
     return gi_fail(GLIA_UNSUPPORTED, "the model has %d inputs, at most %d are taken", j->n_in,
                    INPUTS);
-  for (int i = 0; i < j->n_in; i++) GI_TRY(draw(j, i, &j->in[i]));
+  for (int i = 0; i < j->n_in; i++) GI_TRY(take(j, i, &j->in[i]));
   GI_TRY(measure(j));
   char *nodes = NULL;
   if (gi_cli_flag(j->c, "nodes")) {
@@ -142,6 +156,10 @@ static const gi_argument arguments[] = {
 };
 
 static const gi_option options[] = {
+    {.name = "data",
+     .kind = GI_OPTION_PATH,
+     .value = "DIR",
+     .help = "folder with inputs, input_0.pb or input_0.npy and so on (default: made-up ones)"},
     {.name = "batch",
      .kind = GI_OPTION_I64,
      .min = 1,
