@@ -58,9 +58,13 @@ static glia_status unknown(const char *what) {
 
 /* ---- entries ---------------------------------------------------------------------------- */
 
+size_t gi_file_trust(const glia_file *f) {
+  const size_t most = f->held > SIZE_MAX / CLAIM_RATIO ? SIZE_MAX / 4 : f->held * CLAIM_RATIO;
+  return GI_MAX(most, (size_t)CLAIM_FREE);
+}
+
 glia_status gi_file_claim(glia_file *f, size_t bytes) {
-  if (!gi_add_size(f->claimed, bytes, &f->claimed) ||
-      (f->claimed > CLAIM_FREE && f->claimed / CLAIM_RATIO > f->held))
+  if (!gi_add_size(f->claimed, bytes, &f->claimed) || f->claimed > gi_file_trust(f))
     return gi_fail(GLIA_FORMAT,
                    "%s: claims to hold %zu bytes of elements, and more, which %zu bytes of a "
                    "file are not trusted with",
@@ -168,9 +172,7 @@ static glia_status unpack(glia_file *f) {
   gi_stream stream;
   size_t n = 0;
   GI_TRY(gi_stream_open_bytes(&stream, f->p, f->n, f->what));
-  const size_t limit = f->n > SIZE_MAX / CLAIM_RATIO ? SIZE_MAX / 4 : f->n * CLAIM_RATIO;
-  const glia_status s =
-      gi_stream_all(&stream, GI_MAX(limit, (size_t)CLAIM_FREE), &f->unpacked, &n);
+  const glia_status s = gi_stream_all(&stream, gi_file_trust(f), &f->unpacked, &n);
   gi_stream_close(&stream);
   GI_TRY(s);
   f->p = (const unsigned char *)f->unpacked;

@@ -28,7 +28,6 @@
   X(H5Dget_type)                  \
   X(H5Dread)                      \
   X(H5Eset_auto2)                 \
-  X(H5Fclose)                     \
   X(H5Fopen)                      \
   X(H5Gclose)                     \
   X(H5Gopen2)                     \

@@ -75,6 +75,10 @@ glia_status gi_file_add_plain(glia_file *f, const char *name, const gi_element *
 /* So many more bytes will be made out of the file: GLIA_FORMAT where all of it is more than
  * 256 MiB and more than 100 times what is held. */
 glia_status gi_file_claim(glia_file *f, size_t bytes);
+/* All tensors and metadata of s, which is kept until close. */
+glia_status gi_file_add_safetensors(glia_file *f, const glia_safetensors *s);
+/* The most bytes that gi_file_claim lets it claim. */
+size_t gi_file_trust(const glia_file *f);
 /* Adds to the metadata; copies both, which count as claimed. */
 glia_status gi_file_note(glia_file *f, const char *key, const char *value);
 

@@ -24,6 +24,12 @@ static glia_status add_tensor(glia_file *f, const glia_safetensors *s, int i) {
   return gi_file_add_plain(f, glia_safetensors_name(s, i), element, rank, shape, data, NULL);
 }
 
+glia_status gi_file_add_safetensors(glia_file *f, const glia_safetensors *s) {
+  GI_TRY(add_metadata(f, s));
+  for (int i = 0; i < glia_safetensors_count(s); i++) GI_TRY(add_tensor(f, s, i));
+  return GLIA_OK;
+}
+
 /* ---- one file --------------------------------------------------------------------------- */
 
 static bool is_safetensors(const unsigned char *p, size_t n) {
@@ -36,9 +42,7 @@ static glia_status open_one(glia_file *f) {
   glia_safetensors *s = NULL;
   GI_TRY(gi_safetensors_from_memory(f->p, f->n, f->what, &s));
   f->own = s;
-  GI_TRY(add_metadata(f, s));
-  for (int i = 0; i < glia_safetensors_count(s); i++) GI_TRY(add_tensor(f, s, i));
-  return GLIA_OK;
+  return gi_file_add_safetensors(f, s);
 }
 
 static void close_one(glia_file *f) { glia_safetensors_close(f->own); }
