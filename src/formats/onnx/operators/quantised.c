@@ -8,12 +8,13 @@
  * of block_size elements of an axis. 4-bit and 8-bit float types have no carrier and are
  * refused.
  *
- * Products of 8-bit numbers whose second operand has the zero point 0 are glia's int8 ops
- * (whole.h). Others are computed in f32, which is exact below 2^24: operands lie within 255, so
- * one product is exact for 258 terms; for more, b is cut into 16 high + low, which holds for
- * 4112; then f64.
+ * Products of 8-bit numbers are glia's int8 ops (whole.h) where their zero points allow it.
+ * Others are computed in f32, where sums below 2^24 are exact: operands lie within 255, so one
+ * product is exact for 258 terms; for more, b is cut into 16 high + low, which holds for 4112;
+ * then f64.
  */
 #include <inttypes.h>
+#include <math.h>
 
 #include "formats/onnx/values.h"
 #include "formats/onnx/whole.h"
@@ -228,6 +229,24 @@ static glia_status matmul_sums(const gi_onnx_call *c, int a, int a_zero, int b, 
   return GLIA_OK;
 }
 
+/* The sums by the int8 op. A zero point z of the weights takes z times the sum of (x - x's zero
+ * point) off: that is a convolution with ones. Null where it does not do. */
+static glia_value conv_bytes(const gi_onnx_bytes *x, const gi_onnx_bytes *w,
+                             const gi_onnx_window *window, int64_t groups) {
+  const double zero = w->known;
+  gi_onnx_bytes plain = *w, ones = {0};
+  plain.known = 0;
+  if (isnan(zero)) return GLIA_NONE;
+  const glia_value y = gi_onnx_conv_bytes(x, &plain, GLIA_NONE, window, groups);
+  if (zero == 0 || gi_null(y)) return y;
+  int64_t shape[4] = {groups};
+  for (int d = 1; d < 4; d++) shape[d] = glia_value_dim(w->v, d);
+  ones.v = glia_broadcast_to(glia_scalar_like(w->v, 1), 4, shape);
+  const glia_value sums = gi_onnx_conv_bytes(x, &ones, GLIA_NONE, window, groups);
+  const int64_t share = glia_value_dim(w->v, 0) / groups;
+  return glia_sub(y, gi_onnx_times(glia_repeat(sums, 1, share), zero));
+}
+
 /* The filters' zero points (one, or one for each) are taken off along their first axis. */
 static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, int w_zero,
                              bool exactly, glia_value *out) {
@@ -255,7 +274,7 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
   if (!(exactly && terms > GI_ONNX_EXACT_TERMS) &&
       gi_onnx_bytes_of(c, c->in[x], given(c, x_zero), &bytes_x) &&
       gi_onnx_bytes_of(c, c->in[w], given(c, w_zero), &bytes_w))
-    *out = gi_onnx_conv_bytes(&bytes_x, &bytes_w, GLIA_NONE, &window, p.conv.groups);
+    *out = conv_bytes(&bytes_x, &bytes_w, &window, p.conv.groups);
   if (!gi_null(*out)) return GLIA_OK;
   if (!gi_onnx_window_even(&window)) a = gi_onnx_window_framed(&window, a, 0);
   for (int k = 0; k < window.axes; k++) {
