@@ -128,8 +128,8 @@ bool gi_is_utf8(const char *s);
 uint64_t gi_hash(const void *p, size_t n, uint64_t seed); /* 64-bit, same on every machine */
 uint64_t gi_hash_str(const char *s, uint64_t seed);
 
-/* Adds n bytes as base64 (base64.c; RFC 4648); and the bytes that a text of it stands for, false
- * where it is none. */
+/* Adds n bytes as base64 (base64.c; RFC 4648); and the bytes that a text of it stands for,
+ * false where it is none. */
 void gi_base64(gi_str *out, const void *bytes, size_t n);
 bool gi_base64_decode(gi_str *out, const char *s);
 

@@ -326,7 +326,8 @@ glia_status gi_npy_write_as(const char *path, const glia_tensor *t, const char *
   glia_status s = low != NULL ? gi_file_of("npy", NULL, 0, NULL, 0, &f)
                               : gi_fail_nomem(glia_tensor_bytes(t));
   if (s == GLIA_OK)
-    s = gi_file_add_plain(f, "a", element, glia_tensor_rank(t), glia_tensor_shape(t), low, NULL);
+    s = gi_file_add_plain(f, "a", element, glia_tensor_rank(t), glia_tensor_shape(t), low,
+                          NULL);
   if (s == GLIA_OK) s = gi_npy_write_file(path, f);
   glia_file_close(f);
   gi_free(low);

@@ -152,10 +152,12 @@ static inline bool list_elementwise(const gi_op *op, void *user) {
   return m->n_elementwise < GI_COUNT(m->elementwise);
 }
 
-/* Into the range where samples of the op are drawn, if it is one-sided: log wants x > 0. */
+/* Into the range where samples of the op are drawn, if it ends where the op does: log wants x >
+ * 0, asin |x| < 1, and errors near its ends would tell numbers from NaN. */
 static inline glia_value in_domain(maker *m, const gi_op *op, int i, glia_value x) {
   const double low = op->samples[0].in[i].low, high = op->samples[0].in[i].high;
   (void)m;
+  if (is_float(x) && high < 1) return glia_clip(x, low, high);
   return is_float(x) && low > -0.9 ? glia_clip(x, low, high + 2) : x;
 }
 

@@ -189,10 +189,10 @@ static void test_too_much(void **state) {
   for (int i = 0; i < 10001; i++) gi_str_puts(&many, "relu\n");
   refused(many.s, "more than 10000 layers");
   gi_str_free(&many);
-  char *large = malloc((2 << 20) + 1);
+  char *large = malloc((17 << 20) + 1);
   assert_non_null(large);
-  memset(large, ' ', 2 << 20);
-  large[2 << 20] = '\0';
+  memset(large, ' ', 17 << 20);
+  large[17 << 20] = '\0';
   refused(large, "larger than");
   free(large);
 }

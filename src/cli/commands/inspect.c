@@ -174,7 +174,8 @@ static const char *picture_format(const char *path, const gi_map *m) {
   return NULL;
 }
 
-/* Is it an ONNX model? It is shown even where it cannot be built, which opening it would refuse. */
+/* Is it an ONNX model? It is shown even where it cannot be built, which opening it would
+ * refuse. */
 static bool is_onnx(const char *path, const gi_map *m) {
   const gi_reader *by_content = gi_reader_by_content(m->p, m->n);
   const gi_reader *reader = by_content != NULL ? by_content : gi_reader_by_name(path);
