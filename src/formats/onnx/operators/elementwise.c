@@ -12,16 +12,30 @@
 /* ---- one input ----------------------------------------------------------------------------
  */
 
-#define UNARY_MAP(X)                                                                          \
-  X(Acos, glia_acos, 7)                                                                       \
-  X(Acosh, glia_acosh, 9)                                                                     \
-  X(Asin, glia_asin, 7)                                                                       \
-  X(Asinh, glia_asinh, 9) X(Atan, glia_atan, 7) X(Atanh, glia_atanh, 9) X(Ceil, glia_ceil, 1) \
-      X(Cos, glia_cos, 7) X(Cosh, glia_cosh, 9) X(Erf, glia_erf, 9) X(Exp, glia_exp, 1)       \
-          X(Floor, glia_floor, 1) X(IsNaN, glia_is_nan, 9) X(Log, glia_log, 1)                \
-              X(Not, glia_logical_not, 1) X(Reciprocal, glia_reciprocal, 1)                   \
-                  X(Round, glia_round, 11) X(Sin, glia_sin, 7) X(Sinh, glia_sinh, 9)          \
-                      X(Sqrt, glia_sqrt, 1) X(Tan, glia_tan, 7)
+/* clang-format off */
+#define UNARY_MAP(X) \
+  X(Acos, glia_acos, 7) \
+  X(Acosh, glia_acosh, 9) \
+  X(Asin, glia_asin, 7) \
+  X(Asinh, glia_asinh, 9) \
+  X(Atan, glia_atan, 7) \
+  X(Atanh, glia_atanh, 9) \
+  X(Ceil, glia_ceil, 1) \
+  X(Cos, glia_cos, 7) \
+  X(Cosh, glia_cosh, 9) \
+  X(Erf, glia_erf, 9) \
+  X(Exp, glia_exp, 1) \
+  X(Floor, glia_floor, 1) \
+  X(IsNaN, glia_is_nan, 9) \
+  X(Log, glia_log, 1) \
+  X(Not, glia_logical_not, 1) \
+  X(Reciprocal, glia_reciprocal, 1) \
+  X(Round, glia_round, 11) \
+  X(Sin, glia_sin, 7) \
+  X(Sinh, glia_sinh, 9) \
+  X(Sqrt, glia_sqrt, 1) \
+  X(Tan, glia_tan, 7)
+/* clang-format on */
 
 #define ENTRY(name, of, ...) {#name, of},
 static const struct {
