@@ -2,11 +2,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
+#include "cli/onnx_input.h"
 #include "cli/table.h"
-#include "formats/onnx/model.h"
-#include "glia/formats.h"
-#include "glia/onnx.h"
 
 enum { INPUTS = 64, MOST_RUNS = 1000000, WARM_UP = 3 };
 
@@ -37,16 +34,11 @@ static glia_status draw(const job *j, int i, glia_tensor **out) {
   return GLIA_OK;
 }
 
-/* Input i from DIR/input_i.pb or .npy, where there is one; else made up. */
+/* From --data, where it is there; else made up. */
 static glia_status take(const job *j, int i, glia_tensor **out) {
   const char *folder = gi_cli_text(j->c, "data");
-  char path[4096];
-  int type = 0;
-  if (folder == NULL) return draw(j, i, out);
-  snprintf(path, sizeof path, "%.3900s/input_%d.npy", folder, i);
-  if (gi_exists(path)) return glia_npy_read(path, out);
-  snprintf(path, sizeof path, "%.3900s/input_%d.pb", folder, i);
-  return gi_exists(path) ? gi_onnx_tensor_read(path, out, &type) : draw(j, i, out);
+  if (folder != NULL) GI_TRY(gi_cli_onnx_find(j->model, i, folder, out));
+  return *out != NULL ? GLIA_OK : draw(j, i, out);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -138,9 +130,8 @@ static glia_status run_command(gi_cli *c) {
   j->c = c;
   gi_interrupts_watch();
   const double begin = gi_now();
-  glia_status s = glia_onnx_open(
-      gi_cli_argument(c, "MODEL"), &j->model, .backend = gi_cli_text(c, "backend"),
-      .threads = (int)gi_cli_i64(c, "threads"), .tune = gi_cli_f64(c, "tune"));
+  const glia_onnx_opts opts = {.tune = gi_cli_f64(c, "tune")};
+  glia_status s = gi_cli_onnx_open(c, &opts, &j->model);
   j->loading = gi_now() - begin;
   if (s == GLIA_OK) s = bench_job(j);
   for (int i = 0; i < INPUTS; i++) glia_tensor_free(j->in[i]);

@@ -2,10 +2,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
+#include "cli/onnx_input.h"
 #include "formats/formats.h"
-#include "formats/onnx/model.h"
-#include "glia/onnx.h"
+#include "glia/formats.h"
 
 enum { INPUTS = 256, SHOWN = 4096 }; /* most inputs; most elements that --json prints */
 
@@ -19,60 +18,9 @@ typedef struct job {
 
 /* ---- inputs ------------------------------------------------------------------------------ */
 
-static glia_status read_tensor(const char *path, glia_tensor **out) {
-  const size_t n = strlen(path);
-  int type = 0;
-  if (n > 4 && strcmp(path + n - 4, ".npy") == 0) return glia_npy_read(path, out);
-  return gi_onnx_tensor_read(path, out, &type);
-}
-
-/* A file's numbers in the port's dtype, where no number changes by that: NumPy's integers are
- * i64 unless somebody cared. */
-static glia_status take(job *j, int i, const char *path) {
-  glia_tensor *t = NULL;
-  GI_TRY(read_tensor(path, &t));
-  const glia_dtype want = glia_onnx_input(j->model, i)->dtype;
-  glia_tensor_free(j->in[i]);
-  j->in[i] = t;
-  if (glia_tensor_dtype(t) == want) return GLIA_OK;
-  glia_tensor *cast = NULL;
-  GI_TRY(glia_tensor_cast(t, want, &cast));
-  bool same = true;
-  for (int64_t k = 0; k < glia_tensor_count(t) && same; k++) {
-    const double a = glia_tensor_get(t, k), b = glia_tensor_get(cast, k);
-    same = a == b || (a != a && b != b);
-  }
-  if (!same && !glia_dtype_is_float(want)) {
-    glia_tensor_free(cast);
-    return gi_fail(GLIA_DTYPE,
-                   "%s: is %s, the input '%s' wants %s, which does not hold all of it", path,
-                   glia_dtype_name(glia_tensor_dtype(t)), glia_onnx_input(j->model, i)->name,
-                   glia_dtype_name(want));
-  }
-  j->in[i] = cast;
-  glia_tensor_free(t);
-  return GLIA_OK;
-}
-
 /* DIR/input_N.pb or .npy, by the number of the input. */
 static glia_status take_folder(job *j, const char *folder) {
-  for (int i = 0; i < j->n_in; i++) {
-    char name[2][64];
-    char *path = NULL;
-    snprintf(name[0], sizeof name[0], "input_%d.pb", i);
-    snprintf(name[1], sizeof name[1], "input_%d.npy", i);
-    for (int k = 0; k < 2 && path == NULL; k++) {
-      path = gi_path_join(folder, name[k]);
-      if (path == NULL) return gi_fail_nomem(64);
-      if (gi_exists(path)) break;
-      gi_free(path);
-      path = NULL;
-    }
-    if (path == NULL) continue;
-    const glia_status s = take(j, i, path);
-    gi_free(path);
-    GI_TRY(s);
-  }
+  for (int i = 0; i < j->n_in; i++) GI_TRY(gi_cli_onnx_find(j->model, i, folder, &j->in[i]));
   return GLIA_OK;
 }
 
@@ -98,7 +46,9 @@ static glia_status take_list(job *j, const char *list) {
                      j->n_in > 0 ? glia_onnx_input(j->model, 0)->name : "");
     char path[4096];
     snprintf(path, sizeof path, "%.*s", (int)(n - (size_t)(equals + 1 - p)), equals + 1);
-    GI_TRY(take(j, i, path));
+    glia_tensor_free(j->in[i]);
+    j->in[i] = NULL;
+    GI_TRY(gi_cli_onnx_read(j->model, i, path, &j->in[i]));
     p += n + (p[n] == ',');
   }
   return GLIA_OK;
@@ -202,9 +152,8 @@ static glia_status run_command(gi_cli *c) {
   job *j = gi_alloc(sizeof *j);
   if (j == NULL) return gi_fail_nomem(sizeof *j);
   j->c = c;
-  glia_status s = glia_onnx_open(
-      gi_cli_argument(c, "MODEL"), &j->model, .backend = gi_cli_text(c, "backend"),
-      .threads = (int)gi_cli_i64(c, "threads"), .seed = (uint64_t)gi_cli_i64(c, "seed"));
+  const glia_onnx_opts opts = {.seed = (uint64_t)gi_cli_i64(c, "seed")};
+  glia_status s = gi_cli_onnx_open(c, &opts, &j->model);
   if (s == GLIA_OK) s = run_job(j);
   for (int i = 0; i < INPUTS; i++) glia_tensor_free(j->in[i]);
   glia_onnx_close(j->model);
