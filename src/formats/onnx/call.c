@@ -193,7 +193,7 @@ glia_status gi_onnx_known_number(const gi_onnx_call *c, int i, double fallback, 
   return GLIA_OK;
 }
 
-glia_status gi_onnx_fail(const gi_onnx_call *c, glia_status s, const char *fmt, ...) {
+glia_status(gi_onnx_fail)(const gi_onnx_call *c, glia_status s, const char *fmt, ...) {
   char text[512];
   va_list ap;
   va_start(ap, fmt);

@@ -108,6 +108,9 @@ glia_status gi_onnx_known_number(const gi_onnx_call *c, int i, double fallback, 
 /* A failure that names file, node and operator; fmt says what is and what was wanted. */
 glia_status gi_onnx_fail(const gi_onnx_call *c, glia_status s, const char *fmt, ...)
     GLIA_PRINTF(3, 4);
+#ifdef __clang_analyzer__ /* it would follow paths on which this gives GLIA_OK (base.h) */
+#define gi_onnx_fail(c, s, ...) ((void)gi_onnx_fail(c, s, __VA_ARGS__), (s))
+#endif
 
 /* ---- other graphs and operators -----------------------------------------------------------
  */

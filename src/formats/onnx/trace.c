@@ -299,7 +299,7 @@ static bool is_statistic(const gi_onnx_graph *g, const char *name) {
 
 static glia_status name_initializer(gi_onnx_trace *t, gi_onnx_frame *f, const gi_onnx_tensor *x,
                                     bool main) {
-  glia_value v = GLIA_NONE;
+  glia_value v;
   if (main && gi_onnx_is_parameter(x)) {
     v = t->parameter != NULL ? t->parameter(t->user, x, is_statistic(&t->model->graph, x->name))
                              : gi_variable(t->g, x->name);

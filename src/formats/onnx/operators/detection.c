@@ -110,8 +110,8 @@ static glia_status read(const gi_onnx_call *c, suppression *s) {
 }
 
 static glia_status non_max_suppression(gi_onnx_call *c) {
-  suppression s;
-  bool centred;
+  suppression s = {0};
+  bool centred = false;
   GI_TRY(read(c, &s));
   GI_TRY(gi_onnx_bool(c, "center_point_box", false, &centred));
   c->out_type[0] = GI_ONNX_INT64;

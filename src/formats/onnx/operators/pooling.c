@@ -45,7 +45,7 @@ static glia_pool_opts options_of(const gi_onnx_window *w, bool ceil) {
 static glia_value in_all(const gi_onnx_window *w, const int64_t *in_front, glia_value index,
                          const int64_t *x, bool columns) {
   glia_value rest = glia_cast(index, GLIA_F64), place = GLIA_NONE;
-  int64_t cells = 1, step[GI_ONNX_AXES];
+  int64_t cells = 1, step[GI_ONNX_AXES] = {0};
   for (int k = 0; k < w->axes; k++) {
     const int d = columns ? k : w->axes - 1 - k;
     step[d] = cells;

@@ -287,7 +287,7 @@ static glia_status conv_sums(const gi_onnx_call *c, int x, int x_zero, int w, in
 }
 
 static glia_status matmul_integer(gi_onnx_call *c) {
-  glia_value sums;
+  glia_value sums = GLIA_NONE;
   GI_TRY(matmul_sums(c, 0, 2, 1, 3, true, &sums));
   c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
@@ -295,7 +295,7 @@ static glia_status matmul_integer(gi_onnx_call *c) {
 }
 
 static glia_status conv_integer(gi_onnx_call *c) {
-  glia_value sums;
+  glia_value sums = GLIA_NONE;
   GI_TRY(conv_sums(c, 0, 2, 1, 3, true, &sums));
   c->out[0] = gi_onnx_as(sums, GLIA_I32);
   c->out_type[0] = GI_ONNX_INT32;
@@ -317,7 +317,7 @@ static glia_status rescaled(gi_onnx_call *c, glia_value sums, glia_value a_scale
 
 static glia_status qlinear_matmul(gi_onnx_call *c) {
   const glia_value a = c->in[A];
-  glia_value sums;
+  glia_value sums = GLIA_NONE;
   GI_TRY(matmul_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, false, &sums));
   return rescaled(c, sums, of_rows(c->in[A_SCALE], a), c->in[OTHER_SCALE],
                   of_rows(c->in[Y_SCALE], a), of_rows(c->in[Y_ZERO], a));
@@ -325,7 +325,8 @@ static glia_status qlinear_matmul(gi_onnx_call *c) {
 
 /* The bias is i32, in units of x_scale w_scale. */
 static glia_status qlinear_conv(gi_onnx_call *c) {
-  glia_value sums, w_scale = c->in[OTHER_SCALE];
+  glia_value sums = GLIA_NONE;
+  glia_value w_scale = c->in[OTHER_SCALE];
   GI_TRY(conv_sums(c, A, A_ZERO, OTHER, OTHER_ZERO, false, &sums));
   const int rank = glia_value_rank(c->in[A]);
   if (gi_onnx_given(c, BIAS) && !gi_null(sums))

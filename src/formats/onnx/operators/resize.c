@@ -133,10 +133,11 @@ static double weight(const plan *p, double t) {
 static void weigh(const plan *p, const axis *a, int64_t i, double *row) {
   const double s = place(p, a, (double)i), reach = (p->mode == CUBIC ? 2 : 1) / a->scale;
   double sum = 0;
-  for (double k = ceil(s - reach); k <= floor(s + reach); k++) {
-    if (p->exclude && (k < 0 || k >= (double)a->n)) continue;
-    const double w = weight(p, (k - s) * a->scale);
-    row[(int64_t)fmax(0, fmin(k, (double)(a->n - 1)))] += w;
+  const int64_t first = (int64_t)ceil(s - reach), last = (int64_t)floor(s + reach);
+  for (int64_t k = first; k <= last; k++) {
+    if (p->exclude && (k < 0 || k >= a->n)) continue;
+    const double w = weight(p, ((double)k - s) * a->scale);
+    row[GI_MAX(0, GI_MIN(k, a->n - 1))] += w;
     sum += w;
   }
   for (int64_t k = 0; k < a->n && sum != 0; k++) row[k] /= sum;
@@ -291,11 +292,11 @@ static glia_status read_plan(const gi_onnx_call *c, plan *p) {
 /* Inputs: scales (10); roi, scales, sizes. */
 static glia_status resize(gi_onnx_call *c) {
   const int roi_at = c->version < 11 ? -1 : 1, scales_at = c->version < 11 ? 1 : 2;
-  double scale[GLIA_MAX_RANK], roi[2 * GLIA_MAX_RANK];
-  int64_t size[GLIA_MAX_RANK];
-  axis axes[GLIA_MAX_RANK];
-  int n, count;
-  plan p;
+  double scale[GLIA_MAX_RANK] = {0}, roi[2 * GLIA_MAX_RANK] = {0};
+  int64_t size[GLIA_MAX_RANK] = {0};
+  axis axes[GLIA_MAX_RANK] = {0};
+  int n = 0, count = 0;
+  plan p = {0};
   GI_TRY(read_plan(c, &p));
   GI_TRY(axes_of(c, axes, &n));
   if (p.coordinates == CROP) {
@@ -321,10 +322,10 @@ static glia_status resize(gi_onnx_call *c) {
 
 /* Scales are an attribute in version 7, an input in 9. */
 static glia_status upsample(gi_onnx_call *c) {
-  double scale[GLIA_MAX_RANK];
-  axis axes[GLIA_MAX_RANK];
-  int n, count;
-  plan p;
+  double scale[GLIA_MAX_RANK] = {0};
+  axis axes[GLIA_MAX_RANK] = {0};
+  int n = 0, count = 0;
+  plan p = {0};
   GI_TRY(read_plan(c, &p));
   GI_TRY(axes_of(c, axes, &n));
   if (c->version < 9)
