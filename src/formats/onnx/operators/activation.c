@@ -8,12 +8,16 @@
 /* ---- without parameters, or with alpha alone ----------------------------------------------
  */
 
-#define PLAIN_MAP(X)                                                                      \
-  X(HardSwish, glia_hard_swish, 14)                                                       \
-  X(Mish, glia_mish, 18)                                                                  \
-  X(Relu, glia_relu, 1)                                                                   \
-  X(Sigmoid, glia_sigmoid, 1) X(Softplus, glia_softplus, 1) X(Softsign, glia_softsign, 1) \
-      X(Tanh, glia_tanh, 1)
+/* clang-format off */
+#define PLAIN_MAP(X) \
+  X(HardSwish, glia_hard_swish, 14) \
+  X(Mish, glia_mish, 18) \
+  X(Relu, glia_relu, 1) \
+  X(Sigmoid, glia_sigmoid, 1) \
+  X(Softplus, glia_softplus, 1) \
+  X(Softsign, glia_softsign, 1) \
+  X(Tanh, glia_tanh, 1)
+/* clang-format on */
 
 #define ENTRY(name, of, ...) {#name, of},
 static const struct {

@@ -149,7 +149,8 @@ static glia_status build_loop(gi_onnx_call *c) {
   int n = 1;
   if (gi_onnx_given(c, 0)) GI_TRY(gi_onnx_known_ints(c, 0, &most, 1, &n));
   if (gi_onnx_given(c, 1)) GI_TRY(truth_of(c, c->in[1], c->node->in[1], &go));
-  l.in[1] = glia_constant(c->g, GLIA_BOOL, 0, NULL, &(uint8_t){go ? 1 : 0});
+  const uint8_t going = go;
+  l.in[1] = glia_constant(c->g, GLIA_BOOL, 0, NULL, &going);
   l.in_type[1] = GI_ONNX_BOOL;
   for (int k = 0; k < l.carried; k++) {
     l.in[2 + k] = c->in[2 + k];

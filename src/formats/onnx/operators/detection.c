@@ -120,8 +120,9 @@ static glia_status non_max_suppression(gi_onnx_call *c) {
     c->out[0] = gi_onnx_zeros(glia_scalar(c->g, GLIA_I64, 0), 2, none);
     return GLIA_OK;
   }
-  glia_value *stay = gi_alloc((size_t)n * 2 * sizeof *stay), *count = stay + n;
+  glia_value *stay = gi_alloc((size_t)n * 2 * sizeof *stay);
   if (stay == NULL) return gi_fail_nomem((size_t)n * 2 * sizeof *stay);
+  glia_value *count = stay + n;
   const glia_value boxes = corners(gi_onnx_as_float(c->in[0]), centred),
                    scores = gi_onnx_as_float(c->in[1]);
   for (int64_t k = 0; k < n && !gi_null(boxes); k++)

@@ -96,9 +96,9 @@ static glia_status nearest(const plan *p, const axis *a, glia_value *x) {
   const gi_resize_attr t = attr_of(p, a);
   const bool floats = glia_dtype_is_float(glia_value_dtype(*x));
   int64_t *index = gi_alloc((size_t)a->m * (sizeof *index + sizeof(double)) + 1);
+  if (index == NULL) return gi_fail_nomem((size_t)a->m * 16);
   double *inside = (double *)(index + a->m), w;
   bool same = floats, all = true;
-  if (index == NULL) return gi_fail_nomem((size_t)a->m * 16);
   for (int64_t i = 0; i < a->m; i++) {
     int64_t first;
     index[i] = neighbour(p, a, i);
