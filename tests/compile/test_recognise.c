@@ -13,7 +13,7 @@ typedef struct model {
 } model;
 
 static glia_value input(model *m, int rank, const int64_t *shape) {
-  char name[8];
+  char name[16];
   snprintf(name, sizeof name, "x%d", m->n);
   return m->in[m->n++] = glia_input(m->g, name, GLIA_F32, rank, shape);
 }
@@ -95,7 +95,7 @@ static glia_tensor *result(glia_value (*build)(model *m), const char *skip, cons
   OK(glia_compile(m.g, &p, .skip = skip, .backend = "ref"));
   check_plan(p);
   for (int k = 0; k < m.n; k++) {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "x%d", k);
     OK(glia_tensor_new(GLIA_F32, glia_value_rank(m.in[k]), glia_value_shape(m.in[k]), &in[k]));
     for (int64_t e = 0; e < glia_tensor_count(in[k]); e++)
